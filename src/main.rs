@@ -1,0 +1,3 @@
+//! The `scim-bridge` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Simulated targets: documented behaviour, limits and faults, for `demo` and for tests.
