@@ -1,1 +1,43 @@
-//! Configuration: the raw TOML shape, resolved into a `Config` that cannot be wrong.
+//! Configuration: a TOML file, resolved into a [`Config`] that cannot be wrong.
+//!
+//! An admin who edits the file wants to hear about all mistakes at once, each with its line. Deserialisation with serde
+//! stops at the first, so the file goes the longer way: text -> tree with positions (`toml`) -> sections, each read by
+//! hand through a `reader` that collects every [`Problem`] on its way. A section's file holds its type, what its keys
+//! mean, their defaults and their bounds; the reader learns the known keys from what the section asks for, so the check
+//! for unknown keys cannot fall behind.
+//!
+//! `config/scim-bridge.toml` in the repository documents every key; tests hold the two together.
+
+mod aha;
+mod app;
+mod base_url;
+mod connector;
+mod database;
+mod duration;
+mod file;
+mod load;
+mod log;
+mod problem;
+mod reader;
+mod secret;
+mod server;
+mod source;
+mod token;
+
+#[cfg(test)]
+mod annotated_file;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    aha::{AhaConfig, Rate, Role},
+    app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer},
+    base_url::{BaseUrl, InvalidBaseUrl},
+    connector::Connector,
+    database::Database,
+    load::Config,
+    log::{Log, LogFormat},
+    problem::{Problem, Problems},
+    server::Server,
+    token::Token,
+};

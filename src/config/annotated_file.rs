@@ -1,0 +1,90 @@
+//! `config/scim-bridge.toml`, which documents every key, held to what is read.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::{AppName, Config, Problems, tests::environment};
+
+const FILE: &str = include_str!("../../config/scim-bridge.toml");
+
+/// Parses the annotated file with `change` made to its text.
+fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("lab-token"), "lab").unwrap();
+    Config::parse(&change(FILE), "scim-bridge.toml", folder.path(), &environment)
+}
+
+/// `text` with the keys that show their defaults no longer commented out.
+fn with_defaults_written(text: &str) -> String {
+    let written = |line: &str| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|first: char| first.is_ascii_lowercase()) => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    text.lines().map(|line| written(line) + "\n").collect()
+}
+
+#[test]
+fn it_is_right() {
+    let config = parse(str::to_owned).unwrap();
+    assert_eq!(config.apps.keys().map(AppName::as_str).collect::<Vec<_>>(), ["aha", "lab"]);
+}
+
+#[test]
+fn the_defaults_that_it_shows_are_the_defaults() {
+    let defaults_left_out = parse(str::to_owned).unwrap();
+    let defaults_written = parse(with_defaults_written).unwrap();
+    assert_eq!(format!("{defaults_written:#?}"), format!("{defaults_left_out:#?}"));
+}
+
+/// The reader itself says which keys it knows, when it meets one that it does not.
+#[test]
+fn it_has_every_key_that_there_is() {
+    let with_unknown_keys = |text: &str| {
+        let text = with_defaults_written(text).replace("{ ", "{ zzzzzzzzzzzz = 1, ");
+        let is_header = |line: &str| line.starts_with('[');
+        let lines = text.lines().map(|line| match is_header(line) {
+            true => format!("{line}\nzzzzzzzzzzzz = 1\n"),
+            false => format!("{line}\n"),
+        });
+        lines.collect::<String>() + "[zzzzzzzzzzzz]\n"
+    };
+    let problems = parse(with_unknown_keys).unwrap_err();
+    let known: Vec<_> = problems
+        .iter()
+        .filter_map(|problem| problem.text.strip_prefix("unknown key; the keys here are "))
+        .flat_map(|keys| keys.split(", "))
+        .collect();
+    for key in ["apps", "listen", "url", "level", "contact", "per_minute", "token", "file", "schemas"] {
+        assert!(known.contains(&key), "{key} is not among the known keys: {problems}");
+    }
+    let text = with_defaults_written(FILE);
+    for key in known {
+        let is_there = text.lines().filter(|line| !line.starts_with('#')).any(|line| {
+            line.starts_with(&format!("{key} = "))
+                || line.starts_with(&format!("[{key}"))
+                || line.contains(&format!("{{ {key} = "))
+                || line.contains(&format!(", {key} = "))
+        });
+        assert!(is_there, "{key} is not in config/scim-bridge.toml");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_change_to_it_makes_the_reader_panic_or_show_a_secret(
+        start in 0..FILE.len(),
+        length in 0..200_usize,
+        inserted in "[\\PC\n]{0,20}",
+    ) {
+        let changed = |text: &str| {
+            let start = text.floor_char_boundary(start);
+            let end = text.floor_char_boundary(start + length);
+            format!("{}{inserted}{}", &text[..start], &text[end..])
+        };
+        if let Err(problems) = parse(changed) {
+            prop_assert!(problems.iter().next().is_some());
+            prop_assert!(!problems.to_string().contains("s3cr3t"));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `[apps.NAME]`: one target instance, and who may provision it.
+
+use std::{borrow::Borrow, fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use super::{
+    connector::Connector,
+    duration::{duration, written},
+    file::file,
+    reader::Value,
+    source::Read,
+    token::{TakenTokens, Token, tokens},
+};
+use crate::scim::schema::Schema;
+
+/// The first segments of our own URLs, which no app can have.
+const RESERVED: [&str; 5] = ["healthz", "readyz", "status", "metrics", "hooks"];
+
+/// The largest file of an extension schema, in bytes.
+const MOST_SCHEMA_BYTES: u64 = 1024 * 1024;
+
+/// One configured target instance.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The first segment of its URLs.
+    pub name: AppName,
+    /// The tokens that give access to it, beside those made with `token create`.
+    pub tokens: Vec<Token>,
+    /// How long a write waits for the target before it is answered as accepted.
+    pub confirm_within: Duration,
+    /// The schemas that extend its resources.
+    pub schemas: Vec<ExtensionSchema>,
+    /// What a PATCH of a user is answered with.
+    pub user_patch_answer: PatchAnswer,
+    /// What a PATCH of a group is answered with.
+    pub group_patch_answer: PatchAnswer,
+    /// The target.
+    pub connector: Connector,
+}
+
+/// An app's name: from 1 to 32 lower-case letters, digits and hyphens, and not the first segment of a URL of our own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AppName(String);
+
+/// Why a text is not an [`AppName`].
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidAppName {
+    /// A wrong character or length.
+    #[error("the name of an app has from 1 to 32 lower-case letters, digits and hyphens")]
+    Form,
+    /// Taken by ourselves.
+    #[error("the name of an app is the first part of its URL, and this one is ours; choose another")]
+    Reserved,
+}
+
+/// A schema that an admin adds.
+#[derive(Clone, Debug)]
+pub struct ExtensionSchema {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The file's content: JSON that has the form of a [`Schema`].
+    pub text: String,
+}
+
+/// What a successful PATCH is answered with; RFC 7644 §3.5.2 allows either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchAnswer {
+    /// 200 and the resource.
+    Resource,
+    /// 204.
+    NoContent,
+}
+
+impl App {
+    /// Reads the app `name`. `request_timeout` is the server's.
+    pub(super) fn read(
+        name: &str,
+        value: &Value<'_>,
+        taken: &mut TakenTokens,
+        request_timeout: Duration,
+    ) -> Read<Self> {
+        const ANSWERS: [(&str, PatchAnswer); 2] =
+            [("resource", PatchAnswer::Resource), ("no_content", PatchAnswer::NoContent)];
+        let name = name.parse().map_err(|error: InvalidAppName| value.report(error));
+        let mut table = value.table()?;
+        let tokens = table.or("tokens", Vec::new(), |value| tokens(&value, taken));
+        let confirm_within = table
+            .or("confirm_within", Duration::from_secs(8), |value| confirm_within(&value, request_timeout));
+        let schemas =
+            table.or("schemas", Vec::new(), |value| value.array(20, |value| extension_schema(&value)));
+        let user_patch_answer =
+            table.or("user_patch_answer", PatchAnswer::Resource, |value| value.one_of(&ANSWERS));
+        let group_patch_answer =
+            table.or("group_patch_answer", PatchAnswer::NoContent, |value| value.one_of(&ANSWERS));
+        let connector = Connector::read(table);
+        Ok(Self {
+            name: name?,
+            tokens: tokens?,
+            confirm_within: confirm_within?,
+            schemas: schemas?,
+            user_patch_answer: user_patch_answer?,
+            group_patch_answer: group_patch_answer?,
+            connector: connector?,
+        })
+    }
+}
+
+impl AppName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AppName {
+    type Err = InvalidAppName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAppName> {
+        let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if !(1..=32).contains(&text.len()) || !text.bytes().all(is_allowed) {
+            return Err(InvalidAppName::Form);
+        }
+        if RESERVED.contains(&text) {
+            return Err(InvalidAppName::Reserved);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Lets a map with names as keys be asked with text.
+impl Borrow<str> for AppName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AppName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn confirm_within(value: &Value<'_>, request_timeout: Duration) -> Read<Duration> {
+    let confirm_within = duration(value, Duration::ZERO..=Duration::from_mins(10))?;
+    if confirm_within < request_timeout {
+        return Ok(confirm_within);
+    }
+    let limit = written(request_timeout);
+    Err(value.report(format_args!("must be shorter than server.request_timeout, which is {limit}")))
+}
+
+fn extension_schema(value: &Value<'_>) -> Read<ExtensionSchema> {
+    let (path, text) = file(value, MOST_SCHEMA_BYTES)?;
+    serde_json::from_str::<Schema>(&text)
+        .map_err(|error| value.report(format_args!("{} is not a SCIM schema: {error}", path.display())))?;
+    Ok(ExtensionSchema { path, text })
+}

@@ -1,0 +1,83 @@
+//! `[server]`: where we listen, and what a request may take.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use super::{
+    base_url::BaseUrl,
+    duration::duration,
+    reader::{Table, Value, quoted},
+    source::Read,
+};
+
+/// The HTTP server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The address to listen on. Port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// How clients reach us, for the URLs in answers; `None` stands for `http://` and the address that we listen on.
+    pub public_url: Option<BaseUrl>,
+    /// How long requests in flight may go on after the signal to stop.
+    pub shutdown_grace: Duration,
+    /// The largest body of a request, in bytes.
+    pub max_body_bytes: usize,
+    /// The longest that a request may take, from its first byte to its answer.
+    pub request_timeout: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
+            // Kubernetes kills after 30 s.
+            shutdown_grace: Duration::from_secs(25),
+            max_body_bytes: 1024 * 1024,
+            // Okta gives up after 60 s; Entra does not say.
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Server {
+    /// Reads the section.
+    pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
+        let default = Self::default();
+        let listen = table.or("listen", default.listen, |value| address(&value));
+        let public_url = table.optional("public_url", |value| base_url(&value));
+        let shutdown_grace = table.or("shutdown_grace", default.shutdown_grace, |value| {
+            duration(&value, Duration::ZERO..=Duration::from_mins(10))
+        });
+        let max_body_bytes = table.or("max_body_bytes", default.max_body_bytes, |value| {
+            value.integer(1024..=64 * 1024 * 1024).map(|bytes| bytes as usize)
+        });
+        let request_timeout = table.or("request_timeout", default.request_timeout, |value| {
+            duration(&value, Duration::from_secs(1)..=Duration::from_mins(10))
+        });
+        table.finish()?;
+        Ok(Self {
+            listen: listen?,
+            public_url: public_url?,
+            shutdown_grace: shutdown_grace?,
+            max_body_bytes: max_body_bytes?,
+            request_timeout: request_timeout?,
+        })
+    }
+}
+
+fn address(value: &Value<'_>) -> Read<SocketAddr> {
+    let text = value.string()?;
+    text.parse().map_err(|_| {
+        value.report(format_args!(
+            "{} is not an IP address with a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
+            quoted(text)
+        ))
+    })
+}
+
+/// Reads a [`BaseUrl`].
+pub(super) fn base_url(value: &Value<'_>) -> Read<BaseUrl> {
+    value.string()?.parse().map_err(|error| value.report(error))
+}
