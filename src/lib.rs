@@ -6,3 +6,4 @@ pub mod config;
 pub mod scim;
 pub mod secret;
 pub mod sim;
+pub mod telemetry;
