@@ -91,6 +91,7 @@ impl AhaConfig {
     /// Reads the keys of `table`, which is the app's.
     pub(super) fn read(table: &mut Table<'_>) -> Read<Self> {
         let allow_http = table.or("allow_http", false, |value| value.boolean());
+        // If that is unclear it is a problem of its own, and no reason for another.
         let base_url = table.required(
             "base_url",
             "the address of the account, as in \"https://acme.aha.io\"",
@@ -144,7 +145,7 @@ impl Rate {
 
 fn calls(value: &Value<'_>, most: u32) -> Read<NonZeroU32> {
     let calls = value.integer(1..=u64::from(most))?;
-    Ok(u32::try_from(calls).ok().and_then(NonZeroU32::new).expect("the integer is from 1 to a u32"))
+    Ok(u32::try_from(calls).ok().and_then(NonZeroU32::new).expect("it is from 1 to `most`, which is a u32"))
 }
 
 fn account_url(value: &Value<'_>, allow_http: bool) -> Read<BaseUrl> {

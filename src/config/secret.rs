@@ -26,14 +26,13 @@ pub(super) fn secret(value: &Value<'_>) -> Read<Secret> {
 
 fn from_environment(value: &Value<'_>) -> Read<Secret> {
     let name = value.string()?;
-    // What does not look like a name may be the secret itself in the wrong place, so it is not shown.
-    if name.is_empty()
-        || !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-    {
-        return Err(value.report("expected the name of an environment variable, in capitals, digits and _"));
-    }
-    let text = (value.source.environment)(name)
-        .ok_or_else(|| value.report(format_args!("the environment variable {name} is not set")))?;
+    let text = (value.source.environment)(name).ok_or_else(|| {
+        // What does not look like a name may be the secret itself in the wrong place, so it is not shown.
+        let is_name =
+            name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        let shown = if is_name { format!(" {name}") } else { String::new() };
+        value.report(format_args!("the environment variable{shown} is not set"))
+    })?;
     checked(value, without_final_newline(&text))
 }
 

@@ -336,7 +336,7 @@ fn a_problem_of_an_aha_app_is_told(#[case] key: &str, #[case] expected: &str) {
 #[case(
     "api_key = { env = 's3cr3t-in-the-wrong-place' }",
     4,
-    "api_key.env: expected the name of an environment variable, in capitals, digits and _"
+    "api_key.env: the environment variable is not set"
 )]
 #[case("api_key = { path = 'key' }", 4, "api_key.path: unknown key; the keys here are env, file")]
 fn a_problem_of_a_key_that_an_aha_app_must_have_is_told(
