@@ -1,7 +1,7 @@
 //! scim-bridge: a SCIM 2.0 service provider in front of applications that have none.
 
-pub mod clock;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod scim;
 pub mod sim;

@@ -1,7 +1,18 @@
 //! The SCIM 2.0 protocol core (RFC 7643, RFC 7644): pure functions over JSON, no async, no IO, no HTTP types.
 
 pub mod attribute;
+mod canonical;
+mod dialect;
+pub mod discovery;
+mod element;
 pub mod error;
+pub mod extension;
+pub mod limits;
+pub mod meta;
+pub mod normalize;
+pub mod registry;
+pub mod resource;
 pub mod resource_type;
 pub mod schema;
 pub mod urn;
+mod value;
