@@ -2,6 +2,9 @@
 
 pub mod attribute;
 pub mod error;
+pub mod filter;
+#[cfg(test)]
+mod fixture;
 pub mod resource_type;
 pub mod schema;
 pub mod urn;
