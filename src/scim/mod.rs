@@ -7,6 +7,9 @@ pub mod discovery;
 mod element;
 pub mod error;
 pub mod extension;
+pub mod filter;
+#[cfg(test)]
+mod fixture;
 pub mod limits;
 pub mod meta;
 pub mod normalize;
