@@ -5,6 +5,7 @@ pub mod error;
 pub mod filter;
 #[cfg(test)]
 mod fixture;
+pub mod json;
 pub mod path;
 pub mod resource_type;
 pub mod schema;
