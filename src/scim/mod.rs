@@ -6,6 +6,7 @@ pub mod filter;
 #[cfg(test)]
 mod fixture;
 pub mod json;
+pub mod list;
 pub mod path;
 pub mod resource_type;
 pub mod schema;
