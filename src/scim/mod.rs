@@ -8,6 +8,7 @@ mod fixture;
 pub mod json;
 pub mod list;
 pub mod path;
+pub mod project;
 pub mod resource_type;
 pub mod schema;
 pub mod urn;
