@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     resource_type::ResourceType,
     schema::Schema,
-    urn::{ENTERPRISE_USER, USER},
+    urn::{ENTERPRISE_USER, GROUP, USER},
 };
 
 /// An extension of our own, beside the enterprise one.
@@ -43,6 +43,7 @@ pub fn user_type() -> ResourceType {
                 { "name": "label", "type": "string", "returned": "always" },
                 { "name": "algorithm", "type": "string" },
                 { "name": "secret", "type": "string", "returned": "never" },
+                { "name": "value", "type": "string", "returned": "never" },
             ] },
         ] })),
         extensions: vec![
@@ -61,6 +62,25 @@ pub fn user_type() -> ResourceType {
                 { "name": "pin", "type": "string", "returned": "never" },
             ] })),
         ],
+    }
+}
+
+/// A Group type.
+pub fn group_type() -> ResourceType {
+    ResourceType {
+        name: "Group",
+        endpoint: "/Groups",
+        description: "",
+        schema: schema(json!({ "id": GROUP, "name": "Group", "attributes": [
+            { "name": "displayName", "type": "string", "required": true },
+            { "name": "members", "type": "complex", "multiValued": true, "subAttributes": [
+                { "name": "value", "type": "string", "caseExact": true, "mutability": "immutable" },
+                { "name": "$ref", "type": "reference", "caseExact": true, "mutability": "immutable" },
+                { "name": "type", "type": "string", "mutability": "immutable" },
+                { "name": "display", "type": "string", "mutability": "readOnly" },
+            ] },
+        ] })),
+        extensions: vec![],
     }
 }
 

@@ -10,9 +10,13 @@ pub mod extension;
 pub mod filter;
 #[cfg(test)]
 mod fixture;
+pub mod json;
 pub mod limits;
+pub mod list;
 pub mod meta;
 pub mod normalize;
+pub mod path;
+pub mod project;
 pub mod registry;
 pub mod resource;
 pub mod resource_type;

@@ -3,7 +3,7 @@
 //! [`parse`] reads the text into a syntax tree ([`ast`]) that knows nothing of schemas. [`resolve`] looks its names up
 //! in a resource type and gives its values the types of the attributes they are compared with; whatever does not go
 //! together is an `invalidFilter` here, so that the resolved tree ([`Filter`]) cannot be wrong. [`eval`] asks it about
-//! a resource; it cannot fail. [`print`] writes it as canonical text, which reads back as the same tree.
+//! a resource; it cannot fail. [`mod@print`] writes it as canonical text, which reads back as the same tree.
 //!
 //! What the RFC leaves open, or clients do differently:
 //!

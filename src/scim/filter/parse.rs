@@ -92,9 +92,9 @@ impl<'t> Parser<'t> {
         Ok(Self { text, offset: 0, depth: 0, tests: 0 })
     }
 
-    /// Where it stands, in bytes.
-    pub fn offset(&self) -> usize {
-        self.offset
+    /// What comes next.
+    pub fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
     }
 
     /// Whether only spaces are left.
@@ -124,6 +124,18 @@ impl<'t> Parser<'t> {
         Ok(self.take(word))
     }
 
+    /// The name of a sub-attribute alone, as it stands after brackets and a dot.
+    ///
+    /// # Errors
+    /// If what comes next does not have the form of such a name.
+    pub fn sub_attribute_name(&mut self) -> Result<Located<&'t str>, Problem> {
+        let word = self.peek_word();
+        if !is_attribute_name(word) {
+            return Err(self.unexpected("the name of a sub-attribute"));
+        }
+        Ok(self.take(word))
+    }
+
     /// The expression in brackets that follow now; stops before the closing one.
     ///
     /// # Errors
@@ -143,7 +155,7 @@ impl<'t> Parser<'t> {
 
     /// The problem that something else stands here than was expected.
     pub fn unexpected(&self, expected: &str) -> Problem {
-        let found = match (self.peek_word(), self.rest().chars().next()) {
+        let found = match (self.peek_word(), self.peek()) {
             (_, None) => "the end".to_owned(),
             ("", Some(symbol)) => quoted(symbol.encode_utf8(&mut [0; 4])),
             (word, _) => quoted(word),
@@ -218,13 +230,18 @@ impl<'t> Parser<'t> {
         if !self.skip(']') {
             return Err(self.unexpected("`and`, `or` or `]`"));
         }
-        let then = if self.skip('.') { Some(self.element_test()?) } else { None };
+        let then = if self.skip('.') {
+            let name = self.sub_attribute_name()?;
+            Some(WrittenElementTest { name, condition: self.condition(name.item)? })
+        } else {
+            None
+        };
         Ok(WrittenTest::Element { name, filter, then })
     }
 
     fn element_test(&mut self) -> Result<WrittenElementTest<'t>, Problem> {
         let name = self.name()?;
-        if self.rest().starts_with('[') {
+        if self.peek() == Some('[') {
             return Err(self.unexpected("an operator, since brackets cannot stand in brackets"));
         }
         Ok(WrittenElementTest { name, condition: self.condition(name.item)? })
@@ -324,17 +341,20 @@ impl<'t> Parser<'t> {
 /// Whether `word` has the form of an `attrPath`. What stands before the last colon may be any URI, because URNs hold
 /// dots themselves; whether it is a known one is found out when it is looked up.
 fn is_name(word: &str) -> bool {
-    let is_attribute_name = |name: &str| {
-        // `$` is for `$ref`: RFC 7643 §2.1 has it, RFC 7644 forgot it.
-        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '$')
-            && name.chars().all(|character| character.is_ascii_alphanumeric() || "-_$".contains(character))
-    };
     if word.contains(':') {
         let is_uri_character =
             |character: char| character.is_ascii_graphic() && !"<>\\^`{|}".contains(character);
         return word.starts_with(|first: char| first.is_ascii_alphabetic())
             && word.chars().all(is_uri_character);
     }
-    let mut parts = word.split('.');
-    parts.by_ref().take(2).all(is_attribute_name) && parts.next().is_none()
+    match word.split_once('.') {
+        Some((name, sub_name)) => is_attribute_name(name) && is_attribute_name(sub_name),
+        None => is_attribute_name(word),
+    }
+}
+
+/// Whether `word` has the form of an `ATTRNAME`. `$` is for `$ref`: RFC 7643 §2.1 allows it, RFC 7644 forgot it.
+fn is_attribute_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '$')
+        && word.chars().all(|character| character.is_ascii_alphanumeric() || "-_$".contains(character))
 }

@@ -124,7 +124,10 @@ fn with_default_sub_attribute(attribute: AttributeRef, name: Located<&str>) -> R
         return Ok(attribute);
     }
     match attribute.leaf().sub_attribute("value").cloned() {
-        Some(value) => Ok(AttributeRef { sub_attribute: Some(value), ..attribute }),
+        Some(value) => {
+            refuse_unreadable(&value, name)?;
+            Ok(AttributeRef { sub_attribute: Some(value), ..attribute })
+        }
         None => {
             let subs =
                 attribute.leaf().sub_attributes.iter().map(|sub| sub.name.as_str()).collect::<Vec<_>>();

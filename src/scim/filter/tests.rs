@@ -9,7 +9,7 @@ use super::{
 };
 use crate::scim::{
     error::ScimType,
-    fixture::{BADGE, user, user_type},
+    fixture::{BADGE, group_type, user, user_type},
 };
 
 fn filter(text: &str) -> Filter {
@@ -189,6 +189,7 @@ fn malformed_text_is_refused_where_it_is_wrong_rfc_067_q_08(
 #[case::password_rfc_021(r#"password eq "x""#, "`password` is never returned")]
 #[case::presence_of_password("password pr", "`password` is never returned")]
 #[case::unreadable_part("keys.secret pr", "`keys.secret` is never returned")]
+#[case::unreadable_part_that_is_not_spelled_out(r#"keys eq "x""#, "`keys` is never returned")]
 #[case::unreadable_part_in_brackets("keys[secret pr]", "`secret` is never returned")]
 #[case::brackets_after_text(r#"userName[value eq "x"]"#, "`userName` has no sub-attributes to filter by")]
 #[case::brackets_after_a_part(r#"emails.value[type eq "x"]"#, "has no sub-attributes to filter by")]
@@ -249,6 +250,22 @@ fn letters_beyond_ascii_compare_without_case_and_never_crash_rfc_028() {
     for text in [r#"title sw "straße äöü""#, r#"title eq "straße äöü İ σας""#] {
         assert!(filter(text).matches(&user), "{text}");
     }
+}
+
+#[rstest]
+#[case::is_a_member_ent_12_q_09(r#"id eq "g1" and members eq "u2""#, true)]
+#[case::in_the_other_order(r#"members eq "u1" and id eq "g1""#, true)]
+#[case::is_no_member(r#"id eq "g1" and members eq "u3""#, false)]
+#[case::member_ids_are_exact(r#"members eq "U1""#, false)]
+#[case::by_name_without_case_ent_33(r#"displayName eq "ENGINEERS""#, true)]
+#[case::a_name_with_a_dollar_sign(r#"members[$ref ew "/u2" and type eq User]"#, true)]
+fn groups_are_asked_for_their_members(#[case] text: &str, #[case] expected: bool) {
+    let group = json!({
+        "id": "g1",
+        "displayName": "Engineers",
+        "members": [{ "value": "u1" }, { "value": "u2", "$ref": "https://scim.example/Users/u2", "type": "User" }],
+    });
+    assert_eq!(Filter::parse(text, &group_type()).unwrap().matches(&group), expected);
 }
 
 #[test]
