@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     attribute::{Attribute, Mutability},
     canonical,
+    filter::fold,
 };
 
 /// What makes two elements the same one.
@@ -84,16 +85,27 @@ pub(super) fn replace(attribute: &Attribute, old: &[Value], mut new: Vec<Value>)
     new
 }
 
-/// Whether the element is one of `listed`: the same `value`, and of the same type if the listed one names a type.
-pub(super) fn is_listed(attribute: &Attribute, listed: &[Value], element: &Value) -> bool {
+/// Removes the elements that are `listed`: those of the same `value`, and of the same type if the listed one names a type;
+/// or those that say the same, where there is no `value`.
+pub(super) fn remove_listed(attribute: &Attribute, elements: &mut Vec<Value>, listed: &[Value]) {
     let only_value = is_fixed(attribute, "value");
-    listed.iter().any(|listed| match listed.get("value") {
+    let ignores_case = attribute.sub_attribute("value").is_some_and(|value| !value.case_exact);
+    let key = |element: &Value| -> Option<String> {
+        let text = element.get("value")?.as_str()?;
+        Some(if ignores_case { fold(text).into_owned() } else { text.to_owned() })
+    };
+    let mut by_value: HashMap<_, Vec<&Value>> = HashMap::new();
+    for listed in listed {
+        by_value.entry(key(listed)).or_default().push(listed);
+    }
+    let same = |listed: &Value, element: &Value| match listed.get("value") {
         None => canonical::same(listed, element),
-        Some(value) => {
-            let same_type = || listed.get("type").is_none_or(|kind| Some(kind) == element.get("type"));
-            Some(value) == element.get("value") && (only_value || same_type())
-        }
-    })
+        Some(_) => only_value || listed.get("type").is_none_or(|kind| Some(kind) == element.get("type")),
+    };
+    elements.retain(|element| {
+        let candidates = by_value.get(&key(element)).map(Vec::as_slice).unwrap_or_default();
+        !candidates.iter().any(|listed| same(listed, element))
+    });
 }
 
 /// Whether `primary` is true.
@@ -120,6 +132,7 @@ fn take_over(attribute: &Attribute, element: &mut Value, new: Value) {
     }
 }
 
-fn is_fixed(attribute: &Attribute, sub_name: &str) -> bool {
+/// Whether a sub-attribute cannot change once it is set.
+pub(super) fn is_fixed(attribute: &Attribute, sub_name: &str) -> bool {
     attribute.sub_attribute(sub_name).is_some_and(|sub| sub.mutability == Mutability::Immutable)
 }

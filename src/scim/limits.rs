@@ -17,6 +17,8 @@ pub const MAX_MEMBERS: usize = 100_000;
 pub const MAX_RESOURCE_BYTES: usize = 16 * 1024 * 1024;
 /// The most operations of one PATCH request.
 pub const MAX_OPERATIONS: usize = 1_000;
+/// The most attributes that all operations of one PATCH request name together.
+pub const MAX_PATCH_PATHS: usize = 10_000;
 /// The most names that are remembered as ignored, and how many bytes of each: they are for the log.
 pub const MAX_IGNORED: usize = 32;
 /// See [`MAX_IGNORED`].
@@ -30,18 +32,18 @@ pub(super) fn check_elements(attribute: &Attribute, count: usize, path: &str) ->
     }
     Err(Error::new(
         ScimType::InvalidValue,
-        format!("`{path}` has {count} values; at most {most} are accepted"),
+        format!("`{path}` has {count} values; at most {most} are accepted."),
     ))
 }
 
 /// Refuses a text that is too long, or that no database can hold, for the attribute called `path`.
 pub(super) fn check_text(text: &str, path: &str) -> Result<(), Error> {
     if text.len() > MAX_TEXT_BYTES {
-        let detail = format!("`{path}` is {} bytes long; at most {MAX_TEXT_BYTES} are accepted", text.len());
+        let detail = format!("`{path}` is {} bytes long; at most {MAX_TEXT_BYTES} are accepted.", text.len());
         return Err(Error::new(ScimType::InvalidValue, detail));
     }
     if text.contains('\0') {
-        let detail = format!("`{path}` holds the character U+0000, which cannot be stored");
+        let detail = format!("`{path}` holds the character U+0000, which cannot be stored.");
         return Err(Error::new(ScimType::InvalidValue, detail));
     }
     Ok(())
@@ -54,7 +56,7 @@ pub(super) fn check_resource(attributes: &Map<String, Value>) -> Result<(), Erro
         return Ok(());
     }
     let detail =
-        format!("the resource would be {bytes} bytes large; at most {MAX_RESOURCE_BYTES} are accepted");
+        format!("the resource would be {bytes} bytes large; at most {MAX_RESOURCE_BYTES} are accepted.");
     Err(Error::new(ScimType::InvalidValue, detail))
 }
 

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod list;
 pub mod meta;
 pub mod normalize;
+pub mod patch;
 pub mod path;
 pub mod project;
 pub mod registry;

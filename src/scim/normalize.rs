@@ -70,16 +70,38 @@ pub fn replace(resource_type: &ResourceType, old: &Resource, body: Value) -> Res
     Ok(Accepted { resource, ignored })
 }
 
-/// The name of a required attribute that is missing, also one of an extension that the resource has.
+/// The name of a required attribute that is missing, also one of a complex value or an extension that the resource has.
 pub(super) fn find_missing(resource_type: &ResourceType, attributes: &Map<String, Value>) -> Option<String> {
-    let mut core = resource_type.top_level().filter(|attribute| attribute.name != "schemas");
-    if let Some(attribute) = core.find(|attribute| value::is_missing(attribute, attributes)) {
-        return Some(attribute.name.clone());
-    }
-    resource_type.extensions.iter().find_map(|schema| {
-        let object = attributes.get(&schema.id)?.as_object()?;
-        let attribute = schema.attributes.iter().find(|attribute| value::is_missing(attribute, object))?;
-        Some(format!("{}:{}", schema.id, attribute.name))
+    // `schemas` is made for each answer.
+    let core = resource_type.top_level().filter(|attribute| attribute.name != "schemas");
+    let in_extension = |schema: &Arc<Schema>| {
+        let path = find_missing_in(schema.attributes.iter(), attributes.get(&schema.id)?.as_object()?)?;
+        Some(format!("{}:{path}", schema.id))
+    };
+    find_missing_in(core, attributes).or_else(|| resource_type.extensions.iter().find_map(in_extension))
+}
+
+fn find_missing_in<'a>(
+    mut defined: impl Iterator<Item = &'a Arc<Attribute>>,
+    object: &Map<String, Value>,
+) -> Option<String> {
+    defined.find_map(|attribute| {
+        if value::is_missing(attribute, object) {
+            return Some(attribute.name.clone());
+        }
+        let missing_part = |value: &Value| {
+            attribute
+                .sub_attributes
+                .iter()
+                .find(|sub| value.as_object().is_some_and(|object| value::is_missing(sub, object)))
+        };
+        let missing = match object.get(&attribute.name)? {
+            Value::Array(elements) if attribute.sub_attributes.iter().any(|sub| sub.required) => {
+                elements.iter().find_map(missing_part)
+            }
+            value => missing_part(value),
+        };
+        missing.map(|sub| format!("{}.{}", attribute.name, sub.name))
     })
 }
 
@@ -87,7 +109,7 @@ fn read(resource_type: &ResourceType, body: Value) -> Result<Accepted, Error> {
     let Value::Object(body) = body else {
         return Err(Error::new(
             ScimType::InvalidSyntax,
-            "the body must be a JSON object that holds the resource",
+            "the body must be a JSON object that holds the resource.",
         ));
     };
     let mut ignored = Ignored::default();
@@ -119,7 +141,7 @@ fn read(resource_type: &ResourceType, body: Value) -> Result<Accepted, Error> {
         }
     }
     if let Some(path) = find_missing(resource_type, &attributes) {
-        return Err(Error::new(ScimType::InvalidValue, format!("`{path}` is required")));
+        return Err(value::required(&path));
     }
     limits::check_resource(&attributes)?;
     Ok(Accepted { resource: Resource::from_attributes(attributes), ignored: ignored.into_names() })
@@ -134,7 +156,7 @@ fn read_extension(
         Value::Object(object) => object,
         Value::Null => return Ok(None),
         _ => {
-            let detail = format!("`{}` must be an object that holds the extension's attributes", schema.id);
+            let detail = format!("`{}` must be an object that holds the extension's attributes.", schema.id);
             return Err(Error::new(ScimType::InvalidValue, detail));
         }
     };
@@ -169,7 +191,7 @@ pub(super) fn is_kept(attribute: &Attribute) -> bool {
 /// (`ENT-30`).
 fn check_schemas(resource_type: &ResourceType, schemas: &Value, ignored: &mut Ignored) -> Result<(), Error> {
     let malformed =
-        || Error::new(ScimType::InvalidSyntax, "`schemas` must be an array of strings, each a schema's URN");
+        || Error::new(ScimType::InvalidSyntax, "`schemas` must be an array of strings, each a schema's URN.");
     if schemas.is_null() {
         return Ok(());
     }
@@ -192,7 +214,7 @@ fn keep_fixed<'a>(
         let Some(old) = before.get(&attribute.name) else { continue };
         match (after.get_mut(&attribute.name), attribute.mutability) {
             (Some(new), Mutability::Immutable) if !canonical::same(old, new) => {
-                let detail = format!("`{}` cannot be changed once it is set", attribute.name);
+                let detail = format!("`{}` cannot be changed once it is set.", attribute.name);
                 return Err(Error::new(ScimType::Mutability, detail));
             }
             (None, Mutability::Immutable) => {

@@ -55,20 +55,26 @@ pub(super) fn read_elements(
     path: &str,
     ignored: &mut Ignored,
 ) -> Result<Vec<Value>, Error> {
+    // Where an element must have a part, nothing else is taken for no element: a slip must not empty a group.
+    let needed = attribute.sub_attributes.iter().find(|sub| sub.required);
     let values = match dialect::repair_list(attribute, value) {
         Value::Array(values) => values,
         Value::Null => return Ok(Vec::new()),
-        Value::String(text) if text.is_empty() => return Ok(Vec::new()),
+        Value::String(text) if text.is_empty() && needed.is_none() => return Ok(Vec::new()),
         other => return Err(wrong_type(path, "an array", &other)),
     };
     limits::check_elements(attribute, values.len(), path)?;
     let mut elements = Vec::with_capacity(values.len());
     for value in values {
-        elements.extend(read_one(attribute, value, path, ignored)?);
+        match (read_one(attribute, value, path, ignored)?, needed) {
+            (Some(element), _) => elements.push(element),
+            (None, Some(sub)) => return Err(required(&format!("{path}.{}", sub.name))),
+            (None, None) => {}
+        }
     }
     if elements.iter().filter(|element| element::is_primary(element)).count() > 1 {
         let detail =
-            format!("`{path}` has more than one value with primary true; at most one can be primary");
+            format!("`{path}` has more than one value with primary true; at most one can be primary.");
         return Err(Error::new(ScimType::InvalidValue, detail));
     }
     let mut distinct = Vec::with_capacity(elements.len());
@@ -100,7 +106,7 @@ pub(super) fn read_one(
     let missing = attribute.sub_attributes.iter().find(|sub| is_missing(sub, &object));
     match missing {
         _ if object.is_empty() => Ok(None),
-        Some(sub) => Err(Error::new(ScimType::InvalidValue, format!("`{path}.{}` is required", sub.name))),
+        Some(sub) => Err(required(&format!("{path}.{}", sub.name))),
         None => Ok(Some(Value::Object(object))),
     }
 }
@@ -143,8 +149,13 @@ pub(super) fn is_missing(attribute: &Attribute, object: &Map<String, Value>) -> 
 
 /// The error for a name that stands in one object in two spellings (`RFC-012`).
 pub(super) fn given_twice(path: &str) -> Error {
-    let detail = format!("`{path}` is given more than once; attribute names compare without regard to case");
+    let detail = format!("`{path}` is given more than once; attribute names compare without regard to case.");
     Error::new(ScimType::InvalidSyntax, detail)
+}
+
+/// The error for a required attribute that is missing (`RFC-015`).
+pub(super) fn required(path: &str) -> Error {
+    Error::new(ScimType::InvalidValue, format!("`{path}` is required."))
 }
 
 /// Refuses a value that does not fit the attribute's data type.
@@ -154,7 +165,7 @@ fn check_simple(attribute: &Attribute, value: &Value, path: &str) -> Result<(), 
         if attribute.required && text.trim().is_empty() {
             return Err(Error::new(
                 ScimType::InvalidValue,
-                format!("`{path}` is required and must not be empty"),
+                format!("`{path}` is required and must not be empty."),
             ));
         }
     }
@@ -194,5 +205,5 @@ fn wrong_type(path: &str, expected: &str, value: &Value) -> Error {
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     };
-    Error::new(ScimType::InvalidValue, format!("`{path}` must be {expected}, not {found}"))
+    Error::new(ScimType::InvalidValue, format!("`{path}` must be {expected}, not {found}."))
 }

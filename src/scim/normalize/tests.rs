@@ -105,7 +105,7 @@ fn ent_04_an_apps_own_extension_is_taken_without_its_urn_in_schemas() {
     let wrong = json!({ "userName": "u", urn: { "level": 3.5 } });
     assert_eq!(
         create(registry.user(), wrong).unwrap_err().detail,
-        format!("`{urn}:level` must be a whole number, not this number")
+        format!("`{urn}:level` must be a whole number, not this number.")
     );
     let wrong = json!({ "userName": "u", urn: { "hiredOn": "yesterday" } });
     assert_eq!(create(registry.user(), wrong).unwrap_err().scim_type, ScimType::InvalidValue);
@@ -223,7 +223,7 @@ fn rfc_011_names_are_read_without_case_and_kept_as_defined() {
 #[case::sub_attribute(json!({ "userName": "u", "name": { "givenName": "a", "givenname": "b" } }), "name.givenName")]
 #[case::extension(json!({ "userName": "u", ENT: {}, ENT.to_lowercase(): {} }), ENT)]
 fn rfc_012_two_spellings_of_one_name_are_refused(#[case] body: Value, #[case] path: &str) {
-    let detail = format!("`{path}` is given more than once; attribute names compare without regard to case");
+    let detail = format!("`{path}` is given more than once; attribute names compare without regard to case.");
     assert_eq!(refused(body), (ScimType::InvalidSyntax, detail));
 }
 
@@ -248,10 +248,10 @@ fn names_for_the_log_are_bounded_in_number_and_length() {
 }
 
 #[rstest]
-#[case::missing(json!({ "displayName": "x" }), "`userName` is required")]
-#[case::null(json!({ "userName": null }), "`userName` is required")]
-#[case::empty(json!({ "userName": "" }), "`userName` is required and must not be empty")]
-#[case::blank(json!({ "userName": "  " }), "`userName` is required and must not be empty")]
+#[case::missing(json!({ "displayName": "x" }), "`userName` is required.")]
+#[case::null(json!({ "userName": null }), "`userName` is required.")]
+#[case::empty(json!({ "userName": "" }), "`userName` is required and must not be empty.")]
+#[case::blank(json!({ "userName": "  " }), "`userName` is required and must not be empty.")]
 fn rfc_015_c_7_a_required_attribute_must_be_there_and_not_empty(#[case] body: Value, #[case] detail: &str) {
     assert_eq!(refused(body), (ScimType::InvalidValue, detail.to_owned()));
 }
@@ -265,16 +265,16 @@ fn rfc_015_a_body_that_is_no_object_is_refused(#[case] body: Value) {
 }
 
 #[rstest]
-#[case(json!({ "active": "yes" }), "`active` must be a boolean, true or false, not this string")]
-#[case(json!({ "active": 1 }), "`active` must be a boolean, true or false, not this number")]
-#[case(json!({ "emails": "a@b" }), "`emails` must be an array, not this string")]
-#[case(json!({ "emails": [[1]] }), "`emails` must be an object, not an array")]
-#[case(json!({ "emails": [{ "value": true }] }), "`emails.value` must be a string, not a boolean")]
-#[case(json!({ "name": "Bob" }), "`name` must be an object, not this string")]
-#[case(json!({ "title": ["a"] }), "`title` must be a string, not an array")]
-#[case(json!({ "x509Certificates": [{ "value": "%%" }] }), "`x509Certificates.value` must be a string in base64, not this string")]
-#[case(json!({ "title": "a\u{0}b" }), "`title` holds the character U+0000, which cannot be stored")]
-#[case(json!({ ENT: 7 }), &format!("`{ENT}` must be an object that holds the extension's attributes"))]
+#[case(json!({ "active": "yes" }), "`active` must be a boolean, true or false, not this string.")]
+#[case(json!({ "active": 1 }), "`active` must be a boolean, true or false, not this number.")]
+#[case(json!({ "emails": "a@b" }), "`emails` must be an array, not this string.")]
+#[case(json!({ "emails": [[1]] }), "`emails` must be an object, not an array.")]
+#[case(json!({ "emails": [{ "value": true }] }), "`emails.value` must be a string, not a boolean.")]
+#[case(json!({ "name": "Bob" }), "`name` must be an object, not this string.")]
+#[case(json!({ "title": ["a"] }), "`title` must be a string, not an array.")]
+#[case(json!({ "x509Certificates": [{ "value": "%%" }] }), "`x509Certificates.value` must be a string in base64, not this string.")]
+#[case(json!({ "title": "a\u{0}b" }), "`title` holds the character U+0000, which cannot be stored.")]
+#[case(json!({ ENT: 7 }), &format!("`{ENT}` must be an object that holds the extension's attributes."))]
 fn rfc_016_a_value_of_the_wrong_type_is_refused_with_its_path(#[case] part: Value, #[case] detail: &str) {
     let mut body = json!({ "userName": "u" });
     body.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
@@ -291,7 +291,7 @@ fn schemas_must_be_a_list_of_texts_if_it_is_there(#[case] schemas: Value) {
 #[test]
 fn rfc_017_two_primaries_in_one_body_are_refused() {
     let body = json!({ "userName": "u", "emails": [{ "value": "a", "primary": true }, { "value": "b", "primary": "True" }] });
-    let detail = "`emails` has more than one value with primary true; at most one can be primary";
+    let detail = "`emails` has more than one value with primary true; at most one can be primary.";
     assert_eq!(refused(body), (ScimType::InvalidValue, detail.to_owned()));
 }
 
@@ -323,11 +323,11 @@ fn ospec_01_a_user_of_whom_nothing_is_said_is_active() {
 #[test]
 fn sizes_are_bounded() {
     let long = json!({ "userName": "x".repeat(limits::MAX_TEXT_BYTES + 1) });
-    assert_eq!(refused(long).1, "`userName` is 65537 bytes long; at most 65536 are accepted");
+    assert_eq!(refused(long).1, "`userName` is 65537 bytes long; at most 65536 are accepted.");
     let many: Vec<_> = (0..=limits::MAX_ELEMENTS).map(|n| json!({ "value": n.to_string() })).collect();
     assert_eq!(
         refused(json!({ "userName": "u", "emails": many })).1,
-        "`emails` has 1001 values; at most 1000 are accepted"
+        "`emails` has 1001 values; at most 1000 are accepted."
     );
     let large: Vec<_> = (0..300).map(|n| json!({ "value": format!("{n}{}", "x".repeat(60_000)) })).collect();
     assert!(refused(json!({ "userName": "u", "photos": large })).1.starts_with("the resource would be "));
