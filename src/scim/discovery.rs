@@ -1,7 +1,8 @@
-//! What the server tells about itself: `/ServiceProviderConfig`, `/Schemas`, `/ResourceTypes` (RFC 7644 §4, RFC 7643 §5–7).
+//! What the server tells about itself: `/ServiceProviderConfig`, `/Schemas`, `/ResourceTypes` (RFC 7644 §4,
+//! RFC 7643 §5–7).
 //!
-//! The values are camelCase and never `null` (`ENT-43`). `base_url` is the URL that the endpoints follow, without a slash
-//! at its end. Lists come as plain vectors; the list message is put around them elsewhere.
+//! The values are camelCase and never `null` (`ENT-43`). `base_url` is the URL that the endpoints follow,
+//! without a slash at its end. Lists come as plain vectors; the list message is put around them elsewhere.
 
 use serde_json::{Value, json};
 
@@ -43,8 +44,8 @@ pub struct BulkLimits {
     pub max_payload_size: u32,
 }
 
-/// `/ServiceProviderConfig`. Every member that RFC 7643 §5 requires is there whether the function is or not: a client that
-/// misses one may take the whole document for invalid (`Q-69`).
+/// `/ServiceProviderConfig`. Every member that RFC 7643 §5 requires is there whether the function is or not:
+/// a client that misses one may take the whole document for invalid (`Q-69`).
 pub fn service_provider_config(base_url: &str, features: &Features) -> Value {
     let limits = features.bulk.unwrap_or(BulkLimits { max_operations: 0, max_payload_size: 0 });
     let mut config = json!({
@@ -121,8 +122,9 @@ fn show_resource_type(base_url: &str, resource_type: &ResourceType) -> Value {
     })
 }
 
-/// The core schema of a resource type and its extensions. The core one also lists `externalId`, which RFC 7643 §3.1 lets
-/// every resource have unlisted: Microsoft's validation wants each mapped attribute listed (`LAV-1`).
+/// The core schema of a resource type and its extensions. The core one also lists `externalId`, which RFC
+/// 7643 §3.1 lets every resource have unlisted: Microsoft's validation wants each mapped attribute listed
+/// (`LAV-1`).
 fn show_schemas(base_url: &str, resource_type: &ResourceType) -> Vec<Value> {
     let external_id = match resource_type.find("externalId") {
         Some(Named::Attribute(found)) => Some(found.attribute),

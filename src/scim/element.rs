@@ -32,11 +32,13 @@ impl<'e> Identity<'e> {
     }
 }
 
-/// Adds elements to those that are there. One that is there already is not added again but takes over what the new one says
-/// (`RFC-088`, `Q-49`). A new primary element takes the place of the old one (RFC 7644 §3.5.2, `RFC-105`).
+/// Adds elements to those that are there. One that is there already is not added again but takes over what
+/// the new one says (`RFC-088`, `Q-49`). A new primary element takes the place of the old one (RFC 7644
+/// §3.5.2, `RFC-105`).
 pub(super) fn add(attribute: &Attribute, elements: &mut Vec<Value>, new: Vec<Value>) {
     let primary = new.iter().position(is_primary);
-    // Where each new element goes. Only the new ones are indexed: one member more must not cost a copy of a large group.
+    // Where each new element goes. Only the new ones are indexed: one member more must not cost a copy of a
+    // large group.
     let mut index = HashMap::with_capacity(new.len());
     let slots: Vec<usize> = new
         .iter()
@@ -65,8 +67,8 @@ pub(super) fn add(attribute: &Attribute, elements: &mut Vec<Value>, new: Vec<Val
     }
 }
 
-/// The elements that replace `old` ones: just `new`, where one that was there before keeps what cannot change, so that a
-/// member sent again without its `type` is no change (`Q-59`).
+/// The elements that replace `old` ones: just `new`, where one that was there before keeps what cannot
+/// change, so that a member sent again without its `type` is no change (`Q-59`).
 pub(super) fn replace(attribute: &Attribute, old: &[Value], mut new: Vec<Value>) -> Vec<Value> {
     let fixed: Vec<_> =
         attribute.sub_attributes.iter().filter(|sub| sub.mutability == Mutability::Immutable).collect();
@@ -85,8 +87,8 @@ pub(super) fn replace(attribute: &Attribute, old: &[Value], mut new: Vec<Value>)
     new
 }
 
-/// Removes the elements that are `listed`: those of the same `value`, and of the same type if the listed one names a type;
-/// or those that say the same, where there is no `value`.
+/// Removes the elements that are `listed`: those of the same `value`, and of the same type if the listed one
+/// names a type; or those that say the same, where there is no `value`.
 pub(super) fn remove_listed(attribute: &Attribute, elements: &mut Vec<Value>, listed: &[Value]) {
     let only_value = is_fixed(attribute, "value");
     let ignores_case = attribute.sub_attribute("value").is_some_and(|value| !value.case_exact);

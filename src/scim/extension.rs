@@ -1,4 +1,5 @@
-//! Schemas that an app defines for itself, in the form of RFC 7643 §7: read from JSON and checked, all problems at once.
+//! Schemas that an app defines for itself, in the form of RFC 7643 §7: read from JSON and checked, all
+//! problems at once.
 
 use std::collections::HashSet;
 

@@ -7,7 +7,8 @@ use super::{
     error::{Error, ScimType},
 };
 
-/// The longest text of one value, in bytes. Certificates and photos as data URIs are the longest that are seen.
+/// The longest text of one value, in bytes. Certificates and photos as data URIs are the longest that are
+/// seen.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// The most elements of a multi-valued attribute.
 pub const MAX_ELEMENTS: usize = 1_000;

@@ -21,18 +21,18 @@ use super::{
 pub struct Accepted {
     /// The resource, right and complete.
     pub resource: Resource,
-    /// Names and URNs that nothing is defined for. They were passed over, as clients depend on (`C-13`); this is for the log,
-    /// and holds no values.
+    /// Names and URNs that nothing is defined for. They were passed over, as clients depend on (`C-13`); this
+    /// is for the log, and holds no values.
     pub ignored: Vec<String>,
 }
 
-/// Reads the body of a POST. A user whose body says nothing of `active` is active: clients read it in every answer
-/// (`OSPEC-01`, `Q-34`).
+/// Reads the body of a POST. A user whose body says nothing of `active` is active: clients read it in every
+/// answer (`OSPEC-01`, `Q-34`).
 ///
 /// # Errors
 ///
-/// `invalidSyntax` if the body is not an object or names an attribute twice; `invalidValue`, with the attribute's path, if a
-/// value does not fit or a required one is missing.
+/// `invalidSyntax` if the body is not an object or names an attribute twice; `invalidValue`, with the
+/// attribute's path, if a value does not fit or a required one is missing.
 pub fn create(resource_type: &ResourceType, body: Value) -> Result<Accepted, Error> {
     let mut accepted = read(resource_type, body)?;
     if accepted.resource.active().is_none() && resource_type.schema.attribute("active").is_some() {
@@ -41,8 +41,9 @@ pub fn create(resource_type: &ResourceType, body: Value) -> Result<Accepted, Err
     Ok(accepted)
 }
 
-/// Reads the body of a PUT that replaces `old`. What the body leaves out is cleared (`C-18`), save what the client cannot
-/// change and `active`: a PUT without it must neither disable nor enable anybody (`C-17`, `Q-35`).
+/// Reads the body of a PUT that replaces `old`. What the body leaves out is cleared (`C-18`), save what the
+/// client cannot change and `active`: a PUT without it must neither disable nor enable anybody (`C-17`,
+/// `Q-35`).
 ///
 /// # Errors
 ///
@@ -70,7 +71,8 @@ pub fn replace(resource_type: &ResourceType, old: &Resource, body: Value) -> Res
     Ok(Accepted { resource, ignored })
 }
 
-/// The name of a required attribute that is missing, also one of a complex value or an extension that the resource has.
+/// The name of a required attribute that is missing, also one of a complex value or an extension that the
+/// resource has.
 pub(super) fn find_missing(resource_type: &ResourceType, attributes: &Map<String, Value>) -> Option<String> {
     // `schemas` is made for each answer.
     let core = resource_type.top_level().filter(|attribute| attribute.name != "schemas");
@@ -180,15 +182,16 @@ fn read_extension(
     Ok((!attributes.is_empty()).then_some(attributes))
 }
 
-/// Whether what a client sends for the attribute is taken into the resource. Read-only attributes are the server's
-/// (`RFC-003`, `RFC-022`); a write-only one, the password, is accepted and forgotten at once (`OKT-01`).
+/// Whether what a client sends for the attribute is taken into the resource. Read-only attributes are the
+/// server's (`RFC-003`, `RFC-022`); a write-only one, the password, is accepted and forgotten at once
+/// (`OKT-01`).
 pub(super) fn is_kept(attribute: &Attribute) -> bool {
     matches!(attribute.mutability, Mutability::ReadWrite | Mutability::Immutable)
 }
 
-/// `schemas` must be a list of texts, if it is there at all. Which schemas a resource has follows from its attributes, so
-/// what the list says is not needed: Entra ID leaves out URNs (`Q-25`), misspells them (`ENT-02`) and adds its own
-/// (`ENT-30`).
+/// `schemas` must be a list of texts, if it is there at all. Which schemas a resource has follows from its
+/// attributes, so what the list says is not needed: Entra ID leaves out URNs (`Q-25`), misspells them
+/// (`ENT-02`) and adds its own (`ENT-30`).
 fn check_schemas(resource_type: &ResourceType, schemas: &Value, ignored: &mut Ignored) -> Result<(), Error> {
     let malformed =
         || Error::new(ScimType::InvalidSyntax, "`schemas` must be an array of strings, each a schema's URN.");

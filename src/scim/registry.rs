@@ -1,9 +1,9 @@
 //! The resource types that the service knows, with their schemas.
 //!
-//! The built-in schemas are those of RFC 7643 §8.7.1, told as this server behaves. The differences to the RFC's text:
-//! `addresses.primary` is listed (§4.1.2 and §8.2 use it); references and binaries are case-exact (§2.3.6, §2.3.7), and so
-//! are values that hold an `id`; a group's `displayName` is required, as §4.2 says, and unique, as Entra needs it
-//! (`C-14`); `members.value` is required, since a member without it is nobody;
+//! The built-in schemas are those of RFC 7643 §8.7.1, told as this server behaves. The differences to the
+//! RFC's text: `addresses.primary` is listed (§4.1.2 and §8.2 use it); references and binaries are case-exact
+//! (§2.3.6, §2.3.7), and so are values that hold an `id`; a group's `displayName` is required, as §4.2 says,
+//! and unique, as Entra needs it (`C-14`); `members.value` is required, since a member without it is nobody;
 //! `members.$ref` and `members.display` are kept up by the server, whatever a client sends.
 
 use std::sync::{Arc, LazyLock};

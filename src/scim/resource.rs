@@ -7,12 +7,14 @@ use super::{canonical, urn};
 
 /// The attributes of a user or group, as JSON.
 ///
-/// Names are the canonical ones of the schemas; an extension's attributes stand under the canonical URN. Values are as the
-/// client sent them. What the server itself knows is not here: `schemas`, `id`, `meta`, a user's `groups`; nor is a
-/// password ever. Nothing is held that is unassigned: no `null`, no empty array, no empty object (RFC 7643 §2.5).
+/// Names are the canonical ones of the schemas; an extension's attributes stand under the canonical URN.
+/// Values are as the client sent them. What the server itself knows is not here: `schemas`, `id`, `meta`, a
+/// user's `groups`; nor is a password ever. Nothing is held that is unassigned: no `null`, no empty array, no
+/// empty object (RFC 7643 §2.5).
 ///
-/// Two resources are equal when a client could not tell them apart: the order of keys, and of the values of a multi-valued
-/// attribute, is of no account. So equality tells whether a write changed anything (`Q-33`, `Q-85`).
+/// Two resources are equal when a client could not tell them apart: the order of keys, and of the values of a
+/// multi-valued attribute, is of no account. So equality tells whether a write changed anything (`Q-33`,
+/// `Q-85`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Resource {
@@ -25,8 +27,9 @@ impl Resource {
         Self { attributes }
     }
 
-    /// This resource with the attribute set, or with it removed if `value` is `null`. For what the bridge itself asserts,
-    /// such as a user that it found at the target; `name` must be a canonical name of a top-level attribute.
+    /// This resource with the attribute set, or with it removed if `value` is `null`. For what the bridge
+    /// itself asserts, such as a user that it found at the target; `name` must be a canonical name of a
+    /// top-level attribute.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         match value.into() {
@@ -97,8 +100,8 @@ impl Resource {
         self.find("name")?.get("familyName")?.as_str()
     }
 
-    /// The e-mail address that a user signs in with: the primary one, else the first of type `work`, else the first, else
-    /// `userName`. Elements without a `value` do not count.
+    /// The e-mail address that a user signs in with: the primary one, else the first of type `work`, else the
+    /// first, else `userName`. Elements without a `value` do not count.
     pub fn login_email(&self) -> Option<&str> {
         let emails =
             || self.elements("emails").filter_map(|email| Some((email, email.get("value")?.as_str()?)));

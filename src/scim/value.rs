@@ -1,7 +1,8 @@
 //! Reading a JSON value as an attribute's definition wants it (RFC 7643 §2.3, §2.5).
 //!
-//! What comes out is right: names are canonical, types fit, nothing is unassigned, no element stands there twice. Values
-//! are never altered beyond the repairs of [`dialect`]: both clients compare what they get with what they sent.
+//! What comes out is right: names are canonical, types fit, nothing is unassigned, no element stands there
+//! twice. Values are never altered beyond the repairs of [`dialect`]: both clients compare what they get with
+//! what they sent.
 
 use std::sync::Arc;
 
@@ -48,7 +49,8 @@ pub(super) fn read(
     Ok((!elements.is_empty()).then_some(Value::Array(elements)))
 }
 
-/// Reads the values of a multi-valued attribute: each once, at most one of them primary (`RFC-017`, `RFC-019`).
+/// Reads the values of a multi-valued attribute: each once, at most one of them primary (`RFC-017`,
+/// `RFC-019`).
 pub(super) fn read_elements(
     attribute: &Attribute,
     value: Value,
@@ -111,8 +113,8 @@ pub(super) fn read_one(
     }
 }
 
-/// Reads what an object says of a complex attribute's sub-attributes, also which of them it unassigns. Read-only ones are
-/// left out.
+/// Reads what an object says of a complex attribute's sub-attributes, also which of them it unassigns.
+/// Read-only ones are left out.
 pub(super) fn read_parts(
     attribute: &Attribute,
     value: Value,

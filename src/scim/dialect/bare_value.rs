@@ -1,5 +1,5 @@
-//! Entra ID sends the manager as a bare string, the manager's id (`ENT-22`, `Q-45`); and some clients list e-mail addresses
-//! as strings.
+//! Entra ID sends the manager as a bare string, the manager's id (`ENT-22`, `Q-45`); and some clients list
+//! e-mail addresses as strings.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Entra ID removes members by `{"op":"Remove","path":"members","value":[{"value":"…"}]}` (`ENT-36`, `Q-43`), authentik
-//! too. RFC 7644 §3.5.2.2 knows no value of `remove`, and would remove all members.
+//! Entra ID removes members by `{"op":"Remove","path":"members","value":[{"value":"…"}]}` (`ENT-36`, `Q-43`),
+//! authentik too. RFC 7644 §3.5.2.2 knows no value of `remove`, and would remove all members.
 
 use serde_json::Value;
 
@@ -9,13 +9,13 @@ use crate::scim::{
     value::{self, Ignored},
 };
 
-/// The elements that a `remove` of a multi-valued attribute lists, or `None` if it lists none and means all, as the RFC
-/// says. `null` is the same as no value at all: Keycloak empties a group so.
+/// The elements that a `remove` of a multi-valued attribute lists, or `None` if it lists none and means all,
+/// as the RFC says. `null` is the same as no value at all: Keycloak empties a group so.
 ///
 /// # Errors
 ///
-/// `invalidValue` if there is a value that lists nothing usable: to take it for "all" would empty a group by mistake
-/// (`C-2`).
+/// `invalidValue` if there is a value that lists nothing usable: to take it for "all" would empty a group by
+/// mistake (`C-2`).
 pub(in crate::scim) fn listed(
     attribute: &Attribute,
     value: Option<Value>,

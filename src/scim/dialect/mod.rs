@@ -1,9 +1,9 @@
 //! What clients really send, and how it is repaired.
 //!
-//! The RFCs say how a request looks; Okta, Entra ID and others send some of it otherwise. Each deviation that we know and
-//! take has a file here, which says who sends it. A repair runs in front of the core and rewrites what came into the RFC's
-//! form, so that the core knows the RFC alone. Nothing else is forgiven: a value that no repair knows is refused with its
-//! name.
+//! The RFCs say how a request looks; Okta, Entra ID and others send some of it otherwise. Each deviation that
+//! we know and take has a file here, which says who sends it. A repair runs in front of the core and rewrites
+//! what came into the RFC's form, so that the core knows the RFC alone. Nothing else is forgiven: a value
+//! that no repair knows is refused with its name.
 
 mod array_of_one;
 mod bare_value;

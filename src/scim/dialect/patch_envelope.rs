@@ -1,8 +1,8 @@
 //! How a PATCH request is wrapped, by clients that take liberties.
 //!
-//! Entra ID writes `Add`, `Replace`, `Remove` (`Q-36`). Some clients write `operations` (`Q-82`), and the names in a body
-//! compare without case anyway. `schemas` is left out by some and misspelt by others (`C-11`, `Q-23`, `Q-82`); that it is a
-//! PATCH is known from the method, so `schemas` is not looked at.
+//! Entra ID writes `Add`, `Replace`, `Remove` (`Q-36`). Some clients write `operations` (`Q-82`), and the
+//! names in a body compare without case anyway. `schemas` is left out by some and misspelt by others (`C-11`,
+//! `Q-23`, `Q-82`); that it is a PATCH is known from the method, so `schemas` is not looked at.
 
 use serde_json::{Map, Value};
 

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::scim::attribute::{Attribute, Kind};
 
-/// A lone object becomes an array of one for a complex attribute, a lone string or number for a simple one. A lone string
-/// for a complex attribute, `"emails": "a@b"`, is refused as the RFC says (`RFC-016`).
+/// A lone object becomes an array of one for a complex attribute, a lone string or number for a simple one. A
+/// lone string for a complex attribute, `"emails": "a@b"`, is refused as the RFC says (`RFC-016`).
 pub(super) fn repair(attribute: &Attribute, value: Value) -> Value {
     match value {
         Value::Object(_) if attribute.kind == Kind::Complex => Value::Array(vec![value]),

@@ -132,7 +132,7 @@ fn okt_01_the_password_is_accepted_and_forgotten_and_groups_are_ignored_rfc_021_
 
 /// ENT-45: one POST with the whole default mapping; E1: value for value equal, nothing trimmed or validated.
 #[test]
-fn ent_45_the_whole_default_mapping_comes_back_value_for_value() {
+fn ent_45_rfc_026_c_21_the_whole_default_mapping_comes_back_value_for_value() {
     let body = json!({
         "userName": " Bob@X ", "active": false, "displayName": "Bob  B", "title": "Vice \"P\"",
         "preferredLanguage": "qq-QQ", "locale": "nowhere", "timezone": "Mars/Olympus", "externalId": "bob",

@@ -1,21 +1,23 @@
 //! PATCH: changing a resource by operations (RFC 7644 §3.5.2).
 //!
-//! [`request`] reads what is written, after the repairs of its wrapping. [`resolve`] looks the paths up in the resource
-//! type and reads the values as the attributes want them, so that what is wrong with a request shows before anything is
-//! touched. [`operation`] changes a copy, one operation after the other; it can fail only for what the resource holds: no
-//! element matches, an immutable value is set already.
+//! `request` reads what is written, after the repairs of its wrapping. `resolve` looks the paths up in
+//! the resource type and reads the values as the attributes want them, so that what is wrong with a request
+//! shows before anything is touched. `operation` changes a copy, one operation after the other; it can fail
+//! only for what the resource holds: no element matches, an immutable value is set already.
 //!
 //! What the RFC leaves open, or clients do differently:
 //!
-//! - An unknown attribute is ignored, whether a path or a value names it (`C-13`): one attribute too many in an admin's
-//!   mapping must not stop all provisioning (`ENT-41`, `Q-64`).
-//! - An operation without a path is one operation for each name in its value, and these names are paths (`C-6`, `ENT-16`).
-//!   Read-only attributes in it are ignored, as they are in a PUT: authentik and Okta send back what they read. By path they
-//!   are refused.
+//! - An unknown attribute is ignored, whether a path or a value names it (`C-13`): one attribute too many in
+//!   an admin's mapping must not stop all provisioning (`ENT-41`, `Q-64`).
+//! - An operation without a path is one operation for each name in its value, and these names are paths
+//!   (`C-6`, `ENT-16`). Read-only attributes in it are ignored, as they are in a PUT: authentik and Okta send
+//!   back what they read. By path they are refused.
 //! - `id` may be set to what it is (`C-12`, `OKT-10`).
-//! - `add` to a single-valued attribute is `replace` (`Q-30`), and to set `""` or `null` is to unassign (`C-7`).
+//! - `add` to a single-valued attribute is `replace` (`Q-30`), and to set `""` or `null` is to unassign
+//!   (`C-7`).
 //! - A required attribute may be removed as long as the same request sets it again (`VAL-P2`).
-//! - A new `value` without a `$ref` drops the old `$ref`, which would point at another resource than `value` names.
+//! - A new `value` without a `$ref` drops the old `$ref`, which would point at another resource than `value`
+//!   names.
 
 mod operation;
 mod request;
@@ -56,9 +58,10 @@ impl<'t> Patch<'t> {
     ///
     /// # Errors
     ///
-    /// `invalidSyntax` if the body is not of the form of a PATCH request, `invalidPath` or `invalidFilter` if a path is
-    /// malformed, `noTarget` for a `remove` without a path, `mutability` if an operation goes for what is read-only,
-    /// `invalidValue` if a value does not fit. The text names the operation, counted from 1.
+    /// `invalidSyntax` if the body is not of the form of a PATCH request, `invalidPath` or `invalidFilter` if
+    /// a path is malformed, `noTarget` for a `remove` without a path, `mutability` if an operation goes for
+    /// what is read-only, `invalidValue` if a value does not fit. The text names the operation, counted from
+    /// 1.
     pub fn parse(body: Value, resource_type: &'t ResourceType) -> Result<Self, Error> {
         let mut ignored = Ignored::default();
         let mut resolved = resolve::Resolved::default();
@@ -78,13 +81,14 @@ impl<'t> Patch<'t> {
         &self.ignored
     }
 
-    /// The resource after all operations, each of which sees what those before it did (`RFC-085`). All or nothing: the given
-    /// resource is not touched (`RFC-084`). Equal to the given one if the request changes nothing. `id` is the resource's.
+    /// The resource after all operations, each of which sees what those before it did (`RFC-085`). All or
+    /// nothing: the given resource is not touched (`RFC-084`). Equal to the given one if the request changes
+    /// nothing. `id` is the resource's.
     ///
     /// # Errors
     ///
-    /// `noTarget` if the elements to replace are not there, `mutability` if an immutable or required value would be lost or
-    /// another `id` is given, `invalidValue` if the resource would grow too large.
+    /// `noTarget` if the elements to replace are not there, `mutability` if an immutable or required value
+    /// would be lost or another `id` is given, `invalidValue` if the resource would grow too large.
     pub fn apply(&self, resource: &Resource, id: &str) -> Result<Resource, Error> {
         if let Some(other) = self.echoed_ids.iter().find(|echoed| *echoed != id) {
             let detail = format!("`id` is read-only: it is `{id}` and cannot become {}.", quoted(other));

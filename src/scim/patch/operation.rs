@@ -147,7 +147,8 @@ impl ElementChange {
             element::demote_others(elements, first);
         }
         if !matches!(self, Self::Remove) {
-            // An element that lost its last part is gone, and one that became like another is there once (RFC 7643 §2.4).
+            // An element that lost its last part is gone, and one that became like another is there once (RFC
+            // 7643 §2.4).
             let changed = std::mem::take(elements);
             let left = changed
                 .into_iter()
@@ -157,7 +158,8 @@ impl ElementChange {
         Ok(())
     }
 
-    /// Nothing matches. That is right for what takes something away; else the element is made that the path describes.
+    /// Nothing matches. That is right for what takes something away; else the element is made that the path
+    /// describes.
     fn apply_to_none(
         &self,
         attribute: &Attribute,

@@ -64,8 +64,8 @@ pub(super) fn resolve(
     Ok(())
 }
 
-/// An operation on a whole extension is one on each attribute that its value names, or for a removal on each that the
-/// schema defines (`RFC-111`).
+/// An operation on a whole extension is one on each attribute that its value names, or for a removal on each
+/// that the schema defines (`RFC-111`).
 fn resolve_extension(
     written: Written,
     schema: &Schema,
@@ -183,8 +183,8 @@ fn resolve_list(
     })
 }
 
-/// Elements that a filter chooses, or a part of them. The `value` of a remove, which Entra ID sends with it, says what is
-/// there anyway and is not looked at (`ENT-27`, `Q-44`).
+/// Elements that a filter chooses, or a part of them. The `value` of a remove, which Entra ID sends with it,
+/// says what is there anyway and is not looked at (`ENT-27`, `Q-44`).
 fn resolve_elements(
     written: Written,
     at: &AttributeRef,
@@ -240,8 +240,9 @@ fn may_write_part(sub_attribute: Option<&Arc<Attribute>>, written: &Written) -> 
     sub_attribute.map_or(Ok(true), |sub| may_write(sub, written))
 }
 
-/// Whether the operation has an effect on the attribute. Not if it is the password, which is accepted and forgotten
-/// (`OKT-07`), nor if a read-only attribute is just sent back among others; one that a path goes for is refused (`RFC-106`).
+/// Whether the operation has an effect on the attribute. Not if it is the password, which is accepted and
+/// forgotten (`OKT-07`), nor if a read-only attribute is just sent back among others; one that a path goes
+/// for is refused (`RFC-106`).
 fn may_write(attribute: &Attribute, written: &Written) -> Result<bool, Error> {
     match attribute.mutability {
         Mutability::ReadWrite | Mutability::Immutable => Ok(true),

@@ -332,7 +332,7 @@ fn group() -> Value {
 #[case::val_p7_q_54(
     json!([{ "op": "Add", "path": "members", "value": [{ "value": "d" }] }, { "op": "Remove", "path": "members[value eq \"d\"]" }]),
     "G", &["a", "b", "c"])]
-#[case::val_24_replace(json!([{ "op": "replace", "path": "members", "value": [{ "value": "b" }] }]), "G", &["b"])]
+#[case::val_24_q_71_replace_is_the_exact_set(json!([{ "op": "replace", "path": "members", "value": [{ "value": "b" }] }]), "G", &["b"])]
 #[case::authentik_whole_group(
     json!([{ "op": "replace", "value": { "id": ID, "schemas": ["x"], "displayName": "N", "meta": { "version": "1" }, "externalId": null } }]),
     "N", &["a", "b", "c"])]

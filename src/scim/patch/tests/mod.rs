@@ -1,4 +1,5 @@
-//! What PATCH requests do: those that Entra ID and Okta send, word for word, and the rules of RFC 7644 §3.5.2.
+//! What PATCH requests do: those that Entra ID and Okta send, word for word, and the rules of RFC 7644
+//! §3.5.2.
 
 mod clients;
 mod properties;

@@ -121,7 +121,8 @@ proptest! {
 
     #[test]
     fn to_apply_one_operation_again_changes_nothing(before in user(), operation in operation()) {
-        // what is re-asserted each cycle must be no change. Not so where an operation changes what its filter asks.
+        // what is re-asserted each cycle must be no change. Not so where an operation changes what its
+        // filter asks.
         let in_itself = |path: &str| path.starts_with("emails[") && !path.ends_with(".value");
         if operation["path"].as_str().is_some_and(in_itself) {
             return Ok(());
