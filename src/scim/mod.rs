@@ -1,7 +1,26 @@
 //! The SCIM 2.0 protocol core (RFC 7643, RFC 7644): pure functions over JSON, no async, no IO, no HTTP types.
 
 pub mod attribute;
+mod canonical;
+mod dialect;
+pub mod discovery;
+mod element;
 pub mod error;
+pub mod extension;
+pub mod filter;
+#[cfg(test)]
+mod fixture;
+pub mod json;
+pub mod limits;
+pub mod list;
+pub mod meta;
+pub mod normalize;
+pub mod patch;
+pub mod path;
+pub mod project;
+pub mod registry;
+pub mod resource;
 pub mod resource_type;
 pub mod schema;
 pub mod urn;
+mod value;

@@ -48,7 +48,8 @@ pub enum Named {
 
 /// `schemas`, `id`, `externalId` and `meta` (RFC 7643 §3, §3.1): no schema lists them, every resource has them.
 static COMMON: LazyLock<Schema> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("schemas/common.json")).expect("the built-in common attributes are well formed")
+    serde_json::from_str(include_str!("schemas/common.json"))
+        .expect("the built-in common attributes are well formed")
 });
 
 impl ResourceType {
@@ -58,7 +59,9 @@ impl ResourceType {
     /// (RFC 7644 §3.10). `None` if nothing of that name is defined.
     pub fn find(&self, name: &str) -> Option<Named> {
         let (schema, rest) = match self.split_urn(name) {
-            Some((schema, "")) if !Arc::ptr_eq(schema, &self.schema) => return Some(Named::Extension(schema.clone())),
+            Some((schema, "")) if !Arc::ptr_eq(schema, &self.schema) => {
+                return Some(Named::Extension(schema.clone()));
+            }
             Some((schema, rest)) => (schema, rest),
             None if urn::is_urn(name) => return None,
             None => (&self.schema, name),

@@ -1,0 +1,167 @@
+//! The resolved tree: attributes instead of names, typed operands instead of text. It cannot be wrong, only made by
+//! [`resolve`](super::resolve).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Number, Value};
+
+use super::ast::{Expression, Operator};
+use crate::scim::{attribute::Attribute, resource_type::AttributeRef};
+
+/// Which resources of one type are meant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    pub(super) root: Expression<Test>,
+}
+
+/// Which elements of one multi-valued complex attribute are meant: what stands in the brackets of
+/// `emails[type eq "work"]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ElementFilter {
+    pub(super) root: Expression<ElementTest>,
+}
+
+/// What is asked of a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// Whether an attribute, or any one of its values, meets a condition.
+    Attribute(AttributeRef, Condition),
+    /// Whether any one element of an attribute passes a filter. The reference names no sub-attribute.
+    Element(AttributeRef, ElementFilter),
+}
+
+/// What is asked of one element.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ElementTest {
+    /// Of which part of it.
+    pub sub_attribute: Arc<Attribute>,
+    /// What is asked.
+    pub condition: Condition,
+}
+
+/// What is asked of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// `pr`: it is there, and not empty.
+    Present,
+    /// It compares so with the operand. Operator, operand and attribute go together.
+    Compare(Operator, Operand),
+}
+
+/// What a value is compared with, in the type of its attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// Text, for strings, references and binaries.
+    Text {
+        /// As the client wrote it.
+        text: String,
+        /// The form to compare, if case does not matter.
+        folded: Option<String>,
+    },
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number, for integers and decimals.
+    Number(Number),
+    /// A point in time, for a dateTime.
+    Time {
+        /// As the client wrote it.
+        text: String,
+        /// The time that it means.
+        timestamp: Timestamp,
+    },
+}
+
+/// An attribute that equals a text in every resource that a filter matches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equality<'f> {
+    /// The attribute; one with several values has at least one that is equal.
+    pub attribute: AttributeRef,
+    /// The text as the client wrote it; whether case matters is the attribute's `caseExact`.
+    pub text: &'f str,
+}
+
+impl Filter {
+    /// The tree, for who can answer parts of it in another way than by asking each resource.
+    pub fn root(&self) -> &Expression<Test> {
+        &self.root
+    }
+
+    /// The equalities with a text that hold for every match, so that an index can narrow the search: those joined by
+    /// `and` at the top, also inside brackets. `emails[type eq "work"].value eq "x"` requires `emails.type` to equal
+    /// `work` and `emails.value` to equal `x`; that both are of one element is left to [`matches`](Filter::matches).
+    pub fn required_equalities(&self) -> Vec<Equality<'_>> {
+        let mut equalities = Vec::new();
+        for test in self.root.required() {
+            match test {
+                Test::Attribute(attribute, condition) => {
+                    let text = condition.equal_text();
+                    equalities.extend(text.map(|text| Equality { attribute: attribute.clone(), text }));
+                }
+                Test::Element(attribute, filter) => {
+                    equalities.extend(filter.root.required().filter_map(|test| {
+                        let sub_attribute = Some(test.sub_attribute.clone());
+                        let attribute = AttributeRef { sub_attribute, ..attribute.clone() };
+                        Some(Equality { attribute, text: test.condition.equal_text()? })
+                    }));
+                }
+            }
+        }
+        equalities
+    }
+}
+
+impl ElementFilter {
+    /// The tree.
+    pub fn root(&self) -> &Expression<ElementTest> {
+        &self.root
+    }
+
+    /// The sub-attributes and values that describe a matching element completely enough to create it: when the filter
+    /// is one `eq`, or several joined by `and` that do not contradict each other (Q-41, C-3). `None` for every other
+    /// filter.
+    pub fn element(&self) -> Option<Vec<(Arc<Attribute>, Value)>> {
+        let tests = match &self.root {
+            Expression::And(parts) => parts.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        let mut element: Vec<(Arc<Attribute>, Value)> = Vec::with_capacity(tests.len());
+        for test in tests {
+            let Expression::Test(ElementTest {
+                sub_attribute,
+                condition: Condition::Compare(Operator::Equal, operand),
+            }) = test
+            else {
+                return None;
+            };
+            let value = operand.to_value();
+            match element.iter().find(|(known, _)| known.name == sub_attribute.name) {
+                Some((_, known)) if *known != value => return None,
+                Some(_) => {}
+                None => element.push((sub_attribute.clone(), value)),
+            }
+        }
+        Some(element)
+    }
+}
+
+impl Condition {
+    /// The text that a value must equal, if that is the condition.
+    fn equal_text(&self) -> Option<&str> {
+        match self {
+            Self::Compare(Operator::Equal, Operand::Text { text, .. }) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Operand {
+    /// As JSON, in the form in which a resource holds it.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Text { text, .. } | Self::Time { text, .. } => text.as_str().into(),
+            Self::Boolean(boolean) => (*boolean).into(),
+            Self::Number(number) => number.clone().into(),
+        }
+    }
+}
