@@ -235,7 +235,7 @@ pub(super) fn bearer(parts: &Parts) -> Option<&str> {
 
 /// The pairs of a query string, decoded.
 pub(super) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
-    form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
 }
 
 /// A call as far as a fault's target needs it: without its body.
