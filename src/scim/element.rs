@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     attribute::{Attribute, Mutability},
     canonical,
-    filter::fold,
+    fold::fold,
 };
 
 /// What makes two elements the same one.

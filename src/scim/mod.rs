@@ -10,6 +10,7 @@ pub mod extension;
 pub mod filter;
 #[cfg(test)]
 mod fixture;
+pub mod fold;
 pub mod json;
 pub mod limits;
 pub mod list;

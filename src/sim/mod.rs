@@ -1,1 +1,3 @@
 //! Simulated targets: documented behaviour, limits and faults, for `demo` and for tests.
+
+pub mod aha;

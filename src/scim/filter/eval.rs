@@ -1,7 +1,7 @@
 //! Resolved -> evaluated: whether a resource, or an element, passes. Both are JSON in canonical form: attributes by their
 //! canonical names, an extension's attributes below the key that is its URN.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::scim::{
     attribute::{Attribute, Kind},
+    fold::fold,
     resource_type::AttributeRef,
 };
 
@@ -97,16 +98,6 @@ impl Operand {
             _ => None,
         };
         ordering.is_some_and(|ordering| order_fits(operator, ordering))
-    }
-}
-
-/// The form in which two texts are equal if they differ in case only: lower case. Whoever keeps an index of an
-/// attribute that is not `caseExact` must use the same one.
-pub fn fold(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.to_lowercase())
     }
 }
 

@@ -17,7 +17,7 @@
 //!   differs is enough, as for every operator.
 //! - `eq null` is `not (… pr)`, `ne null` is `pr` (RFC-074).
 //! - An element's omitted `primary` is `false` (RFC-018), but not present.
-//! - Case is ignored by comparing lower-case forms ([`fold`]), without Unicode normalisation.
+//! - Case is ignored by comparing lower-case forms ([`fold`](super::fold::fold)), without Unicode normalisation.
 //! - A `dateTime` without a zone is in UTC.
 
 pub mod ast;
@@ -34,5 +34,4 @@ mod properties;
 mod tests;
 
 pub use ast::{Expression, Operator};
-pub use eval::fold;
 pub use resolved::{Condition, ElementFilter, ElementTest, Equality, Filter, Operand, Test};

@@ -6,7 +6,6 @@ use serde_json::Number;
 
 use super::{
     ast::{Expression, Located, Operator, WrittenCondition, WrittenElementTest, WrittenTest, WrittenValue},
-    eval::fold,
     name,
     parse::{self, Brackets, Problem, quoted},
     resolved::{Condition, ElementFilter, ElementTest, Filter, Operand, Test},
@@ -14,6 +13,7 @@ use super::{
 use crate::scim::{
     attribute::{Attribute, Kind, Returned},
     error::{Error, ScimType},
+    fold::fold,
     resource_type::{AttributeRef, Named, ResourceType},
 };
 

@@ -1,0 +1,143 @@
+//! All routes on one page, and what every call passes on its way to them.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::{delete, get, put},
+};
+
+use super::{
+    SimulatedAha,
+    answer::{self, Broken, Refusal},
+    catalogue,
+    log::{Call, Outcome, call_without_body},
+    product_roles, product_users,
+    rate::Standing,
+    switches::RetryAfter,
+    users,
+};
+
+/// Where the API begins.
+pub(super) const PREFIX: &str = "/api/v1";
+
+/// The longest body that is read, in bytes. A write about one user is far shorter.
+const LONGEST_BODY: usize = 64 * 1024;
+
+pub(super) fn router(aha: SimulatedAha) -> Router {
+    let api = Router::new()
+        .route("/users", get(users::list))
+        .route("/users/{id}", get(users::show).merge(put(users::update)))
+        .route("/users/{id}/product_roles", get(product_roles::list).post(product_roles::update))
+        .route("/users/{id}/product_roles/{product_id}", delete(product_roles::delete))
+        .route("/products/{id}/users", get(product_users::list).post(product_users::create))
+        .route("/products", get(catalogue::products))
+        .route("/products/{id}", get(catalogue::product))
+        .route("/identity_providers", get(catalogue::identity_providers))
+        .route("/identity_providers/{id}", get(catalogue::identity_provider))
+        .route("/me", get(catalogue::me))
+        // A known path with another verb, such as DELETE /users/:id, is a route that Aha! does not serve.
+        .method_not_allowed_fallback(no_such_route);
+    Router::new()
+        .nest(PREFIX, api)
+        .fallback(no_such_route)
+        // From here on upwards, as the answer travels:
+        // the account's rate limits,
+        .layer(from_fn_with_state(aha.clone(), limit))
+        // the faults on order, as a broken network or gateway in front of Aha!,
+        .layer(from_fn_with_state(aha.clone(), spoil))
+        // and the log, which misses nothing.
+        .layer(from_fn_with_state(aha.clone(), record))
+        .with_state(aha)
+}
+
+async fn no_such_route(State(aha): State<SimulatedAha>) -> Response {
+    Refusal::RouteNotFound.answer(&aha.lock().switches)
+}
+
+/// Notes the call and what becomes of it.
+///
+/// The call runs in a task of its own: whoever hangs up does not stop it, as at a real server. A client that ran out of
+/// patience during a delay must expect that its write is applied later.
+async fn record(State(aha): State<SimulatedAha>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, LONGEST_BODY).await.ok();
+    let call = Call::new(&parts, body.as_deref().unwrap_or_default(), aha.clock.now());
+    let mark = aha.lock().log.begin(call);
+    let Some(body) = body else {
+        let response = Refusal::TooLarge.answer(&aha.lock().switches);
+        aha.lock().log.finish(mark, Outcome::Answered(response.status().as_u16()));
+        return response;
+    };
+    let request = Request::from_parts(parts, Body::from(body));
+    let work = tokio::spawn(async move {
+        let response = next.run(request).await;
+        let broken = response.extensions().get::<Broken>().map(|Broken(outcome)| *outcome);
+        let outcome = broken.unwrap_or_else(|| Outcome::Answered(response.status().as_u16()));
+        aha.lock().log.finish(mark, outcome);
+        response
+    });
+    // The task ends early only by a panic of ours; the caller sees what it would see of a server that died.
+    work.await.unwrap_or_else(|_| answer::dropped())
+}
+
+/// Lets the first fault act that is meant for this call.
+async fn spoil(State(aha): State<SimulatedAha>, request: Request, next: Next) -> Response {
+    if aha.lock().faults.is_empty() {
+        return next.run(request).await;
+    }
+    let (call, request) = call_without_body(request, aha.clock.now());
+    let Some(fault) = aha.lock().faults.take(&call) else { return next.run(request).await };
+    if fault.is_after_applying() {
+        let response = next.run(request).await;
+        fault.wait(&aha.clock).await;
+        match fault.replacement() {
+            Some(replacement) => replacement,
+            None => fault.spoil(response).await,
+        }
+    } else {
+        fault.wait(&aha.clock).await;
+        match fault.replacement() {
+            Some(replacement) => replacement,
+            None => next.run(request).await,
+        }
+    }
+}
+
+/// Counts the call against the account's limits; says how they stand, or 429.
+async fn limit(State(aha): State<SimulatedAha>, request: Request, next: Next) -> Response {
+    let (admission, retry_after) = aha.admit();
+    let mut response = if admission.admitted {
+        next.run(request).await
+    } else {
+        // What the body of a 429 says is not known: nothing that a client could read.
+        answer::text(http::StatusCode::TOO_MANY_REQUESTS, "text/plain; charset=utf-8", "Retry later\n")
+    };
+    let headers = response.headers_mut();
+    for (name, value) in admission.reported.map(standing_headers).into_iter().flatten() {
+        headers.insert(name, value);
+    }
+    if !admission.admitted && retry_after == RetryAfter::Seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(admission.wait)));
+    }
+    response
+}
+
+fn standing_headers(standing: Standing) -> [(HeaderName, HeaderValue); 3] {
+    let reset = Duration::from_micros(u64::try_from(standing.reset.as_micros()).unwrap_or(0));
+    [
+        (HeaderName::from_static("x-ratelimit-limit"), HeaderValue::from(standing.limit)),
+        (HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(standing.remaining)),
+        (HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(whole_seconds(reset))),
+    ]
+}
+
+/// Rounded up: whoever waits that long finds room.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

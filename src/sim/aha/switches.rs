@@ -1,0 +1,298 @@
+//! What is not known about Aha!, as switches.
+//!
+//! Where the vendor's documents are silent the simulator does not guess once: each open question is a switch, and a
+//! client is right only when it is right for every position. The first variant of each enum is the default.
+
+/// The behaviour of the simulated account. Change it while it runs with
+/// [`SimulatedAha::change`](super::SimulatedAha::change).
+#[derive(Clone, Debug, Default)]
+pub struct Switches {
+    /// Creating a user with an e-mail that the account has already.
+    pub duplicate_email: DuplicateEmail,
+    /// How an e-mail is kept.
+    pub stored_email: StoredEmail,
+    /// How `GET /users?email=` compares.
+    pub email_filter: EmailFilter,
+    /// Whether lists contain disabled users.
+    pub disabled_users: DisabledUsers,
+    /// The status of a validation error.
+    pub validation_status: ValidationStatus,
+    /// The body of a validation error.
+    pub validation_shape: ValidationShape,
+    /// Paid seats.
+    pub seats: Seats,
+    /// Which changes move `updated_at`.
+    pub updated_at: UpdatedAt,
+    /// Removing a role that is not there.
+    pub absent_role: AbsentRole,
+    /// Writing the role `none`.
+    pub none_role: NoneRole,
+    /// The shape of the answer to `PUT /users/:id`.
+    pub put_answer: PutAnswer,
+    /// What a caller who is no administrator gets from administrators' endpoints.
+    pub outsider: Outsider,
+    /// Whether an API key works on when its owner is disabled.
+    pub disabled_owner: DisabledOwner,
+    /// Whether a caller may disable itself.
+    pub self_disable: Permission,
+    /// Whether the last enabled administrator may be disabled or demoted.
+    pub last_administrator: Permission,
+    /// Whether creating a user who signs in with an identity provider sends an invitation.
+    pub sso_invitation: SsoInvitation,
+    /// When `product_name` is shown.
+    pub product_names: ProductNames,
+    /// Rate limits.
+    pub rate: RateRules,
+}
+
+/// Creating a user with an e-mail that the account has already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicateEmail {
+    /// The existing user gets the role; nothing else about the user changes. The endpoint answers as if created.
+    #[default]
+    GrantRole,
+    /// A validation error, `Email has already been taken`.
+    Refuse,
+}
+
+/// How an e-mail is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoredEmail {
+    /// As it was sent.
+    #[default]
+    AsSent,
+    /// In lower case.
+    LowerCased,
+}
+
+/// How `GET /users?email=` compares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmailFilter {
+    /// The whole address, without regard to case.
+    #[default]
+    IgnoringCase,
+    /// The whole address, to the letter.
+    Exact,
+    /// Any part of the address, without regard to case: strangers may be among the answers.
+    Partial,
+}
+
+/// Whether lists contain disabled users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DisabledUsers {
+    /// They are listed, with `enabled: false`.
+    #[default]
+    Listed,
+    /// They are left out, also when filtering by e-mail; `GET /users/:id` still shows them.
+    Hidden,
+}
+
+/// The status of a validation error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ValidationStatus {
+    /// 400, as in the specification of the vendor's own client.
+    #[default]
+    BadRequest,
+    /// 422, as the usage endpoint answers.
+    UnprocessableEntity,
+}
+
+/// The body of a validation error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ValidationShape {
+    /// `"errors": {"message": "…"}`
+    #[default]
+    Hash,
+    /// `"errors": [{"message": "…"}, …]`
+    Array,
+    /// No `errors`; `"error"` is the message itself.
+    MessageOnly,
+}
+
+/// Paid seats.
+#[derive(Clone, Debug, Default)]
+pub struct Seats {
+    /// How many there are; `None` is as many as anybody asks for.
+    pub limit: Option<usize>,
+    /// Who takes one.
+    pub taken_by: SeatTakers,
+    /// The answer when none is left.
+    pub refusal: SeatRefusal,
+}
+
+/// Who takes a paid seat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeatTakers {
+    /// Everybody (Premium plan).
+    #[default]
+    EveryUser,
+    /// Owners and contributors; reviewers and viewers are free (Enterprise plans).
+    Editors,
+}
+
+/// The answer when no seat is left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SeatRefusal {
+    /// A validation error that says so.
+    #[default]
+    Validation,
+    /// This status with the JSON body `{"error": message}`.
+    Status(u16, String),
+}
+
+/// Which changes move `updated_at`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpdatedAt {
+    /// All.
+    #[default]
+    MovesOnEveryChange,
+    /// Only name and e-mail: a role, a permission or `enabled` may change without a trace.
+    MovesOnNameAndEmail,
+}
+
+/// Removing a role that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AbsentRole {
+    /// 404.
+    #[default]
+    NotFound,
+    /// 204, as if it had been there.
+    NoContent,
+}
+
+/// Writing the role `none`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoneRole {
+    /// It is kept, and shown with code 0.
+    #[default]
+    Kept,
+    /// It takes the role away.
+    Removes,
+}
+
+/// The shape of the answer to `PUT /users/:id`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PutAnswer {
+    /// The user itself, as in the vendor's example.
+    #[default]
+    Bare,
+    /// `{"user": …}`, as `GET /users/:id` answers.
+    Wrapped,
+}
+
+/// What a caller who is no administrator gets from administrators' endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outsider {
+    /// 403 with a JSON body.
+    #[default]
+    Forbidden,
+    /// 404 with a JSON body, as if there were nothing.
+    NotFound,
+}
+
+/// Whether an API key works on when its owner is disabled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DisabledOwner {
+    /// The key answers 401.
+    #[default]
+    LosesKey,
+    /// The key works.
+    KeepsKey,
+}
+
+/// Whether something is allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Permission {
+    /// Done without a question: whoever wants to be safe must look out for itself.
+    #[default]
+    Granted,
+    /// A validation error.
+    Refused,
+}
+
+/// Whether creating a user who signs in with an identity provider sends an invitation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SsoInvitation {
+    /// It does, as for everybody.
+    #[default]
+    Sent,
+    /// It does not.
+    Suppressed,
+}
+
+/// When `product_name` is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProductNames {
+    /// Where the caller has a role itself; otherwise it is null.
+    #[default]
+    WhereCallerHasRole,
+    /// Always.
+    Always,
+}
+
+/// Rate limits: of the account, over all its API keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateRules {
+    /// Calls a second.
+    pub per_second: u32,
+    /// Calls a minute.
+    pub per_minute: u32,
+    /// How the second and the minute are counted.
+    pub windows: Windows,
+    /// Which limit the `X-Ratelimit-*` headers describe.
+    pub headers: RateHeaders,
+    /// Whether a 429 says when to come again.
+    pub retry_after: RetryAfter,
+}
+
+impl Default for RateRules {
+    /// The documented limits: 20 a second and 300 a minute.
+    fn default() -> Self {
+        Self {
+            per_second: 20,
+            per_minute: 300,
+            windows: Windows::default(),
+            headers: RateHeaders::default(),
+            retry_after: RetryAfter::default(),
+        }
+    }
+}
+
+impl RateRules {
+    /// No limits that anybody could reach, for tests about something else.
+    pub fn unlimited() -> Self {
+        Self { per_second: u32::MAX, per_minute: u32::MAX, ..Self::default() }
+    }
+}
+
+/// How the second and the minute are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Windows {
+    /// Any stretch of that length: no burst of twice the limit fits in anywhere.
+    #[default]
+    Sliding,
+    /// By the wall clock: the count starts again with each second and each minute.
+    Fixed,
+}
+
+/// Which limit the `X-Ratelimit-*` headers describe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RateHeaders {
+    /// The minute's.
+    #[default]
+    Minute,
+    /// That of the window with the least left.
+    Tightest,
+    /// None: the headers are left out.
+    Absent,
+}
+
+/// Whether a 429 says when to come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// No `Retry-After`.
+    #[default]
+    Absent,
+    /// `Retry-After` in whole seconds.
+    Seconds,
+}
