@@ -3,7 +3,9 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connector;
 pub mod scim;
 pub mod secret;
 pub mod sim;
 pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,103 @@
+//! What the bridge knows of an account at a target.
+
+use serde::{Deserialize, Serialize};
+
+/// What was last seen of a user at the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Observed {
+    /// Never looked, or what was seen can no longer be trusted (a call whose answer was lost).
+    #[default]
+    Unknown,
+    /// Looked, and there was no account.
+    Absent,
+    /// There is an account.
+    Present(Account),
+}
+
+impl Observed {
+    /// The account, if there is one.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Present(account) => Some(account),
+            Self::Unknown | Self::Absent => None,
+        }
+    }
+}
+
+/// An account as the target describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The target's own id of it, as text (Aha!'s ids have 64 bits).
+    pub id: String,
+    /// The login e-mail, in the target's spelling.
+    pub email: String,
+    /// The full name as the target prints it.
+    pub name: String,
+    /// Whether it can log in.
+    pub enabled: bool,
+    /// Whether it administers the target's account.
+    pub administrator: bool,
+    /// The first and last name that we wrote last, where the target never tells them (Aha!), and what it printed then.
+    /// Lost when the target prints another name: somebody else wrote since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_name: Option<Name>,
+}
+
+impl Account {
+    /// Takes over what only we know from an earlier sighting of the same account.
+    pub fn remembering(mut self, earlier: &Account) -> Self {
+        if self.written_name.is_none() && self.name == earlier.name {
+            self.written_name.clone_from(&earlier.written_name);
+        }
+        self
+    }
+}
+
+/// A person's name in the two parts that targets ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    /// First name; may be empty.
+    pub given: String,
+    /// Last name; may be empty.
+    pub family: String,
+}
+
+impl Name {
+    /// Splits a full name at its last space: all but the last word is the given name. A guess, for targets that tell
+    /// only the full name.
+    pub fn split(full: &str) -> Self {
+        let full = full.trim();
+        match full.rsplit_once(char::is_whitespace) {
+            Some((given, family)) => Self { given: given.trim_end().into(), family: family.into() },
+            None => Self { given: full.into(), family: String::new() },
+        }
+    }
+
+    /// Both parts with a space between, as targets print them.
+    pub fn full(&self) -> String {
+        [self.given.as_str(), self.family.as_str()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_name_is_split_at_its_last_space_and_joined_back() {
+        for (full, given, family) in [
+            ("Mary Ann Smith", "Mary Ann", "Smith"),
+            ("Cher", "Cher", ""),
+            ("  Bob  Lee ", "Bob", "Lee"),
+            ("", "", ""),
+        ] {
+            assert_eq!(Name::split(full), Name { given: given.into(), family: family.into() }, "{full:?}");
+        }
+        assert_eq!(Name::split("Mary Ann Smith").full(), "Mary Ann Smith");
+        assert_eq!(Name::split("Cher").full(), "Cher");
+    }
+}

@@ -1,0 +1,251 @@
+//! The calls to Aha!, one function each, and what its answers mean.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    clock::{Clock, Time},
+    config::AhaConfig,
+    connector::{
+        Account, AccountPage, Changes, CredentialsOwner, Name, Observed, TargetError, error::RejectionKind,
+    },
+    upstream::{Response, SetupError, UpstreamClient, UpstreamSettings},
+};
+
+use super::{
+    same_email,
+    wire::{CreateBody, ErrorBody, UpdateBody, UserBody, UserChanges, UsersBody},
+};
+
+/// The most that Aha! puts on a page.
+const ROSTER_PAGE: &str = "200";
+
+/// Calls one Aha! account.
+pub(super) struct Client {
+    http: UpstreamClient,
+    config: AhaConfig,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.http).finish()
+    }
+}
+
+impl Client {
+    pub(super) fn new(app: &str, config: AhaConfig, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let http = UpstreamClient::new(UpstreamSettings {
+            app: app.to_owned(),
+            base_url: format!("{}/api/v1", config.base_url.as_str()),
+            token: config.api_key.clone(),
+            timeout: config.request_timeout,
+            contact: config.contact.clone(),
+            clock: clock.clone(),
+        })?;
+        Ok(Self { http, config, clock })
+    }
+
+    /// `GET /users?email=`. How exactly Aha! matches is not documented, so the answer is compared again here.
+    pub(super) async fn find(&self, email: &str) -> Result<Observed, TargetError> {
+        let body: UsersBody =
+            self.call(Method::GET, "/users", &[("email", email)], None, Subject::Users).await?;
+        let mut accounts: Vec<_> = body
+            .into_page()
+            .accounts
+            .into_iter()
+            .filter(|account| same_email(&account.email, email))
+            .collect();
+        if accounts.len() > 1 {
+            return Err(TargetError::Rejected {
+                reason: format!(
+                    "Aha! has {} users with the e-mail {email}; leave one of them with it",
+                    accounts.len()
+                ),
+                rejection: RejectionKind::Conflict,
+            });
+        }
+        Ok(accounts.pop().map_or(Observed::Absent, Observed::Present))
+    }
+
+    /// `POST /products/:id/users`. Aha! sends an invitation.
+    pub(super) async fn create(&self, email: &str, name: &Name) -> Result<Account, TargetError> {
+        let path = format!("/products/{}/users", encode_segment(&self.config.default_workspace));
+        let body = to_json(&CreateBody::new(email, name, &self.config));
+        let answer: UserBody = self.call(Method::POST, &path, &[], Some(body), Subject::Workspace).await?;
+        let account = answer.into_user().into_account();
+        Ok(Account { written_name: Some(name.clone()), ..account })
+    }
+
+    /// `PUT /users/:id`.
+    pub(super) async fn update(&self, before: &Account, changes: &Changes) -> Result<Account, TargetError> {
+        let path = format!("/users/{}", encode_segment(&before.id));
+        let body = to_json(&UpdateBody {
+            user: UserChanges {
+                email: changes.email.as_deref(),
+                first_name: changes.given_name.as_deref(),
+                last_name: changes.family_name.as_deref(),
+                enabled: changes.enabled,
+            },
+        });
+        let answer: UserBody = self.call(Method::PUT, &path, &[], Some(body), Subject::User).await?;
+        let account = answer.into_user().into_account();
+        if changes.given_name.is_none() && changes.family_name.is_none() {
+            return Ok(account.remembering(before));
+        }
+        let known = before.written_name.clone().unwrap_or_else(|| Name::split(&before.name));
+        let written_name = Name {
+            given: changes.given_name.clone().unwrap_or(known.given),
+            family: changes.family_name.clone().unwrap_or(known.family),
+        };
+        Ok(Account { written_name: Some(written_name), ..account })
+    }
+
+    /// `GET /users`, a page of 200.
+    pub(super) async fn accounts(&self, page: u32) -> Result<AccountPage, TargetError> {
+        let page = page.to_string();
+        let query = [("page", page.as_str()), ("per_page", ROSTER_PAGE)];
+        let body: UsersBody = self.call(Method::GET, "/users", &query, None, Subject::Users).await?;
+        Ok(body.into_page())
+    }
+
+    /// `GET /users/:id`.
+    pub(super) async fn find_account(&self, id: &str) -> Result<Option<Account>, TargetError> {
+        let path = format!("/users/{}", encode_segment(id));
+        match self.call::<UserBody>(Method::GET, &path, &[], None, Subject::User).await {
+            Ok(body) => Ok(Some(body.into_user().into_account())),
+            Err(TargetError::AccountNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `GET /me`.
+    pub(super) async fn credentials_owner(&self) -> Result<CredentialsOwner, TargetError> {
+        let body: UserBody = self.call(Method::GET, "/me", &[], None, Subject::Users).await?;
+        Ok(body.into_credentials_owner())
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<Value>,
+        subject: Subject,
+    ) -> Result<T, TargetError> {
+        let response = self.http.send(method, path, query, body.as_ref()).await.map_err(|error| {
+            TargetError::Unavailable { reason: format!("Aha! could not be called: {error}") }
+        })?;
+        if response.status.is_success() {
+            return serde_json::from_slice(&response.body).map_err(|_| TargetError::Unavailable {
+                reason: format!(
+                    "Aha! answered {} with a body that is not the expected JSON",
+                    response.status.as_u16()
+                ),
+            });
+        }
+        Err(self.failure(&response, subject))
+    }
+
+    /// What an answer other than 2xx means.
+    fn failure(&self, response: &Response, subject: Subject) -> TargetError {
+        let status = response.status;
+        let said = serde_json::from_slice::<ErrorBody>(&response.body).unwrap_or_default().reason();
+        let said_so = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
+        match status {
+            StatusCode::UNAUTHORIZED => TargetError::CredentialsRefused {
+                reason: "Aha! does not accept the API key (401). Make a new key for the integration's Aha! user, set it as \
+                         api_key, and restart"
+                    .into(),
+            },
+            StatusCode::FORBIDDEN => self.forbidden(&said_so),
+            StatusCode::TOO_MANY_REQUESTS => TargetError::RateLimited { until: self.rate_limit_reset(response) },
+            StatusCode::REQUEST_TIMEOUT => unavailable(status, &said_so),
+            // Aha! answers its HTML page for paths that it does not serve, and JSON for records that it does not have.
+            StatusCode::NOT_FOUND if !response.is_json() => TargetError::Unavailable {
+                reason: "Aha! does not serve its API at this address (404 with a web page). Check base_url".into(),
+            },
+            StatusCode::NOT_FOUND => self.not_found(subject, &said_so),
+            status if status.is_client_error() => {
+                let reason = said.unwrap_or_else(|| format!("status {} without a reason", status.as_u16()));
+                let rejection = if is_taken(&reason) { RejectionKind::Conflict } else { RejectionKind::Invalid };
+                TargetError::Rejected { reason: format!("Aha! says: {reason}"), rejection }
+            }
+            status => unavailable(status, &said_so),
+        }
+    }
+
+    fn forbidden(&self, said_so: &str) -> TargetError {
+        TargetError::Rejected {
+            reason: format!(
+                "Aha! does not allow this to the API key (403{said_so}). Its owner must be an administrator of the Aha! \
+                 account, and the plan must include what was asked for"
+            ),
+            rejection: RejectionKind::Forbidden,
+        }
+    }
+
+    /// Aha! answers 404 also for what the key may not see.
+    fn not_found(&self, subject: Subject, said_so: &str) -> TargetError {
+        match subject {
+            Subject::User => TargetError::AccountNotFound {
+                reason: format!("Aha! does not have this user any more (404{said_so})"),
+            },
+            Subject::Workspace => TargetError::Rejected {
+                reason: format!(
+                    "Aha! does not find the workspace {} (404{said_so}). Check default_workspace, and that the API key's \
+                     owner can see it",
+                    self.config.default_workspace
+                ),
+                rejection: RejectionKind::Invalid,
+            },
+            Subject::Users => self.forbidden(said_so),
+        }
+    }
+
+    /// `Retry-After` in seconds if there is one, else `X-Ratelimit-Reset` in Unix time.
+    fn rate_limit_reset(&self, response: &Response) -> Option<Time> {
+        let number = |name| response.header(name)?.trim().parse::<u32>().ok();
+        if let Some(seconds) = number("retry-after") {
+            return Some(self.clock.now() + Duration::from_secs(seconds.into()));
+        }
+        number("x-ratelimit-reset").map(|seconds| Time::from_micros(i64::from(seconds) * 1_000_000))
+    }
+}
+
+/// What a call is about, which decides what a 404 means.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    User,
+    Users,
+    Workspace,
+}
+
+fn unavailable(status: StatusCode, said_so: &str) -> TargetError {
+    TargetError::Unavailable { reason: format!("Aha! answered {}{said_so}", status.as_u16()) }
+}
+
+/// Whether a validation message says that a value is in use. The wording is not documented; both that are seen in the
+/// field are caught, and a wrong guess only chooses between two ways to say no.
+fn is_taken(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.contains("taken") || reason.contains("already")
+}
+
+fn to_json(body: &impl serde::Serialize) -> Value {
+    serde_json::to_value(body).expect("request bodies are plain structs of strings, numbers and booleans")
+}
+
+/// Escapes what could change a path. Workspace keys and ids have none of it.
+fn encode_segment(segment: &str) -> String {
+    segment
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,154 @@
+//! Desired against observed at Aha!: the fewest calls that close the difference.
+//!
+//! Two rules beyond the obvious. A user without access who has no account gets none: a create would send an invitation.
+//! And an account that is to be disabled is sent `enabled: false` and nothing else: no other change may get the
+//! revocation rejected. What else differs is sent when the account is enabled again, in the same call.
+
+use crate::connector::{Account, Call, Changes, Desired, Name, Observed};
+
+use super::same_email;
+
+/// The calls that remain, in order.
+pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
+    let find = || Call::Find { email: desired.email.clone() };
+    let create = || Call::Create { email: desired.email.clone(), name: desired.name_for_create() };
+    match observed {
+        Observed::Unknown if desired.enabled => vec![find(), create()],
+        Observed::Unknown => vec![find()],
+        Observed::Absent if desired.enabled => vec![create()],
+        Observed::Absent => Vec::new(),
+        Observed::Present(account) => {
+            let changes = changes(desired, account);
+            if changes.is_empty() {
+                Vec::new()
+            } else {
+                vec![Call::Update { account: account.clone(), changes }]
+            }
+        }
+    }
+}
+
+fn changes(desired: &Desired, account: &Account) -> Changes {
+    if !desired.enabled {
+        return Changes { enabled: account.enabled.then_some(false), ..Changes::default() };
+    }
+    let (given_name, family_name) = name_changes(desired, account);
+    Changes {
+        email: (!same_email(&desired.email, &account.email)).then(|| desired.email.clone()),
+        given_name,
+        family_name,
+        enabled: (!account.enabled).then_some(true),
+    }
+}
+
+/// Names are write-only at Aha!: it prints only the full name. What we wrote ourselves is known in its parts, and agrees
+/// as long as Aha! prints what it printed then. Of a name that others wrote only the whole is known, so the whole is
+/// compared, and if it differs both parts are sent: a guess about the split must not end up in the account.
+fn name_changes(desired: &Desired, account: &Account) -> (Option<String>, Option<String>) {
+    let differs = |wanted: &Option<String>, known: &String| wanted.clone().filter(|wanted| wanted != known);
+    if let Some(known) = &account.written_name {
+        return (differs(&desired.given_name, &known.given), differs(&desired.family_name, &known.family));
+    }
+    let guess = Name::split(&account.name);
+    let wanted = Name {
+        given: desired.given_name.clone().unwrap_or(guess.given),
+        family: desired.family_name.clone().unwrap_or(guess.family),
+    };
+    if wanted.full() == account.name {
+        return (None, None);
+    }
+    (desired.given_name.clone(), desired.family_name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Account {
+        Account {
+            id: "7".into(),
+            email: "Mary@Example.com".into(),
+            name: "Mary Ann Smith".into(),
+            enabled: true,
+            administrator: false,
+            written_name: None,
+        }
+    }
+
+    fn desired() -> Desired {
+        Desired {
+            email: "mary@example.com".into(),
+            given_name: Some("Mary".into()),
+            family_name: Some("Ann Smith".into()),
+            enabled: true,
+        }
+    }
+
+    fn changes_of(desired: &Desired, account: Account) -> Option<Changes> {
+        match plan(desired, &Observed::Present(account)).as_slice() {
+            [] => None,
+            [Call::Update { changes, .. }] => Some(changes.clone()),
+            other => panic!("one update was expected: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_unknown_user_is_looked_up_before_it_is_created() {
+        let names: Vec<_> = plan(&desired(), &Observed::Unknown).iter().map(Call::name).collect();
+        assert_eq!(names, ["find", "create"]);
+    }
+
+    #[test]
+    fn a_user_without_access_and_without_account_gets_none() {
+        let disabled = Desired { enabled: false, ..desired() };
+        assert!(plan(&disabled, &Observed::Absent).is_empty());
+        assert!(plan(&disabled, &Observed::Unknown).iter().all(|call| call.name() == "find"));
+    }
+
+    #[test]
+    fn the_case_of_an_email_and_the_split_of_a_name_are_no_difference() {
+        assert_eq!(changes_of(&desired(), account()), None);
+    }
+
+    #[test]
+    fn a_disable_sends_nothing_else() {
+        let leaver = Desired {
+            enabled: false,
+            email: "new@example.com".into(),
+            given_name: Some("X".into()),
+            ..desired()
+        };
+        let expected = Changes { enabled: Some(false), ..Changes::default() };
+        assert_eq!(changes_of(&leaver, account()), Some(expected));
+        assert_eq!(changes_of(&leaver, Account { enabled: false, ..account() }), None);
+    }
+
+    #[test]
+    fn an_enable_sends_all_that_differs_in_one_call() {
+        let back =
+            Desired { email: "new@example.com".into(), family_name: Some("Jones".into()), ..desired() };
+        let expected = Changes {
+            email: Some("new@example.com".into()),
+            given_name: Some("Mary".into()),
+            family_name: Some("Jones".into()),
+            enabled: Some(true),
+        };
+        assert_eq!(changes_of(&back, Account { enabled: false, ..account() }), Some(expected));
+    }
+
+    #[test]
+    fn a_name_that_we_wrote_is_compared_in_its_parts_whatever_aha_prints() {
+        let written = Name { given: "Mary".into(), family: "Ann Smith".into() };
+        let ours = Account { name: "MARY ANN SMITH".into(), written_name: Some(written), ..account() };
+        assert_eq!(changes_of(&desired(), ours.clone()), None);
+        let married = Desired { family_name: Some("Jones".into()), ..desired() };
+        let expected = Changes { family_name: Some("Jones".into()), ..Changes::default() };
+        assert_eq!(changes_of(&married, ours), Some(expected));
+    }
+
+    #[test]
+    fn a_user_whose_name_the_idp_does_not_tell_keeps_the_accounts_name() {
+        let nameless = Desired { given_name: None, family_name: None, ..desired() };
+        assert_eq!(changes_of(&nameless, account()), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! Aha!'s JSON, as its documentation and its own OpenAPI examples show it.
+//!
+//! Read leniently: only what is used is declared, all else is ignored, and bodies are accepted with and without their
+//! wrapper, since sources disagree where Aha! wraps. Numbers that stand for ids are accepted as text and as numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::AhaConfig,
+    connector::{Account, AccountPage, CredentialsOwner, Name},
+};
+
+/// A user as `GET /users`, `GET /users/:id` and `PUT /users/:id` answer it. There is no first or last name in it.
+#[derive(Debug, Deserialize)]
+pub struct User {
+    id: String,
+    email: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default = "enabled_unless_told")]
+    enabled: bool,
+    #[serde(default)]
+    administrator: bool,
+}
+
+/// The user inside a create's answer has five keys; `enabled` is none of them. It is new, so it is enabled.
+fn enabled_unless_told() -> bool {
+    true
+}
+
+impl User {
+    /// The account it describes.
+    pub fn into_account(self) -> Account {
+        Account {
+            id: self.id,
+            email: self.email,
+            name: self.name.unwrap_or_default(),
+            enabled: self.enabled,
+            administrator: self.administrator,
+            written_name: None,
+        }
+    }
+}
+
+/// A body that holds one user, wrapped in `user` (`GET /users/:id`, `POST /products/:id/users`, `GET /me`) or bare
+/// (`PUT /users/:id`).
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum UserBody {
+    /// `{"user": {…}, …}`
+    Wrapped {
+        /// The user.
+        user: User,
+    },
+    /// `{…}`
+    Bare(User),
+}
+
+impl UserBody {
+    /// The user, wherever it stood.
+    pub fn into_user(self) -> User {
+        match self {
+            Self::Wrapped { user } | Self::Bare(user) => user,
+        }
+    }
+
+    /// As the answer of `GET /me`.
+    pub fn into_credentials_owner(self) -> CredentialsOwner {
+        let user = self.into_user();
+        CredentialsOwner { account_id: user.id, email: user.email }
+    }
+}
+
+/// The answer of `GET /users`.
+#[derive(Debug, Deserialize)]
+pub struct UsersBody {
+    /// Missing in some answers that have no match.
+    #[serde(default)]
+    pub users: Vec<User>,
+    pagination: Option<Pagination>,
+}
+
+/// Where a page stands among all (`per_page` is at most 200).
+#[derive(Debug, Deserialize)]
+struct Pagination {
+    total_records: u64,
+    total_pages: u32,
+}
+
+impl UsersBody {
+    /// As a page of the directory. Without a pagination object it is the only page.
+    pub fn into_page(self) -> AccountPage {
+        let accounts: Vec<_> = self.users.into_iter().map(User::into_account).collect();
+        let (total_accounts, total_pages) = match self.pagination {
+            Some(pagination) => (pagination.total_records, pagination.total_pages),
+            None => (accounts.len() as u64, 1),
+        };
+        AccountPage { accounts, total_accounts, total_pages }
+    }
+}
+
+/// The body of `POST /products/:id/users`.
+#[derive(Debug, Serialize)]
+pub struct CreateBody<'a> {
+    user: NewUser<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct NewUser<'a> {
+    email: &'a str,
+    first_name: &'a str,
+    last_name: &'a str,
+    role: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider_id: Option<u64>,
+}
+
+impl<'a> CreateBody<'a> {
+    /// A new user with the configured role and identity provider.
+    pub fn new(email: &'a str, name: &'a Name, config: &'a AhaConfig) -> Self {
+        Self {
+            user: NewUser {
+                email,
+                first_name: &name.given,
+                last_name: &name.family,
+                role: config.default_role.as_str(),
+                identity_provider_id: config.identity_provider_id,
+            },
+        }
+    }
+}
+
+/// The body of `PUT /users/:id`; what is `None` is left alone.
+#[derive(Debug, Serialize)]
+pub struct UpdateBody<'a> {
+    /// The parts to change.
+    pub user: UserChanges<'a>,
+}
+
+/// What `PUT /users/:id` can change.
+#[derive(Debug, Serialize)]
+pub struct UserChanges<'a> {
+    /// The login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
+    /// The first name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<&'a str>,
+    /// The last name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<&'a str>,
+    /// Whether the user can log in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// An error body: `{"error": "…"}`, with `errors` as an object or as a list of objects with a `message`.
+#[derive(Debug, Default, Deserialize)]
+pub struct ErrorBody {
+    error: Option<String>,
+    message: Option<String>,
+    errors: Option<Errors>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Errors {
+    One { message: String },
+    Many(Vec<ErrorMessage>),
+    Other(serde_json::Value),
+}
+
+#[derive(Debug, Deserialize)]
+struct ErrorMessage {
+    message: String,
+}
+
+impl ErrorBody {
+    /// One line that says all of it, cut to a length that fits an error message.
+    pub fn reason(self) -> Option<String> {
+        let details = match self.errors {
+            Some(Errors::One { message }) => Some(message),
+            Some(Errors::Many(errors)) if !errors.is_empty() => {
+                Some(errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; "))
+            }
+            Some(Errors::Other(value)) if !value.is_null() => Some(value.to_string()),
+            Some(Errors::Many(_) | Errors::Other(_)) | None => None,
+        };
+        let headline = self.error.or(self.message);
+        let reason = match (headline, details) {
+            (Some(headline), Some(details)) => format!("{headline}: {details}"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => return None,
+        };
+        Some(reason.chars().take(500).collect())
+    }
+}

@@ -1,0 +1,113 @@
+//! The calls a plan is made of, and how urgent they are.
+
+use std::fmt;
+
+use super::{Account, Name};
+
+/// One call to a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Look for the account with this e-mail. Always before a create: an account that exists is adopted, never invited twice.
+    Find {
+        /// The e-mail to look for.
+        email: String,
+    },
+    /// Create an account. Targets send an invitation for it.
+    Create {
+        /// The login e-mail.
+        email: String,
+        /// The person's name.
+        name: Name,
+    },
+    /// Change an existing account.
+    Update {
+        /// The account as it was last seen.
+        account: Account,
+        /// What to change about it.
+        changes: Changes,
+    },
+}
+
+/// What an update changes; `None` leaves a thing alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The new login e-mail.
+    pub email: Option<String>,
+    /// The new first name.
+    pub given_name: Option<String>,
+    /// The new last name.
+    pub family_name: Option<String>,
+    /// Whether the account can log in.
+    pub enabled: Option<bool>,
+}
+
+impl Changes {
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How urgent work is. Lower lanes never wait behind higher ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Takes access away.
+    Revoke,
+    /// Changes an account that keeps its access.
+    Change,
+    /// Gives access, and invites.
+    Grant,
+}
+
+impl Lane {
+    /// All lanes, most urgent first.
+    pub const ALL: [Lane; 3] = [Lane::Revoke, Lane::Change, Lane::Grant];
+
+    /// The number by which the queue is ordered.
+    pub const fn as_number(self) -> i64 {
+        self as i64
+    }
+
+    /// The lane of that number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|lane| lane.as_number() == number)
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Revoke => "revoke",
+            Self::Change => "change",
+            Self::Grant => "grant",
+        })
+    }
+}
+
+impl Call {
+    /// A short name for logs and events.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Find { .. } => "find",
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+        }
+    }
+
+    /// How urgent this call is by itself.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Find { .. } | Self::Create { .. } => Lane::Grant,
+            Self::Update { changes, .. } => match changes.enabled {
+                Some(false) => Lane::Revoke,
+                Some(true) => Lane::Grant,
+                None => Lane::Change,
+            },
+        }
+    }
+
+    /// Whether the call takes access away from an account.
+    pub fn revokes(&self) -> bool {
+        self.lane() == Lane::Revoke
+    }
+}

@@ -1,0 +1,57 @@
+//! A target that accepts every user and holds nothing itself.
+//!
+//! For protocol suites, for load tests, for trying an IdP before the real target is ready, and as the template for a new
+//! target: the same write path and worker run in front of it. What an account is stands in the bridge's own record, so a
+//! restart loses nothing.
+
+mod plan;
+
+use futures_util::future::{BoxFuture, FutureExt, ready};
+
+use super::{Account, Call, Connector, Desired, Directory, Observed, TargetError};
+
+/// The connector.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory;
+
+impl Connector for Memory {
+    fn target(&self) -> &str {
+        "the memory target"
+    }
+
+    fn account_key(&self, _desired: &Desired) -> Option<String> {
+        None
+    }
+
+    fn plan(&self, desired: &Desired, observed: &Observed) -> Vec<Call> {
+        plan::plan(desired, observed)
+    }
+
+    fn perform<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Observed, TargetError>> {
+        ready(Ok(answer(call))).boxed()
+    }
+
+    fn directory(&self) -> Option<&dyn Directory> {
+        None
+    }
+}
+
+/// What a target that accepts everything holds after `call`.
+fn answer(call: &Call) -> Observed {
+    match call {
+        Call::Find { .. } => Observed::Absent,
+        Call::Create { email, name } => Observed::Present(Account {
+            id: email.clone(),
+            email: email.clone(),
+            name: name.full(),
+            enabled: true,
+            administrator: false,
+            written_name: Some(name.clone()),
+        }),
+        Call::Update { account, changes } => Observed::Present(Account {
+            email: changes.email.clone().unwrap_or_else(|| account.email.clone()),
+            enabled: changes.enabled.unwrap_or(account.enabled),
+            ..account.clone()
+        }),
+    }
+}

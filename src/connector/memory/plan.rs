@@ -1,0 +1,18 @@
+//! Desired against observed, where every user is an account of its own and only access matters.
+
+use crate::connector::{Call, Changes, Desired, Observed};
+
+/// The calls that remain. Names and e-mails live in the SCIM resource alone; this target has no use for them.
+pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
+    match observed {
+        Observed::Unknown | Observed::Absent if desired.enabled => {
+            vec![Call::Create { email: desired.email.clone(), name: desired.name_for_create() }]
+        }
+        Observed::Unknown | Observed::Absent => Vec::new(),
+        Observed::Present(account) if account.enabled != desired.enabled => {
+            let changes = Changes { enabled: Some(desired.enabled), ..Changes::default() };
+            vec![Call::Update { account: account.clone(), changes }]
+        }
+        Observed::Present(_) => Vec::new(),
+    }
+}

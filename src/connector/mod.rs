@@ -1,0 +1,96 @@
+//! The contract between the bridge and a kind of target.
+//!
+//! A connector says two things about its target. What it takes to close a difference: [`Connector::plan`], pure, from
+//! what the IdP [`Desired`] and what we [`Observed`] to the calls that remain. And how one such call is made:
+//! [`Connector::perform`], which answers with what the target then holds. Everything else (queue, lanes, budget, retries,
+//! leases) is the bridge's and the same for all targets; a connector never sleeps, never retries and never touches the store.
+//!
+//! The calls form a small closed vocabulary, [`Call`]. It is data rather than closures, so that a plan can be compared,
+//! printed and counted before anything is sent.
+//!
+//! A new target is a folder with the files of `aha/`, one line in [`registry`], and a run of the [`conformance`] suite.
+
+pub mod account;
+pub mod aha;
+pub mod call;
+pub mod desired;
+pub mod error;
+pub mod memory;
+pub mod registry;
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+
+pub use self::{
+    account::{Account, Name, Observed},
+    call::{Call, Changes, Lane},
+    desired::Desired,
+    error::TargetError,
+};
+
+/// A kind of target, ready to be called.
+pub trait Connector: Send + Sync + fmt::Debug {
+    /// What the target is called in sentences for admins, such as `Aha!`.
+    fn target(&self) -> &str;
+
+    /// What makes two users the same account at the target, folded for comparison (at Aha!: the login e-mail).
+    /// `None` where every user is an account of its own.
+    fn account_key(&self, desired: &Desired) -> Option<String>;
+
+    /// The calls that bring the target from `observed` to `desired`, fewest and in order; empty when there is no
+    /// difference. Pure. Only the first call is ever sent: the bridge plans again from what it answered, so calls after
+    /// the first are a forecast.
+    fn plan(&self, desired: &Desired, observed: &Observed) -> Vec<Call>;
+
+    /// Makes one call and answers what the target holds now.
+    ///
+    /// # Errors
+    /// A [`TargetError`] says what the failure means for the work: try later, give up, or hold everything.
+    fn perform<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Observed, TargetError>>;
+
+    /// The directory of the target, if its accounts can be listed.
+    fn directory(&self) -> Option<&dyn Directory>;
+}
+
+/// A target whose accounts can be listed, and that knows whose credentials it is called with.
+pub trait Directory: Send + Sync {
+    /// One page of all accounts; the first is 1.
+    ///
+    /// # Errors
+    /// As for [`Connector::perform`].
+    fn accounts(&self, page: u32) -> BoxFuture<'_, Result<AccountPage, TargetError>>;
+
+    /// The account of that id, if it is there: to tell an account that is gone from one that a listing left out.
+    ///
+    /// # Errors
+    /// As for [`Connector::perform`].
+    fn find_account<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, TargetError>>;
+
+    /// The account that owns the credentials we call with. It must never be disabled by us. Also the cheapest way to
+    /// find out whether the credentials are accepted.
+    ///
+    /// # Errors
+    /// As for [`Connector::perform`].
+    fn credentials_owner(&self) -> BoxFuture<'_, Result<CredentialsOwner, TargetError>>;
+}
+
+/// A page of a [`Directory`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountPage {
+    /// The accounts on it.
+    pub accounts: Vec<Account>,
+    /// How many accounts the target says it has on all pages.
+    pub total_accounts: u64,
+    /// How many pages there are.
+    pub total_pages: u32,
+}
+
+/// Whose credentials the bridge uses at the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialsOwner {
+    /// The account's id at the target.
+    pub account_id: String,
+    /// The account's e-mail.
+    pub email: String,
+}

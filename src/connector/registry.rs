@@ -1,0 +1,18 @@
+//! The connectors there are: one line each.
+
+use std::sync::Arc;
+
+use crate::{clock::Clock, config, upstream::SetupError};
+
+use super::{Connector, aha::Aha, memory::Memory};
+
+/// Makes the connector that an app is configured with.
+///
+/// # Errors
+/// When its client cannot be set up.
+pub fn connect(app: &config::App, clock: Arc<dyn Clock>) -> Result<Arc<dyn Connector>, SetupError> {
+    Ok(match &app.connector {
+        config::Connector::Aha(aha) => Arc::new(Aha::new(app.name.as_str(), aha.clone(), clock)?),
+        config::Connector::Memory => Arc::new(Memory),
+    })
+}

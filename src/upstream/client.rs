@@ -1,0 +1,186 @@
+//! The client that all connectors call their targets with.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use reqwest::redirect;
+
+use crate::{clock::Clock, secret::Secret};
+
+/// The largest answer that is read. A page of 200 Aha! users with many roles is well below a megabyte.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long it may take to reach a target at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a client is made of.
+pub struct UpstreamSettings {
+    /// The name of the app in log lines.
+    pub app: String,
+    /// All paths are appended to it; no slash at the end.
+    pub base_url: String,
+    /// Sent as `Authorization: Bearer …`.
+    pub token: Secret,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// Whom the target's operator may write to; part of the User-Agent.
+    pub contact: Option<String>,
+    /// For the duration in log lines.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// No client can be made from the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A header value has characters that HTTP does not allow.
+    #[error("the {what} has characters that an HTTP header cannot hold")]
+    Header {
+        /// Which value.
+        what: &'static str,
+    },
+    /// TLS or the resolver could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A call got no usable HTTP answer. The request may have reached the target all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// Could not connect, timed out, or the connection broke.
+    #[error("{}", describe(.0))]
+    Http(#[source] reqwest::Error),
+    /// The answer is larger than [`MAX_BODY_BYTES`].
+    #[error("the answer is larger than {} MiB", MAX_BODY_BYTES / 1024 / 1024)]
+    TooLarge,
+}
+
+fn describe(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection could be made"
+    } else {
+        "the connection broke before the answer was complete"
+    }
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// Whether the body says of itself that it is JSON.
+    pub fn is_json(&self) -> bool {
+        self.headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.to_ascii_lowercase().contains("json"))
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Calls one target.
+pub struct UpstreamClient {
+    http: reqwest::Client,
+    app: String,
+    base_url: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for UpstreamClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamClient")
+            .field("app", &self.app)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UpstreamClient {
+    /// A client for the target of `settings`.
+    ///
+    /// # Errors
+    /// When the token or the contact cannot be a header value, or TLS cannot be set up.
+    pub fn new(settings: UpstreamSettings) -> Result<Self, SetupError> {
+        let mut headers = HeaderMap::new();
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose()))
+            .map_err(|_| SetupError::Header { what: "token" })?;
+        authorization.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, authorization);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let version = env!("CARGO_PKG_VERSION");
+        let user_agent = match &settings.contact {
+            Some(contact) => format!("scim-bridge/{version} ({contact})"),
+            None => format!("scim-bridge/{version}"),
+        };
+        let user_agent =
+            HeaderValue::from_str(&user_agent).map_err(|_| SetupError::Header { what: "contact" })?;
+        headers.insert(header::USER_AGENT, user_agent);
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(settings.timeout)
+            // A redirect would carry the token elsewhere, and turn a POST into a GET.
+            .redirect(redirect::Policy::none())
+            .build()?;
+        Ok(Self { http, app: settings.app, base_url: settings.base_url, clock: settings.clock })
+    }
+
+    /// Makes one call and reads the whole answer. Never retries: whether a call may be repeated is its caller's to know.
+    ///
+    /// # Errors
+    /// When there is no complete answer in time.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<Response, TransportError> {
+        let started = self.clock.now();
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base_url));
+        if !query.is_empty() {
+            request = request.query(query);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let result = read(request).await;
+        let duration_ms = u64::try_from(self.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(response) => tracing::info!(
+                app = %self.app, http.method = %method, http.path = path, http.status = response.status.as_u16(),
+                duration_ms, "upstream call"
+            ),
+            Err(error) => tracing::warn!(
+                app = %self.app, http.method = %method, http.path = path, %error, duration_ms, "upstream call"
+            ),
+        }
+        result
+    }
+}
+
+async fn read(request: reqwest::RequestBuilder) -> Result<Response, TransportError> {
+    let mut response = request.send().await.map_err(|error| TransportError::Http(error.without_url()))?;
+    let mut body = Vec::new();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| TransportError::Http(error.without_url()))?
+    {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(TransportError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response { status: response.status(), headers: response.headers().clone(), body })
+}

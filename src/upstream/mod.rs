@@ -1,0 +1,5 @@
+//! HTTP toward targets: one client with its limits, one log line per call, and no opinion about any API.
+
+mod client;
+
+pub use self::client::{Response, SetupError, TransportError, UpstreamClient, UpstreamSettings};
