@@ -7,5 +7,6 @@ pub mod connector;
 pub mod scim;
 pub mod secret;
 pub mod sim;
+pub mod store;
 pub mod telemetry;
 pub mod upstream;

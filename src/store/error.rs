@@ -1,0 +1,40 @@
+//! How the database fails.
+
+/// A failure of the database. Its text is for the log; clients are told only that the bridge failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It could not be opened.
+    #[error("the database could not be opened: {0}")]
+    Open(#[source] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the database could not be migrated: {0}")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// Migrations are missing.
+    #[error("the database has {applied} of {known} migrations; run `scim-bridge migrate`")]
+    NotMigrated {
+        /// How many are there.
+        applied: i64,
+        /// How many this program knows.
+        known: usize,
+    },
+    /// A statement failed.
+    #[error("the database failed: {0}")]
+    Query(#[from] sqlx::Error),
+    /// A stored value is not what this program writes.
+    #[error("the database holds a value in {column} that cannot be read: {reason}")]
+    Corrupt {
+        /// The column.
+        column: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The transaction that the work was part of could not be committed, so nothing of it is stored.
+    #[error("the transaction could not be committed: {0}")]
+    Commit(String),
+    /// The store is shutting down.
+    #[error("the database is closed")]
+    Closed,
+    /// The work itself panicked; nothing of it is stored.
+    #[error("the work on the database panicked")]
+    Panicked,
+}

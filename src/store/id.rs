@@ -1,0 +1,49 @@
+//! Identifiers that the bridge makes.
+
+use std::fmt;
+
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::clock::Time;
+
+/// The SCIM `id` of a user: a UUIDv7, so that ids sort in the order of creation. An id that a client sends is kept as the
+/// text it is, so that looking up one that we never made simply finds nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// A new id, made at `now`.
+    pub fn new(now: Time) -> Self {
+        Self(time_ordered(now))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for UserId {
+    fn from(id: String) -> Self {
+        Self(id)
+    }
+}
+
+impl From<&str> for UserId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A UUIDv7 of that time, as text.
+pub(super) fn time_ordered(now: Time) -> String {
+    let micros = u64::try_from(now.as_micros()).unwrap_or(0);
+    let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
+    Uuid::new_v7(Timestamp::from_unix(NoContext, micros / 1_000_000, nanos)).to_string()
+}

@@ -1,0 +1,126 @@
+//! The database: what was promised, what was seen, what is left to do.
+//!
+//! One pool reads; one [`Writer`](writer) commits. Callers write by handing over a piece of work that runs inside a
+//! transaction ([`Store::write`]); the writer runs all that is waiting in one transaction, each in a savepoint of its own,
+//! and answers when the commit is durable. So sixteen clients share one fsync, and a client that hangs up in the middle
+//! cannot leave a transaction half open, since no transaction ever runs in a request's own task.
+//!
+//! SQL stays in this folder, one file per table, static text with binds, the same for every database.
+
+mod error;
+pub mod events;
+pub mod id;
+pub mod rosters;
+pub mod users;
+mod writer;
+
+use std::{str::FromStr, time::Duration};
+
+use futures_util::future::BoxFuture;
+use sqlx::{
+    AnyPool, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+
+use self::writer::Writer;
+pub use self::{error::StoreError, id::UserId, users::User};
+
+/// A transaction that is open, inside [`Store::write`].
+pub type Transaction = sqlx::AnyConnection;
+
+/// The migrations, forward only.
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// How many statements may read at a time. Reads are short; on SQLite each takes a thread.
+const READERS: u32 = 4;
+
+/// Per connection: readers never block the writer (WAL), every commit is on the disk before it is answered
+/// (synchronous=FULL), another process that writes is waited for.
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; \
+                       PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000;";
+
+/// The database, open. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    reader: AnyPool,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:path`), makes it if it is not there, and migrates it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or made, or a migration fails.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyConnectOptions::from_str(&creating(url)).map_err(StoreError::Open)?;
+        let pool = |size| {
+            AnyPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(Duration::from_secs(10))
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection.execute(PRAGMAS).await?;
+                        Ok(())
+                    })
+                })
+                .connect_with(options.clone())
+        };
+        let writing = pool(1).await.map_err(StoreError::Open)?;
+        MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
+        let reader = pool(READERS).await.map_err(StoreError::Open)?;
+        Ok(Self { reader, writer: Writer::start(writing) })
+    }
+
+    /// Runs `work` inside a transaction and answers once it is durable. When `work` fails, what it wrote is undone.
+    /// The work is carried out even when the caller stops waiting.
+    ///
+    /// # Errors
+    /// What `work` fails with; and a [`StoreError`] when the database does.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    /// Whether the database answers and all migrations are there.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&self.reader)
+            .await?;
+        let known = MIGRATOR.iter().count();
+        if usize::try_from(applied).is_ok_and(|applied| applied >= known) {
+            Ok(())
+        } else {
+            Err(StoreError::NotMigrated { applied, known })
+        }
+    }
+
+    /// Where reads go.
+    fn reader(&self) -> &AnyPool {
+        &self.reader
+    }
+
+    /// Finishes what is waiting to be written and closes the database.
+    pub async fn close(&self) {
+        self.writer.stop().await;
+        self.reader.close().await;
+    }
+}
+
+/// SQLite makes no file unless told to.
+fn creating(url: &str) -> String {
+    if url.contains("mode=") {
+        url.to_owned()
+    } else {
+        format!("{url}{}mode=rwc", if url.contains('?') { '&' } else { '?' })
+    }
+}

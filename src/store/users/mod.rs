@@ -1,0 +1,16 @@
+//! The `users` table: desired and observed state, and the durable queue between them.
+//!
+//! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
+//! worker's side. What a change *means* is decided by the callers (`provision`, `converge`), never here.
+
+mod queue;
+mod read;
+mod record;
+mod write;
+
+pub use self::{
+    queue::{Claim, QueueDepth, claim, depth, next_due, release_all},
+    read::{Narrowing, Page, count, count_enabled_administrators, find, find_any, page, scan},
+    record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
+    write::{delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, save},
+};

@@ -1,0 +1,133 @@
+//! The worker's side: the queue is the rows that are due.
+
+use sqlx::Row;
+
+use crate::{
+    clock::Time,
+    connector::Lane,
+    store::{Store, StoreError, Transaction},
+};
+
+use super::{
+    Lease, User,
+    record::{columns, read},
+};
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The app.
+    pub app: String,
+    /// The lease that claimed users get.
+    pub lease: Lease,
+    /// Now: what is due later, or leased beyond it, is left.
+    pub now: Time,
+    /// From the most urgent …
+    pub most_urgent: Lane,
+    /// … to the least urgent lane to take from.
+    pub least_urgent: Lane,
+    /// How many users to take at the most.
+    pub limit: u32,
+}
+
+/// Takes the most urgent due users under a lease: by lane, then by age. A user whose account another user is being worked
+/// on for (one that was deleted and made again) waits until that is done.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<User>, StoreError> {
+    let rows = sqlx::query(concat!(
+        "UPDATE users SET lease_owner = $1, lease_until = $2 WHERE id IN (SELECT candidate.id FROM users AS candidate \
+         WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 \
+         AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
+         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
+         AND other.account_key = candidate.account_key AND other.id <> candidate.id AND other.lease_until > $4) \
+         ORDER BY candidate.lane, candidate.due_at LIMIT $7) RETURNING ",
+        columns!()
+    ))
+    .bind(claim.lease.owner.clone())
+    .bind(claim.lease.until.as_micros())
+    .bind(claim.app.clone())
+    .bind(claim.now.as_micros())
+    .bind(claim.most_urgent.as_number())
+    .bind(claim.least_urgent.as_number())
+    .bind(i64::from(claim.limit))
+    .fetch_all(transaction)
+    .await?;
+    let mut users = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    users.sort_by_key(|user| (user.lane, user.due_at));
+    Ok(users)
+}
+
+/// When the next user becomes due after `now`: what is due already was claimed, or waits for a free place or for a lease
+/// to end, and the end of a lease counts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time>, StoreError> {
+    let next: Option<i64> = sqlx::query_scalar(
+        "SELECT MIN(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) FROM users \
+         WHERE app = $1 AND (due_at > $2 OR (due_at IS NOT NULL AND lease_until > $2))",
+    )
+    .bind(app)
+    .bind(now.as_micros())
+    .fetch_one(store.reader())
+    .await?;
+    Ok(next.map(Time::from_micros))
+}
+
+/// Ends all leases of the app, for a database that belongs to this process alone: whoever held them is gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release_all(transaction: &mut Transaction, app: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE users SET lease_owner = NULL, lease_until = NULL WHERE app = $1 AND lease_owner IS NOT NULL",
+    )
+    .bind(app)
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
+/// How much is waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// The lane.
+    pub lane: Lane,
+    /// How many users are to be worked on.
+    pub users: u64,
+    /// When the first of them became or becomes due.
+    pub oldest_due_at: Time,
+    /// How many of them failed at least once.
+    pub failing: u64,
+}
+
+/// The queue by lane; lanes with nothing in them are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn depth(store: &Store, app: &str) -> Result<Vec<QueueDepth>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT lane, COUNT(*) AS users, MIN(due_at) AS oldest, \
+         COUNT(CASE WHEN attempts > 0 THEN 1 END) AS failing FROM users \
+         WHERE app = $1 AND due_at IS NOT NULL GROUP BY lane ORDER BY lane",
+    )
+    .bind(app)
+    .fetch_all(store.reader())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let lane = row.try_get::<i64, _>("lane")?;
+            Ok(QueueDepth {
+                lane: Lane::from_number(lane).ok_or_else(|| StoreError::Corrupt {
+                    column: "lane",
+                    reason: format!("{lane} is no lane"),
+                })?,
+                users: u64::try_from(row.try_get::<i64, _>("users")?).unwrap_or(0),
+                oldest_due_at: Time::from_micros(row.try_get("oldest")?),
+                failing: u64::try_from(row.try_get::<i64, _>("failing")?).unwrap_or(0),
+            })
+        })
+        .collect()
+}

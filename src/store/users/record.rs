@@ -1,0 +1,252 @@
+//! One row of `users`, read and bound.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Any, Row, any::AnyRow, query::Query};
+
+use crate::{
+    clock::Time,
+    connector::{Account, Lane, Observed},
+    scim::{fold::fold, resource::Resource},
+    store::{StoreError, UserId},
+};
+
+/// A user: what the IdP wants, what the target was seen to hold, and where the work between the two stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// The SCIM id.
+    pub id: UserId,
+    /// The app it belongs to.
+    pub app: String,
+    /// Desired: the attributes that the IdP asserted.
+    pub resource: Resource,
+    /// How the bridge came by the account.
+    pub ownership: Ownership,
+    /// Counts the changes of the desired state.
+    pub version: i64,
+    /// The newest version that the target is known to agree with.
+    pub applied_version: i64,
+    /// When the resource was made here.
+    pub created_at: Time,
+    /// When the resource last really changed.
+    pub modified_at: Time,
+    /// When the IdP deleted it; it is invisible from then on.
+    pub deleted_at: Option<Time>,
+    /// What makes two users one account at the target, as the connector says; `None` where accounts are never shared.
+    pub account_key: Option<String>,
+    /// What was last seen at the target.
+    pub observed: Observed,
+    /// When that was.
+    pub observed_at: Option<Time>,
+    /// Whether the IdP holds a 2xx for `version`.
+    pub answered: Answered,
+    /// What to put back when the target rejects a version that is not answered yet; `None` also when nothing was there.
+    pub fallback: Option<Fallback>,
+    /// How urgent the work is.
+    pub lane: Lane,
+    /// When to work on it; `None`: nothing to do.
+    pub due_at: Option<Time>,
+    /// Attempts that failed in a row.
+    pub attempts: u32,
+    /// Why the last one failed.
+    pub failure: Option<String>,
+    /// Who works on it now.
+    pub lease: Option<Lease>,
+}
+
+/// How the bridge came by an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ownership {
+    /// The bridge made it, or will.
+    Created,
+    /// It was at the target, and the IdP took it over.
+    Adopted,
+    /// It was found at the target and the IdP has not written to it: the bridge changes nothing about it.
+    Unmanaged,
+}
+
+/// Whether the IdP was told that a version is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// A request still waits for the target, so a rejection can be answered and undone.
+    No,
+    /// The IdP was promised this version.
+    Yes,
+}
+
+/// The state before an unanswered change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The desired state.
+    pub resource: Resource,
+    /// The ownership.
+    pub ownership: Ownership,
+    /// The version that had this state.
+    pub version: i64,
+}
+
+/// The right of one worker to work on a user, until it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The worker.
+    pub owner: String,
+    /// When others may take over.
+    pub until: Time,
+}
+
+/// `userName` folded for comparison: it is unique without case (RFC 7643 §4.1.1).
+pub fn user_name_key(user_name: &str) -> String {
+    fold(user_name).into_owned()
+}
+
+impl User {
+    /// Whether the newest desired state is not known to be at the target.
+    pub fn is_pending(&self) -> bool {
+        self.version > self.applied_version
+    }
+
+    /// Whether the IdP sees it.
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+
+    /// What `active` reads as: what was promised while the work is pending, else the target's truth.
+    pub fn shown_active(&self) -> bool {
+        match &self.observed {
+            Observed::Present(account) if !self.is_pending() => account.enabled,
+            Observed::Absent if !self.is_pending() => false,
+            _ => self.resource.active().unwrap_or(true),
+        }
+    }
+
+    /// The account at the target, if one is known.
+    pub fn account(&self) -> Option<&Account> {
+        self.observed.account()
+    }
+}
+
+/// All columns, in the order in which [`bind`] binds them. Statements repeat it because SQL here is static text.
+macro_rules! columns {
+    () => {
+        "id, app, user_name_key, external_id, account_key, resource, ownership, version, applied_version, created_at, \
+         modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
+         due_at, attempts, failure, lease_owner, lease_until"
+    };
+}
+pub(super) use columns;
+
+/// Binds all columns of `user`, `$1` to `$24`.
+///
+/// # Errors
+/// When a value cannot be written as JSON.
+pub(super) fn bind<'q>(
+    query: Query<'q, Any, sqlx::any::AnyArguments>,
+    user: &User,
+) -> Result<Query<'q, Any, sqlx::any::AnyArguments>, StoreError> {
+    let account = user.account();
+    let enabled_administrator = account.is_some_and(|account| account.administrator && account.enabled);
+    let observed = match &user.observed {
+        Observed::Unknown => None,
+        Observed::Absent => Some("null".to_owned()),
+        Observed::Present(account) => Some(to_json("observed", account)?),
+    };
+    Ok(query
+        .bind(user.id.as_str().to_owned())
+        .bind(user.app.clone())
+        .bind(user_name_key(user.resource.user_name().unwrap_or_default()))
+        .bind(user.resource.external_id().map(str::to_owned))
+        .bind(user.account_key.clone())
+        .bind(to_json("resource", &user.resource)?)
+        .bind(ownership_text(user.ownership))
+        .bind(user.version)
+        .bind(user.applied_version)
+        .bind(user.created_at.as_micros())
+        .bind(user.modified_at.as_micros())
+        .bind(user.deleted_at.map(Time::as_micros))
+        .bind(account.map(|account| account.id.clone()))
+        .bind(observed)
+        .bind(user.observed_at.map(Time::as_micros))
+        .bind(i64::from(enabled_administrator))
+        .bind(i64::from(user.answered == Answered::Yes))
+        .bind(user.fallback.as_ref().map(|fallback| to_json("fallback", fallback)).transpose()?)
+        .bind(user.lane.as_number())
+        .bind(user.due_at.map(Time::as_micros))
+        .bind(i64::from(user.attempts))
+        .bind(user.failure.clone())
+        .bind(user.lease.as_ref().map(|lease| lease.owner.clone()))
+        .bind(user.lease.as_ref().map(|lease| lease.until.as_micros())))
+}
+
+/// Reads a row that has all columns.
+///
+/// # Errors
+/// When a value is not what this program writes.
+pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
+    let time = |column: &str| -> Result<Option<Time>, StoreError> {
+        Ok(row.try_get::<Option<i64>, _>(column)?.map(Time::from_micros))
+    };
+    let required_time =
+        |column: &str| -> Result<Time, StoreError> { Ok(Time::from_micros(row.try_get::<i64, _>(column)?)) };
+    let observed = match row.try_get::<Option<String>, _>("observed")? {
+        None => Observed::Unknown,
+        Some(json) => {
+            from_json::<Option<Account>>("observed", &json)?.map_or(Observed::Absent, Observed::Present)
+        }
+    };
+    let lane = row.try_get::<i64, _>("lane")?;
+    let lease = match (row.try_get::<Option<String>, _>("lease_owner")?, time("lease_until")?) {
+        (Some(owner), Some(until)) => Some(Lease { owner, until }),
+        _ => None,
+    };
+    Ok(User {
+        id: UserId::from(row.try_get::<String, _>("id")?),
+        app: row.try_get("app")?,
+        resource: from_json("resource", &row.try_get::<String, _>("resource")?)?,
+        ownership: ownership_of(&row.try_get::<String, _>("ownership")?)?,
+        version: row.try_get("version")?,
+        applied_version: row.try_get("applied_version")?,
+        created_at: required_time("created_at")?,
+        modified_at: required_time("modified_at")?,
+        deleted_at: time("deleted_at")?,
+        account_key: row.try_get("account_key")?,
+        observed,
+        observed_at: time("observed_at")?,
+        answered: if row.try_get::<i64, _>("answered")? == 0 { Answered::No } else { Answered::Yes },
+        fallback: row
+            .try_get::<Option<String>, _>("fallback")?
+            .map(|json| from_json("fallback", &json))
+            .transpose()?,
+        lane: Lane::from_number(lane)
+            .ok_or_else(|| StoreError::Corrupt { column: "lane", reason: format!("{lane} is no lane") })?,
+        due_at: time("due_at")?,
+        attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
+        failure: row.try_get("failure")?,
+        lease,
+    })
+}
+
+fn ownership_text(ownership: Ownership) -> &'static str {
+    match ownership {
+        Ownership::Created => "created",
+        Ownership::Adopted => "adopted",
+        Ownership::Unmanaged => "unmanaged",
+    }
+}
+
+fn ownership_of(text: &str) -> Result<Ownership, StoreError> {
+    [Ownership::Created, Ownership::Adopted, Ownership::Unmanaged]
+        .into_iter()
+        .find(|ownership| ownership_text(*ownership) == text)
+        .ok_or_else(|| StoreError::Corrupt {
+            column: "ownership",
+            reason: format!("{text:?} is no ownership"),
+        })
+}
+
+fn to_json(column: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+}
+
+fn from_json<T: for<'de> Deserialize<'de>>(column: &'static str, json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+}

@@ -1,0 +1,134 @@
+//! What transactions do to single users.
+
+use sqlx::Row;
+
+use crate::store::{StoreError, Transaction, UserId};
+
+use super::{
+    User,
+    record::{bind, columns, read},
+    user_name_key,
+};
+
+/// The user of that id, deleted or not, locked until the transaction ends. The idle assignment takes the row's lock on
+/// databases that have row locks.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get(transaction: &mut Transaction, app: &str, id: &UserId) -> Result<Option<User>, StoreError> {
+    sqlx::query(concat!("UPDATE users SET id = id WHERE id = $1 AND app = $2 RETURNING ", columns!()))
+        .bind(id.as_str())
+        .bind(app)
+        .fetch_optional(transaction)
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+/// The live user of that `userName`, compared without case.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_live_by_user_name(
+    transaction: &mut Transaction,
+    app: &str,
+    user_name: &str,
+) -> Result<Option<User>, StoreError> {
+    sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM users WHERE app = $1 AND user_name_key = $2 AND deleted_at IS NULL"
+    ))
+    .bind(app)
+    .bind(user_name_key(user_name))
+    .fetch_optional(transaction)
+    .await?
+    .map(|row| read(&row))
+    .transpose()
+}
+
+/// All users, live and deleted, that are this account at the target: by its id, or by what the connector compares.
+/// Newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_account(
+    transaction: &mut Transaction,
+    app: &str,
+    account_id: Option<&str>,
+    account_key: Option<&str>,
+) -> Result<Vec<User>, StoreError> {
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM users WHERE app = $1 AND account_id = $2 UNION SELECT ",
+        columns!(),
+        " FROM users WHERE app = $1 AND account_key = $3 ORDER BY id DESC"
+    ))
+    .bind(app)
+    .bind(account_id)
+    .bind(account_key)
+    .fetch_all(transaction)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Adds a user.
+///
+/// # Errors
+/// When the database fails, also when the `userName` is taken: callers look first.
+pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), StoreError> {
+    let query = sqlx::query(concat!(
+        "INSERT INTO users (",
+        columns!(),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+         $23, $24)"
+    ));
+    bind(query, user)?.execute(transaction).await?;
+    Ok(())
+}
+
+/// Replaces the row of `user`.
+///
+/// # Errors
+/// When the database fails, also when the `userName` is taken: callers look first.
+pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), StoreError> {
+    let query = sqlx::query(
+        "UPDATE users SET app = $2, user_name_key = $3, external_id = $4, account_key = $5, resource = $6, ownership = $7, \
+         version = $8, applied_version = $9, created_at = $10, modified_at = $11, deleted_at = $12, account_id = $13, \
+         observed = $14, observed_at = $15, enabled_administrator = $16, answered = $17, fallback = $18, lane = $19, \
+         due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24 WHERE id = $1",
+    );
+    bind(query, user)?.execute(transaction).await?;
+    Ok(())
+}
+
+/// Removes the row: of an unmanaged user whose account is gone, or of a create that the target rejected.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_row(transaction: &mut Transaction, id: &UserId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(transaction).await?;
+    Ok(())
+}
+
+/// The ids of all live users that have an account, with the ids of the accounts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_accounts(
+    transaction: &mut Transaction,
+    app: &str,
+) -> Result<Vec<(UserId, String)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, account_id FROM users WHERE app = $1 AND deleted_at IS NULL AND account_id IS NOT NULL ORDER BY id",
+    )
+    .bind(app)
+    .fetch_all(transaction)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((UserId::from(row.try_get::<String, _>("id")?), row.try_get::<String, _>("account_id")?))
+        })
+        .collect()
+}
