@@ -4,6 +4,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connector;
+pub mod converge;
 pub mod scim;
 pub mod secret;
 pub mod sim;

@@ -1,0 +1,124 @@
+//! The work on one claimed user: plan, call, look, plan again.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::until,
+    connector::{Call, Desired, Observed, TargetError, error::RejectionKind},
+    store::{StoreError, User, users},
+};
+
+use super::{
+    Target, guard,
+    outcome::Rejection,
+    settle::{self, Sighting},
+};
+
+/// More calls than any plan needs. A target that keeps differing after so many will not agree by calling it more.
+const MAX_CALLS: usize = 6;
+
+/// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
+/// always outlives its work.
+const PERMIT_WAIT: Duration = Duration::from_secs(20);
+
+/// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
+pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
+    let id = user.id.clone();
+    if let Err(error) = attempt(&target, user, &stopping).await {
+        // The lease ends by itself, and the work is claimed again.
+        tracing::error!(app = target.app, user.id = %id, %error, "the work on a user could not be recorded");
+    }
+}
+
+async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) -> Result<(), StoreError> {
+    // That there was no account was true when it was seen. A create may have been sent since whose answer was lost with a
+    // crash, so it is looked up again: this is what keeps a second invitation from ever being sent.
+    let mut sighting = Sighting {
+        observed: match user.observed.clone() {
+            Observed::Absent => Observed::Unknown,
+            seen => seen,
+        },
+        adopted: false,
+    };
+    let mut vanished_before = false;
+    for _ in 0..MAX_CALLS {
+        let desired = Desired::of(&user.resource, !user.is_live());
+        let plan = target.connector.plan(&desired, &sighting.observed);
+        let lane = desired.lane(&plan);
+        let Some(call) = plan.into_iter().next() else {
+            return settle::applied(target, user, sighting).await;
+        };
+        if let Some(reason) = refusal(target, &call).await? {
+            let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
+            return settle::rejected(target, user, sighting, rejection).await;
+        }
+        let permit = tokio::select! {
+            biased;
+            permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
+            () = stopping.cancelled() => None,
+        };
+        let Some(permit) = permit else {
+            return settle::released(target, user, sighting).await;
+        };
+        // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
+        match users::find_any(&target.store, &target.app, &user.id).await? {
+            Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
+            Some(newest) if newest.version != user.version => {
+                user = newest;
+                continue;
+            }
+            Some(_) => {}
+            None => return Ok(()),
+        }
+        let result = target.connector.perform(&call).await;
+        drop(permit);
+        target.health.record(&target.app, target.clock.now(), &result);
+        match result {
+            Ok(observed) => {
+                sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
+                sighting.observed = observed;
+            }
+            Err(TargetError::Rejected { reason, rejection: kind }) => {
+                return settle::rejected(target, user, sighting, Rejection { kind, reason }).await;
+            }
+            Err(TargetError::CredentialsRefused { reason }) => {
+                return settle::blocked(target, user, sighting, reason).await;
+            }
+            Err(TargetError::RateLimited { until }) => {
+                // Without a word from the target, a whole minute's window is over then in any case.
+                target.budget.stop_until(until.unwrap_or(target.clock.now() + Duration::from_secs(60)));
+                return settle::released(target, user, sighting).await;
+            }
+            Err(TargetError::Unavailable { reason }) => {
+                if matches!(call, Call::Create { .. }) {
+                    sighting.observed = Observed::Unknown;
+                }
+                return settle::failed(target, user, sighting, reason).await;
+            }
+            // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
+            Err(TargetError::AccountNotFound { reason }) if vanished_before => {
+                let reason =
+                    format!("{reason}, but lists it: the credentials may not be allowed to change it");
+                let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
+                return settle::rejected(target, user, sighting, rejection).await;
+            }
+            Err(TargetError::AccountNotFound { .. }) => {
+                vanished_before = true;
+                sighting.observed = Observed::Unknown;
+            }
+        }
+    }
+    let reason =
+        format!("{} still differs after {MAX_CALLS} calls that it accepted", target.connector.target());
+    settle::failed(target, user, sighting, reason).await
+}
+
+/// Why the call must not be made, if it must not.
+async fn refusal(target: &Target, call: &Call) -> Result<Option<String>, StoreError> {
+    match guard::revoked_account(call) {
+        Some(account) => target.guard.refusal(&target.store, &target.app, account).await,
+        None => Ok(None),
+    }
+}

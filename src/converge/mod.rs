@@ -1,0 +1,51 @@
+//! Makes targets agree with what the IdP asserted.
+//!
+//! One [`Worker`](worker) per app is the only code that writes to its target. It claims the most urgent due user under a
+//! lease, asks the connector for the plan, sends the first call under the shared [`Budget`](budget), plans again from what
+//! the target answered, and [settles](settle) the row when nothing is left to do. It is level-triggered: it looks at where
+//! desired and observed stand, never at which request came, so writes coalesce, and work that was cut off anywhere is
+//! simply planned again.
+//!
+//! The [roster](roster) is the other half of the truth: it lists the target's accounts, so that reads show what is there
+//! and an IdP finds the people who had accounts before it.
+
+mod backoff;
+pub mod budget;
+mod convergence;
+pub mod guard;
+pub mod health;
+pub mod outcome;
+pub mod roster;
+pub mod settle;
+pub mod worker;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::{clock::Clock, connector::Connector, store::Store};
+
+use self::{budget::Budget, guard::Guard, health::HealthMonitor, outcome::Outcomes};
+
+/// One app's target, and everything that is shared by those who work on it.
+#[derive(Debug)]
+pub struct Target {
+    /// The app's name.
+    pub app: String,
+    /// How the target is called.
+    pub connector: Arc<dyn Connector>,
+    /// Where the users are.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// How many calls the target allows.
+    pub budget: Budget,
+    /// Whom never to lock out.
+    pub guard: Guard,
+    /// Whether the target works, as far as the last calls tell.
+    pub health: HealthMonitor,
+    /// Tells waiting requests how their work ended.
+    pub outcomes: Outcomes,
+    /// Rung when there is new work.
+    pub wake: Notify,
+}

@@ -1,0 +1,321 @@
+//! Records how the work on a user ended, in one transaction each, and tells the requests that wait for it.
+
+use crate::{
+    clock::Time,
+    connector::{Desired, Observed},
+    store::{
+        StoreError, Transaction, User, UserId,
+        events::{self, Event, EventKind},
+        users::{self, Answered, Fallback, Ownership},
+    },
+};
+
+use super::{
+    Target, backoff,
+    outcome::{Outcome, Rejection, Settled},
+};
+
+/// What the work saw at the target.
+#[derive(Clone, Debug)]
+pub(super) struct Sighting {
+    /// The account.
+    pub(super) observed: Observed,
+    /// Whether it was there before the bridge would have made it.
+    pub(super) adopted: bool,
+}
+
+const ACTOR: &str = "worker";
+
+/// The target agrees with the state that `worked` holds.
+pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
+    let (id, version) = (worked.id.clone(), worked.version);
+    let (app, now) = (target.app.clone(), target.clock.now());
+    let conflict = target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(None) };
+                if let Some(other) = claim_account(transaction, &user, &sighting).await? {
+                    return Ok(Some((other, worked, sighting)));
+                }
+                user.lease = None;
+                see(&mut user, sighting, now);
+                user.applied_version = worked.version;
+                (user.attempts, user.failure) = (0, None);
+                if user.version == worked.version {
+                    user.due_at = None;
+                    user.fallback = None;
+                    user.answered = Answered::Yes;
+                } else if user.answered == Answered::No {
+                    // A newer version waits; if it is rejected, this one is what the target has.
+                    user.fallback = Some(fallback_of(&worked));
+                }
+                users::save(transaction, &user).await?;
+                record(
+                    transaction,
+                    &app,
+                    &user.id,
+                    now,
+                    EventKind::Applied,
+                    &format!("version {}", worked.version),
+                )
+                .await?;
+                Ok::<_, StoreError>(None)
+            })
+        })
+        .await?;
+    if let Some((other, worked, sighting)) = conflict {
+        let rejection = Rejection {
+            kind: crate::connector::error::RejectionKind::Conflict,
+            reason: format!("the account with this e-mail belongs to the user with id {other}"),
+        };
+        return rejected(target, worked, Sighting { observed: Observed::Unknown, ..sighting }, rejection)
+            .await;
+    }
+    target.outcomes.report(&id, &Settled { version, outcome: Outcome::Applied });
+    Ok(())
+}
+
+/// The target said no for good. While no 2xx was answered, the state before is put back and the waiting request learns the
+/// reason. What was promised stays desired and is tried again later: the reason may pass (a seat becomes free).
+pub(super) async fn rejected(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    rejection: Rejection,
+) -> Result<(), StoreError> {
+    let (id, version) = (worked.id.clone(), worked.version);
+    let (app, now) = (target.app.clone(), target.clock.now());
+    let connector = target.connector.clone();
+    let reason = rejection.reason.clone();
+    tracing::warn!(app = target.app, user.id = %id, reason, "the target rejected a change");
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
+                user.lease = None;
+                see(&mut user, sighting, now);
+                if user.version != worked.version {
+                    // A newer version is there; it is judged by its own attempt.
+                    return users::save(transaction, &user).await;
+                }
+                record(transaction, &app, &user.id, now, EventKind::Rejected, &reason).await?;
+                if user.answered == Answered::No {
+                    put_back(transaction, user, &*connector, now).await
+                } else {
+                    user.attempts += 1;
+                    user.failure = Some(reason);
+                    user.due_at = Some(now + backoff::AFTER_REJECTION);
+                    users::save(transaction, &user).await
+                }
+            })
+        })
+        .await?;
+    target.outcomes.report(&id, &Settled { version, outcome: Outcome::Rejected(rejection) });
+    target.wake.notify_one();
+    Ok(())
+}
+
+/// An attempt failed; the next one comes after a wait.
+pub(super) async fn failed(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    reason: String,
+) -> Result<(), StoreError> {
+    let (app, now) = (target.app.clone(), target.clock.now());
+    tracing::warn!(app, user.id = %worked.id, user.attempts = worked.attempts + 1, reason, "an attempt failed");
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
+                user.lease = None;
+                see(&mut user, sighting, now);
+                user.attempts += 1;
+                record(transaction, &app, &user.id, now, EventKind::Failed, &reason).await?;
+                user.failure = Some(reason);
+                if user.version == worked.version {
+                    user.due_at = Some(now + backoff::after(user.attempts, &user.id));
+                }
+                users::save(transaction, &user).await
+            })
+        })
+        .await
+}
+
+/// The target does not accept our credentials: the work stays due, and who waits is told.
+pub(super) async fn blocked(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    reason: String,
+) -> Result<(), StoreError> {
+    let settled = Settled { version: worked.version, outcome: Outcome::Blocked(reason.clone()) };
+    let id = worked.id.clone();
+    give_back(target, worked, sighting, Some(reason)).await?;
+    target.outcomes.report(&id, &settled);
+    Ok(())
+}
+
+/// Nothing was decided: the work goes back to the queue as it was.
+pub(super) async fn released(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
+    give_back(target, worked, sighting, None).await
+}
+
+async fn give_back(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    failure: Option<String>,
+) -> Result<(), StoreError> {
+    let now = target.clock.now();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
+                user.lease = None;
+                see(&mut user, sighting, now);
+                if failure.is_some() {
+                    user.failure = failure;
+                }
+                users::save(transaction, &user).await
+            })
+        })
+        .await
+}
+
+/// Undoes an unanswered version of a user whose request was just told that it failed. What was done by then stays.
+///
+/// # Errors
+/// When the database fails.
+pub async fn withdraw(target: &Target, id: &UserId, version: i64) -> Result<(), StoreError> {
+    let (app, id, now) = (target.app.clone(), id.clone(), target.clock.now());
+    let connector = target.connector.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                match users::get(transaction, &app, &id).await? {
+                    Some(user)
+                        if user.version == version && user.is_pending() && user.answered == Answered::No =>
+                    {
+                        put_back(transaction, user, &*connector, now).await
+                    }
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await
+}
+
+/// The state before the unanswered version, due at once: if the target holds it already, that costs no call.
+async fn put_back(
+    transaction: &mut Transaction,
+    mut user: User,
+    connector: &dyn crate::connector::Connector,
+    now: Time,
+) -> Result<(), StoreError> {
+    let Some(fallback) = user.fallback.take() else {
+        // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
+        // not show it as a new one.
+        if user.account().is_none() {
+            return users::delete_row(transaction, &user.id).await;
+        }
+        user.deleted_at = Some(now);
+        user.due_at = None;
+        user.applied_version = user.version;
+        user.answered = Answered::Yes;
+        return users::save(transaction, &user).await;
+    };
+    let name_holder = users::find_live_by_user_name(
+        transaction,
+        &user.app,
+        fallback.resource.user_name().unwrap_or_default(),
+    )
+    .await?;
+    if name_holder.is_none_or(|holder| holder.id == user.id) {
+        user.deleted_at = None;
+    }
+    user.resource = fallback.resource;
+    user.ownership = fallback.ownership;
+    let desired = Desired::of(&user.resource, !user.is_live());
+    let plan = connector.plan(&desired, &user.observed);
+    user.account_key = connector.account_key(&desired);
+    user.version += 1;
+    user.modified_at = now;
+    user.answered = Answered::Yes;
+    user.lane = desired.lane(&plan);
+    user.attempts = 0;
+    if user.ownership == Ownership::Unmanaged || plan.is_empty() {
+        user.applied_version = user.version;
+        user.due_at = None;
+    } else {
+        user.due_at = Some(now);
+    }
+    users::save(transaction, &user).await
+}
+
+/// The row that was worked on, if its lease is still ours. Otherwise somebody else has it, and what we saw is theirs to see.
+async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<User>, StoreError> {
+    let user = users::get(transaction, &worked.app, &worked.id).await?;
+    let owner = |user: &User| user.lease.as_ref().map(|lease| lease.owner.clone());
+    Ok(user.filter(|user| owner(user) == owner(worked)))
+}
+
+/// Makes the account that was seen this user's own. Answers the id of another live user that the IdP manages with it.
+async fn claim_account(
+    transaction: &mut Transaction,
+    user: &User,
+    sighting: &Sighting,
+) -> Result<Option<UserId>, StoreError> {
+    let (Some(account), true) = (sighting.observed.account(), user.account_key.is_some()) else {
+        return Ok(None);
+    };
+    if user.account().is_some_and(|known| known.id == account.id) {
+        return Ok(None);
+    }
+    for mut other in users::find_by_account(transaction, &user.app, Some(&account.id), None).await? {
+        if other.id == user.id {
+            continue;
+        }
+        match (other.is_live(), other.ownership) {
+            (true, Ownership::Created | Ownership::Adopted) => return Ok(Some(other.id)),
+            // Found by a roster pass in the meantime.
+            (true, Ownership::Unmanaged) => users::delete_row(transaction, &other.id).await?,
+            (false, _) => {
+                other.due_at = None;
+                other.observed = Observed::Absent;
+                users::save(transaction, &other).await?;
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Takes over what was seen.
+fn see(user: &mut User, sighting: Sighting, now: Time) {
+    if sighting.adopted && user.ownership == Ownership::Created {
+        user.ownership = Ownership::Adopted;
+    }
+    user.observed = sighting.observed;
+    user.observed_at = Some(now);
+}
+
+/// The desired state of `user`, to be put back if a later one is rejected.
+pub fn fallback_of(user: &User) -> Fallback {
+    Fallback { resource: user.resource.clone(), ownership: user.ownership, version: user.version }
+}
+
+async fn record(
+    transaction: &mut Transaction,
+    app: &str,
+    user_id: &UserId,
+    at: Time,
+    kind: EventKind,
+    detail: &str,
+) -> Result<(), StoreError> {
+    events::append(transaction, Event { app, user_id, at, kind, actor: ACTOR, detail }).await
+}

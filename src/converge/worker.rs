@@ -1,0 +1,158 @@
+//! The loop that claims due users, most urgent first.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Time,
+    connector::Lane,
+    store::{
+        StoreError,
+        users::{self, Claim, Lease},
+    },
+};
+
+use super::{Target, convergence::converge};
+
+/// How long a claimed user belongs to its worker. Longer than the work can take: two waits for the budget and two calls.
+const LEASE: Duration = Duration::from_secs(120);
+
+/// How many users are worked on at a time. The budget allows 20 calls a second, and a call takes some hundred milliseconds.
+const CONCURRENT: usize = 16;
+
+/// How many more, for revocations alone: they must not wait for a place while joiners wait for the budget.
+const CONCURRENT_REVOCATIONS: usize = 16;
+
+/// How long to wait before refused credentials are tried again, with one probe.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+
+/// How long to wait when the database fails.
+const AFTER_STORE_FAILURE: Duration = Duration::from_secs(1);
+
+/// Works for one app until `stopping`, then finishes the calls that are in flight.
+pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToken) {
+    let mut pools = [
+        Pool::new(Lane::Revoke, Lane::Revoke, CONCURRENT_REVOCATIONS),
+        Pool::new(Lane::Change, Lane::Grant, CONCURRENT),
+    ];
+    while !stopping.is_cancelled() {
+        if target.health.credentials_refused().is_some() {
+            wait_for_credentials(&target, &stopping).await;
+            continue;
+        }
+        let mut next_look = None;
+        for pool in &mut pools {
+            next_look = next_look.max(pool.fill(&target, &worker, &stopping).await);
+        }
+        let next_due = match next_look {
+            Some(time) => Some(time),
+            None => next_due(&target).await,
+        };
+        let [revocations, others] = &mut pools;
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = target.wake.notified() => {}
+            Some(_) = revocations.tasks.join_next() => {}
+            Some(_) = others.tasks.join_next() => {}
+            () = sleep_until(&target, next_due) => {}
+        }
+    }
+    for pool in &mut pools {
+        while pool.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Users that are being worked on, from some of the lanes.
+struct Pool {
+    most_urgent: Lane,
+    least_urgent: Lane,
+    size: usize,
+    tasks: JoinSet<()>,
+}
+
+impl Pool {
+    fn new(most_urgent: Lane, least_urgent: Lane, size: usize) -> Self {
+        Self { most_urgent, least_urgent, size, tasks: JoinSet::new() }
+    }
+
+    /// Claims as many users as there are places. Answers when to look again, if the database failed.
+    async fn fill(
+        &mut self,
+        target: &Arc<Target>,
+        worker: &str,
+        stopping: &CancellationToken,
+    ) -> Option<Time> {
+        while self.tasks.try_join_next().is_some() {}
+        let free = self.size - self.tasks.len();
+        if free == 0 {
+            return None;
+        }
+        let now = target.clock.now();
+        let claim = Claim {
+            app: target.app.clone(),
+            lease: Lease { owner: worker.to_owned(), until: now + LEASE },
+            now,
+            most_urgent: self.most_urgent,
+            least_urgent: self.least_urgent,
+            limit: u32::try_from(free).unwrap_or(u32::MAX),
+        };
+        let claimed = target
+            .store
+            .write(move |transaction| Box::pin(async move { users::claim(transaction, &claim).await }))
+            .await;
+        match claimed {
+            Ok(claimed) => {
+                for user in claimed {
+                    self.tasks.spawn(converge(target.clone(), user, stopping.clone()));
+                }
+                None
+            }
+            Err(StoreError::Closed) => Some(now + AFTER_STORE_FAILURE),
+            Err(error) => {
+                tracing::error!(app = target.app, %error, "the queue could not be read");
+                Some(now + AFTER_STORE_FAILURE)
+            }
+        }
+    }
+}
+
+/// When the first user becomes due that is not being worked on. All that is due now was just claimed, unless all places
+/// are taken; then a place that becomes free ends the wait.
+async fn next_due(target: &Target) -> Option<Time> {
+    let now = target.clock.now();
+    match users::next_due(&target.store, &target.app, now).await {
+        Ok(next) => next,
+        Err(error) => {
+            tracing::error!(app = target.app, %error, "the queue could not be read");
+            Some(now + AFTER_STORE_FAILURE)
+        }
+    }
+}
+
+async fn sleep_until(target: &Target, time: Option<Time>) {
+    match time {
+        Some(time) => target.clock.sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends one cheap call a minute until the target accepts the credentials again.
+async fn wait_for_credentials(target: &Target, stopping: &CancellationToken) {
+    let Some(directory) = target.connector.directory() else { return };
+    tokio::select! {
+        () = stopping.cancelled() => return,
+        () = target.clock.sleep_until(target.clock.now() + PROBE_AFTER) => {}
+    }
+    let permit = tokio::select! {
+        () = stopping.cancelled() => return,
+        permit = target.budget.permit(Lane::Revoke) => permit,
+    };
+    let result = directory.credentials_owner().await;
+    drop(permit);
+    target.health.record(&target.app, target.clock.now(), &result);
+    if let Ok(owner) = result {
+        target.guard.set_credentials_owner(owner);
+    }
+}
