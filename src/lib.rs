@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod converge;
+pub mod provision;
 pub mod scim;
 pub mod secret;
 pub mod sim;

@@ -1,0 +1,128 @@
+//! Steps 5 and 6 of every write: wait until the target agrees or says no, or until the time is over, and answer.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::{
+    clock::until,
+    connector::{Lane, error::RejectionKind},
+    converge::{
+        outcome::{Outcome, Rejection, Watch},
+        settle,
+    },
+    scim::error::{Error, ScimType},
+    store::{
+        User,
+        users::{self, Answered, Fallback},
+    },
+};
+
+use super::{
+    BridgedApp, ProvisionError,
+    submit::{Submission, blocked},
+};
+
+/// How long to wait for a report that is certain to come.
+const REPORT_WAIT: Duration = Duration::from_secs(1);
+
+/// The user, once its state may be answered with a 2xx: the target agrees, or the time is over and the state is durable.
+///
+/// # Errors
+/// When the target rejects the change, which then is undone; or when it refuses our credentials.
+pub(super) async fn confirm(app: &BridgedApp, submission: Submission) -> Result<User, ProvisionError> {
+    let (user, mut watch) = match submission {
+        Submission::Settled(user) => return Ok(user),
+        Submission::Pending { user, watch } => (user, watch),
+    };
+    let target = &app.target;
+    target.wake.notify_one();
+    let deadline = target.clock.now() + app.confirm_within;
+    let settled = until(&*target.clock, deadline, async {
+        tokio::select! {
+            biased;
+            outcome = watch.settled(user.version) => outcome,
+            reason = target.health.until_credentials_refused() => Outcome::Blocked(reason),
+        }
+    });
+    match settled.await {
+        Some(Outcome::Applied) => newest(app, user).await,
+        Some(Outcome::Rejected(rejection)) => Err(rejected(rejection)),
+        Some(Outcome::Blocked(reason)) => refuse_blocked(app, user, &reason).await,
+        None => accept(app, user, watch).await,
+    }
+}
+
+async fn newest(app: &BridgedApp, user: User) -> Result<User, ProvisionError> {
+    Ok(users::find_any(&app.target.store, app.name(), &user.id).await?.unwrap_or(user))
+}
+
+fn rejected(rejection: Rejection) -> ProvisionError {
+    let detail = format!("{}.", rejection.reason.trim_end_matches('.'));
+    match rejection.kind {
+        RejectionKind::Invalid => Error::new(ScimType::InvalidValue, detail).into(),
+        RejectionKind::Conflict => Error::new(ScimType::Uniqueness, detail).into(),
+        RejectionKind::Forbidden => ProvisionError::Forbidden(detail),
+    }
+}
+
+/// The target refuses our credentials. A revocation stays to be done, and the IdP is told that it is not done yet; anything
+/// else is undone.
+async fn refuse_blocked(app: &BridgedApp, user: User, reason: &str) -> Result<User, ProvisionError> {
+    if user.lane == Lane::Revoke {
+        promise(app, &user).await?;
+        return Err(blocked(
+            reason,
+            "The deactivation is stored and will be carried out as soon as that is possible.",
+        ));
+    }
+    settle::withdraw(&app.target, &user.id, user.version).await?;
+    Err(blocked(reason, "Nothing was changed."))
+}
+
+/// The time is over: the IdP is promised the state as it is stored. From then on a rejection undoes nothing any more.
+async fn accept(app: &BridgedApp, user: User, mut watch: Watch) -> Result<User, ProvisionError> {
+    if let Some(stored) = promise(app, &user).await? {
+        return Ok(stored);
+    }
+    // It was settled in the same moment; the report is on its way.
+    let report = watch.settled(user.version).boxed();
+    match until(&*app.target.clock, app.target.clock.now() + REPORT_WAIT, report).await {
+        Some(Outcome::Rejected(rejection)) => Err(rejected(rejection)),
+        _ => newest(app, user).await,
+    }
+}
+
+/// Marks the version of `user` as promised. `None` if it was settled before.
+async fn promise(app: &BridgedApp, user: &User) -> Result<Option<User>, ProvisionError> {
+    let promised = user.clone();
+    app.target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut stored) = users::get(transaction, &promised.app, &promised.id).await? else {
+                    return Ok(None);
+                };
+                if stored.version == promised.version {
+                    stored.answered = Answered::Yes;
+                    stored.fallback = None;
+                } else if stored.version > promised.version && stored.answered == Answered::No {
+                    // A newer version waits for its own confirmation; this one is what a rejection of it leads back to.
+                    let newer =
+                        stored.fallback.as_ref().is_some_and(|fallback| fallback.version > promised.version);
+                    if !newer {
+                        stored.fallback = Some(Fallback {
+                            resource: promised.resource.clone(),
+                            ownership: promised.ownership,
+                            version: promised.version,
+                        });
+                    }
+                } else {
+                    return Ok(None);
+                }
+                users::save(transaction, &stored).await?;
+                Ok(Some(stored))
+            })
+        })
+        .await
+}

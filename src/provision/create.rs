@@ -1,0 +1,134 @@
+//! POST of a user.
+
+use serde_json::Value;
+
+use crate::{
+    connector::{Lane, Observed},
+    scim::{
+        error::{Error, ScimType},
+        normalize,
+        resource::Resource,
+    },
+    store::{
+        Transaction, User, UserId,
+        events::EventKind,
+        users::{self, Answered, Ownership},
+    },
+};
+
+use super::{
+    BridgedApp, Presented, ProvisionError,
+    confirm::confirm,
+    submit::{Change, log_ignored, submit},
+};
+
+/// Creates the user that `body` describes, asked for by `actor`.
+///
+/// An account that the target has already is adopted: it keeps its id there and no invitation is sent. So is an unmanaged
+/// user that is the same account under another `userName`, which then keeps its SCIM id.
+///
+/// # Errors
+/// `uniqueness`, with the id of the user that exists, when the `userName` or the account is taken; SCIM's other errors for
+/// a body that is not right; what the target says.
+pub async fn create(app: &BridgedApp, body: Value, actor: &str) -> Result<Presented, ProvisionError> {
+    // 1, 2. There is nothing to load; read, repair, validate.
+    let accepted = normalize::create(app.registry.user(), body)?;
+    log_ignored(app, &accepted.ignored);
+    let id = UserId::new(app.target.clock.now());
+    // 3, 4. One transaction.
+    let change = Change::new(app, actor);
+    let submission = app
+        .target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let resource = accepted.resource;
+                refuse_taken_name(transaction, &change, resource.user_name().unwrap_or_default()).await?;
+                let mut user = new_user(&change, id, resource.clone());
+                let key = user.account_key.clone();
+                let same_account =
+                    users::find_by_account(transaction, &change.app, None, key.as_deref()).await?;
+                if let Some(other) = same_account.iter().find(|other| other.is_live()) {
+                    if other.ownership != Ownership::Unmanaged {
+                        return Err(taken("e-mail", other).into());
+                    }
+                    return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
+                }
+                inherit(transaction, &mut user, same_account).await?;
+                submit(transaction, &change, user, resource, EventKind::Created).await
+            })
+        })
+        .await?;
+    // 5, 6. Wait, answer.
+    let user = confirm(app, submission).await?;
+    Ok(app.present(&user))
+}
+
+async fn refuse_taken_name(
+    transaction: &mut Transaction,
+    change: &Change,
+    user_name: &str,
+) -> Result<(), ProvisionError> {
+    match users::find_live_by_user_name(transaction, &change.app, user_name).await? {
+        Some(other) => Err(taken("userName", &other).into()),
+        None => Ok(()),
+    }
+}
+
+/// The answer for a value that another user has: it names that user's id, so that a client whose create was answered too
+/// late finds its user (`Q-66`).
+pub(super) fn taken(what: &str, other: &User) -> Error {
+    let detail = format!("A user with this {what} exists already; its id is {}.", other.id);
+    Error::new(ScimType::Uniqueness, detail)
+}
+
+/// A user that is not stored yet: version 0, which no answer ever shows.
+fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
+    User {
+        id,
+        app: change.app.clone(),
+        account_key: change.account_key(&resource),
+        resource,
+        ownership: Ownership::Created,
+        version: 0,
+        applied_version: 0,
+        created_at: change.now,
+        modified_at: change.now,
+        deleted_at: None,
+        observed: Observed::Unknown,
+        observed_at: None,
+        answered: Answered::No,
+        fallback: None,
+        lane: Lane::Grant,
+        due_at: None,
+        attempts: 0,
+        failure: None,
+        lease: None,
+    }
+}
+
+/// A user that was deleted and is made again is the same account: what is known of it goes over, and what was still to be
+/// done about the deletion is done no more. While a worker is at it, the account is looked up afterwards instead.
+async fn inherit(
+    transaction: &mut Transaction,
+    user: &mut User,
+    deleted: Vec<User>,
+) -> Result<(), ProvisionError> {
+    for mut earlier in deleted {
+        if earlier.lease.is_none() && earlier.account().is_some() && user.account().is_none() {
+            user.observed = earlier.observed.clone();
+            user.observed_at = earlier.observed_at;
+            user.ownership = Ownership::Adopted;
+        }
+        if earlier.lease.is_none() {
+            users::delete_row(transaction, &earlier.id).await?;
+        } else {
+            // Its worker stops when it sees that nothing is due any more; a call that is out already is waited for.
+            earlier.version += 1;
+            earlier.applied_version = earlier.version;
+            earlier.due_at = None;
+            users::save(transaction, &earlier).await?;
+        }
+    }
+    Ok(())
+}

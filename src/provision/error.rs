@@ -1,0 +1,35 @@
+//! Why an operation was not done.
+
+use std::time::Duration;
+
+use crate::{scim, store::StoreError};
+
+/// An operation that was not done. The texts are sentences for the IdP's admin.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// The request breaks SCIM's rules; nothing was changed.
+    #[error(transparent)]
+    Scim(#[from] scim::error::Error),
+    /// There is no such resource.
+    #[error("There is no {resource_type} with the id {id}.")]
+    NotFound {
+        /// `User` or `Group`.
+        resource_type: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// The bridge or the target refuses to do it; nothing was changed.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It cannot be done now.
+    #[error("{detail}")]
+    Unavailable {
+        /// Why, and what to do.
+        detail: String,
+        /// When it may be worth trying again.
+        retry_after: Duration,
+    },
+    /// The bridge's own database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,47 @@
+//! The use cases: one file per SCIM operation on a bridged app.
+//!
+//! Every write takes the same way, written out in [`create`]: load, repair and validate (pure), find out whether anything
+//! really changes ([`submit`]), commit the new desired state, wait for the target ([`confirm`]), answer. Every read is
+//! answered from the store alone: [`get`], [`list`].
+
+mod confirm;
+pub mod create;
+pub mod delete;
+pub mod error;
+pub mod get;
+pub mod list;
+mod present;
+pub mod replace;
+mod submit;
+pub mod update;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    converge::{Target, roster::Progress},
+    scim::registry::Registry,
+};
+
+pub use self::{error::ProvisionError, present::Presented};
+
+/// An app whose users the bridge keeps and translates.
+#[derive(Debug)]
+pub struct BridgedApp {
+    /// The URL that the endpoints follow, such as `https://scim.example.com/aha/scim/v2`.
+    pub base_url: String,
+    /// Its schemas.
+    pub registry: Arc<Registry>,
+    /// How long a write waits for the target before it is answered as accepted.
+    pub confirm_within: Duration,
+    /// Where its accounts are.
+    pub target: Arc<Target>,
+    /// Whether the accounts of the target are known yet.
+    pub roster: Progress,
+}
+
+impl BridgedApp {
+    /// The app's name.
+    pub fn name(&self) -> &str {
+        &self.target.app
+    }
+}

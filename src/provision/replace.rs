@@ -1,0 +1,46 @@
+//! PUT of a user.
+
+use serde_json::Value;
+
+use crate::{
+    scim::normalize,
+    store::{UserId, events::EventKind, users},
+};
+
+use super::{
+    BridgedApp, Presented, ProvisionError,
+    confirm::confirm,
+    get::not_found,
+    submit::{Change, log_ignored, submit},
+};
+
+/// Replaces the user of that id by what `body` describes, asked for by `actor`.
+///
+/// # Errors
+/// When there is no such user, when the body is not right, when the target says no, or when the database fails.
+pub async fn replace(
+    app: &BridgedApp,
+    id: &UserId,
+    body: Value,
+    actor: &str,
+) -> Result<Presented, ProvisionError> {
+    let change = Change::new(app, actor);
+    let (registry, id) = (app.registry.clone(), id.clone());
+    let (submission, ignored) = app
+        .target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let before = users::get(transaction, &change.app, &id).await?.filter(|user| user.is_live());
+                let before = before.ok_or_else(|| not_found(&id))?;
+                let accepted = normalize::replace(registry.user(), &before.resource, body)?;
+                let submission =
+                    submit(transaction, &change, before, accepted.resource, EventKind::Changed).await?;
+                Ok::<_, ProvisionError>((submission, accepted.ignored))
+            })
+        })
+        .await?;
+    log_ignored(app, &ignored);
+    let user = confirm(app, submission).await?;
+    Ok(app.present(&user))
+}

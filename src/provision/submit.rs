@@ -1,0 +1,236 @@
+//! Steps 3 and 4 of every write: does it change anything, may it, and the new desired state with its place in the queue.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    clock::Time,
+    connector::{Call, Desired, Lane},
+    converge::{Target, guard, outcome::Watch, settle::fallback_of},
+    scim::resource::Resource,
+    store::{
+        Transaction, User,
+        events::{self, Event, EventKind},
+        users::{self, Answered, Ownership},
+    },
+};
+
+use super::{BridgedApp, ProvisionError, create::taken};
+
+/// When a write that cannot be taken on may be tried again: about when the credentials are probed next.
+const RETRY_AFTER_REFUSED_CREDENTIALS: Duration = Duration::from_secs(60);
+
+/// What a write brings along into its transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// The app.
+    pub(super) app: String,
+    /// The name of the token that asks.
+    pub(super) actor: String,
+    /// When.
+    pub(super) now: Time,
+    target: Arc<Target>,
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub(super) enum Submission {
+    /// The user is as it was asked to be.
+    Settled(User),
+    /// The target must be brought to agree.
+    Pending {
+        /// The user with the new desired state.
+        user: User,
+        /// Hears how it ends.
+        watch: Watch,
+    },
+}
+
+impl Change {
+    pub(super) fn new(app: &BridgedApp, actor: &str) -> Self {
+        Self {
+            app: app.name().to_owned(),
+            actor: actor.to_owned(),
+            now: app.target.clock.now(),
+            target: app.target.clone(),
+        }
+    }
+
+    /// What `resource` has in common with other users that are the same account.
+    pub(super) fn account_key(&self, resource: &Resource) -> Option<String> {
+        self.target.connector.account_key(&Desired::of(resource, false))
+    }
+}
+
+/// Makes `resource` the desired state of `before`, which is version 0 if it is not stored yet. `kind` says what the IdP
+/// did; [`EventKind::Deleted`] makes the user disappear.
+///
+/// # Errors
+/// When the `userName` or the account is another user's, when the account is one that must not be disabled, when the
+/// target refuses our credentials, or when the database fails.
+pub(super) async fn submit(
+    transaction: &mut Transaction,
+    change: &Change,
+    before: User,
+    resource: Resource,
+    kind: EventKind,
+) -> Result<Submission, ProvisionError> {
+    let deletes = kind == EventKind::Deleted;
+    let desired = Desired::of(&resource, deletes);
+    let plan = change.target.connector.plan(&desired, &before.observed);
+    if before.version > 0
+        && !deletes
+        && resource == before.resource
+        && (before.is_pending() || plan.is_empty())
+    {
+        return unchanged(transaction, change, before).await;
+    }
+    refuse_taken(transaction, change, &before, &resource).await?;
+    refuse_guarded(change, &plan).await?;
+    let lane = desired.lane(&plan);
+    refuse_while_blocked(change, lane, &plan)?;
+
+    let is_new = before.version == 0;
+    let is_idle = before.due_at.is_none() && before.lease.is_none();
+    let mut user = before.clone();
+    user.fallback = match before.answered {
+        _ if is_new => None,
+        // A rejection of this version is one of the version that it builds on.
+        Answered::No if before.is_pending() => before.fallback.clone(),
+        _ => Some(fallback_of(&before)),
+    };
+    user.account_key = change.account_key(&resource);
+    user.resource = resource;
+    user.version += 1;
+    user.modified_at = change.now;
+    user.lane = lane;
+    (user.attempts, user.failure) = (0, None);
+    if user.ownership == Ownership::Unmanaged {
+        user.ownership = Ownership::Adopted;
+    }
+    if deletes {
+        user.deleted_at = Some(change.now);
+    }
+    if plan.is_empty() && is_idle {
+        // The target holds it already. While somebody is at work there, what was seen of it may be out of date.
+        user.applied_version = user.version;
+        user.answered = Answered::Yes;
+        user.fallback = None;
+    } else {
+        user.answered = Answered::No;
+        user.due_at = Some(change.now);
+    }
+    if is_new {
+        users::insert(transaction, &user).await?;
+    } else {
+        users::save(transaction, &user).await?;
+    }
+    record(transaction, change, &user, kind).await?;
+    Ok(watched(change, user))
+}
+
+/// Nothing to change. An IdP that writes to an unmanaged user manages it from now on.
+async fn unchanged(
+    transaction: &mut Transaction,
+    change: &Change,
+    mut user: User,
+) -> Result<Submission, ProvisionError> {
+    if user.ownership == Ownership::Unmanaged {
+        user.ownership = Ownership::Adopted;
+        users::save(transaction, &user).await?;
+        record(transaction, change, &user, EventKind::Adopted).await?;
+    }
+    if user.answered == Answered::No && user.is_pending() {
+        // The request that asked for it still waits; this one shares its fate.
+        return Ok(watched(change, user));
+    }
+    Ok(Submission::Settled(user))
+}
+
+fn watched(change: &Change, user: User) -> Submission {
+    if user.is_pending() {
+        let watch = change.target.outcomes.watch(&user.id);
+        Submission::Pending { user, watch }
+    } else {
+        Submission::Settled(user)
+    }
+}
+
+async fn refuse_taken(
+    transaction: &mut Transaction,
+    change: &Change,
+    before: &User,
+    resource: &Resource,
+) -> Result<(), ProvisionError> {
+    let user_name = resource.user_name().unwrap_or_default();
+    if let Some(other) = users::find_live_by_user_name(transaction, &change.app, user_name).await?
+        && other.id != before.id
+    {
+        return Err(taken("userName", &other).into());
+    }
+    let key = change.account_key(resource);
+    if key.is_some() && key != before.account_key {
+        let same_account = users::find_by_account(transaction, &change.app, None, key.as_deref()).await?;
+        if let Some(other) = same_account.iter().find(|other| other.is_live() && other.id != before.id) {
+            return Err(taken("e-mail", other).into());
+        }
+    }
+    Ok(())
+}
+
+async fn refuse_guarded(change: &Change, plan: &[Call]) -> Result<(), ProvisionError> {
+    for account in plan.iter().filter_map(guard::revoked_account) {
+        let target = &change.target;
+        if let Some(reason) = target.guard.refusal(&target.store, &change.app, account).await? {
+            return Err(ProvisionError::Forbidden(format!("This account must not be disabled: {reason}.")));
+        }
+    }
+    Ok(())
+}
+
+/// While the target refuses our credentials, nothing new is taken on that the IdP would believe to be done. A revocation is
+/// kept all the same: it is carried out as soon as that is possible.
+fn refuse_while_blocked(change: &Change, lane: Lane, plan: &[Call]) -> Result<(), ProvisionError> {
+    match change.target.health.credentials_refused() {
+        Some(reason) if lane != Lane::Revoke && !plan.is_empty() => {
+            Err(blocked(&reason, "Nothing was changed."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer while the target refuses our credentials.
+pub(super) fn blocked(reason: &str, consequence: &str) -> ProvisionError {
+    ProvisionError::Unavailable {
+        detail: format!("{reason}. {consequence}"),
+        retry_after: RETRY_AFTER_REFUSED_CREDENTIALS,
+    }
+}
+
+async fn record(
+    transaction: &mut Transaction,
+    change: &Change,
+    user: &User,
+    kind: EventKind,
+) -> Result<(), ProvisionError> {
+    let detail = format!("version {}, lane {}", user.version, user.lane);
+    let event = Event {
+        app: &change.app,
+        user_id: &user.id,
+        at: change.now,
+        kind,
+        actor: &change.actor,
+        detail: &detail,
+    };
+    Ok(events::append(transaction, event).await?)
+}
+
+/// Tells the log what was passed over, once a request; names only, never values.
+pub(super) fn log_ignored(app: &BridgedApp, ignored: &[String]) {
+    if !ignored.is_empty() {
+        tracing::info!(
+            app = app.name(),
+            scim.ignored = ignored.join(", "),
+            "attributes that are not defined were ignored"
+        );
+    }
+}
