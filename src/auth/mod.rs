@@ -1,0 +1,5 @@
+//! Who is calling.
+
+mod bearer;
+
+pub use self::bearer::Tokens;

@@ -1,0 +1,72 @@
+//! Answers: SCIM JSON with the headers that go with it.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::{provision::Presented, scim::project::Projection};
+
+/// The media type of every answer with a body, exactly: some clients compare it as text (`Q-15`, `Q-19`).
+pub(super) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
+
+/// Who was answered, for the log line.
+#[derive(Clone, Debug)]
+pub(super) struct Handled {
+    pub(super) app: String,
+    pub(super) actor: String,
+}
+
+/// A JSON body of SCIM's media type.
+pub(super) fn scim_json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(json) => {
+            let mut response = Response::new(Body::from(json));
+            *response.status_mut() = status;
+            response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+            response
+        }
+        // Nothing that is answered has keys that are not text, the one thing that JSON cannot write.
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written as JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// One resource, in the part that was asked for. `Location` goes with what was just written, `Content-Location` with all.
+pub(super) fn resource(
+    status: StatusCode,
+    presented: Presented,
+    projection: &Projection,
+    written: Written,
+) -> Response {
+    let body = projection.apply(presented.resource);
+    let mut response = scim_json(status, &body);
+    let headers = response.headers_mut();
+    let location = HeaderValue::from_str(&presented.location).ok();
+    if let (Written::Yes, Some(location)) = (written, &location) {
+        headers.insert(header::LOCATION, location.clone());
+    }
+    if let Some(location) = location {
+        headers.insert(header::CONTENT_LOCATION, location);
+    }
+    if let Ok(tag) = HeaderValue::from_str(&presented.entity_tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// No body.
+pub(super) fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// Whether a resource is answered to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Yes,
+    No,
+}

@@ -1,0 +1,59 @@
+//! Which app a request is for, and who sends it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    response::Response,
+};
+use http::{HeaderMap, header, request::Parts};
+
+use super::{
+    MountedApp, Service,
+    answer::Handled,
+    error::{Failure, Unauthorized, shown},
+};
+
+/// An app, and the name of the token that opened it.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) app: Arc<MountedApp>,
+    pub(super) actor: String,
+}
+
+impl Caller {
+    /// Leaves word for the log line.
+    pub(super) fn sign(&self, mut response: Response) -> Response {
+        let handled = Handled { app: self.app.bridged.name().to_owned(), actor: self.actor.clone() };
+        response.extensions_mut().insert(handled);
+        response
+    }
+}
+
+impl FromRequestParts<Arc<Service>> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Failure> {
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
+        let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
+        let app = app.and_then(|name| service.apps.get(&name));
+        let Some(app) = app else { return Err(Failure::NoSuchEndpoint(shown(parts.uri.path()))) };
+        let actor = authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
+        Ok(Self { app: app.clone(), actor: actor.to_owned() })
+    }
+}
+
+/// The name of the token in the `Authorization` header, if it opens `app`.
+pub(super) fn authenticate<'a>(app: &'a MountedApp, headers: &HeaderMap) -> Result<&'a str, Unauthorized> {
+    let presented = bearer(headers).ok_or(Unauthorized::Missing)?;
+    app.tokens.find(presented).ok_or(Unauthorized::Invalid)
+}
+
+/// The token of `Authorization: Bearer …`; what else stands in the header is presented as it is, to be refused. The scheme
+/// compares without case (RFC 9110 §11.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    // Text that is not ASCII cannot be a token of ours, and is told apart from none at all.
+    let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or("-").trim();
+    let (scheme, token) = value.split_once(' ').unwrap_or(("", value));
+    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+}

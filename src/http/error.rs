@@ -1,0 +1,189 @@
+//! Failures become answers: the one place that chooses a status. Every one is a SCIM Error (RFC 7644 §3.12).
+
+use std::time::Duration;
+
+use axum::{
+    extract::{OriginalUri, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+
+use crate::{
+    provision::ProvisionError,
+    scim::error::{self, ScimType},
+    store::StoreError,
+};
+
+use super::{Service, answer::scim_json, caller};
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// An operation was not done.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    /// No credentials, or wrong ones.
+    #[error("{0}")]
+    Unauthorized(Unauthorized),
+    /// There is nothing at this path.
+    #[error("There is no endpoint {0}.")]
+    NoSuchEndpoint(String),
+    /// There is no schema or resource type of that name.
+    #[error("There is no {what} {name}.")]
+    NoSuchDefinition {
+        /// `schema` or `resource type`.
+        what: &'static str,
+        /// As it was asked for.
+        name: String,
+    },
+    /// The endpoint knows the path, and not the method.
+    #[error("{0} is not supported here.")]
+    MethodNotAllowed(Method),
+    /// SCIM knows the endpoint, and this service does not have it.
+    #[error("{0} is not implemented.")]
+    NotImplemented(String),
+    /// Discovery endpoints take no filter (RFC 7644 §4).
+    #[error("Schemas and resource types cannot be filtered.")]
+    FilteredDiscovery,
+    /// The body is larger than allowed.
+    #[error("The body is larger than the {0} bytes that are allowed.")]
+    TooLarge(usize),
+    /// The body is not JSON by its own account.
+    #[error("The body must be application/scim+json or application/json, and is {0}.")]
+    UnsupportedMediaType(String),
+    /// The body ended before it was complete.
+    #[error("The body was not received completely.")]
+    IncompleteBody,
+    /// The request took too long.
+    #[error("The request took too long.")]
+    TimedOut,
+    /// Our own mistake.
+    #[error("The bridge failed. Its log says why.")]
+    Bug,
+}
+
+/// What is wrong with the credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unauthorized {
+    /// There are none.
+    #[error("A token is needed: send the header Authorization: Bearer <token>.")]
+    Missing,
+    /// They are not for this app, or for none.
+    #[error("The token is not valid for this app. Check the token that the identity provider sends.")]
+    Invalid,
+}
+
+impl From<error::Error> for Failure {
+    fn from(error: error::Error) -> Self {
+        Self::Provision(error.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Provision(error.into())
+    }
+}
+
+impl Failure {
+    /// What the client is told: a status and, where SCIM has one, a keyword.
+    fn status(&self) -> (StatusCode, Option<ScimType>) {
+        match self {
+            Self::Provision(ProvisionError::Scim(error)) => match error.scim_type {
+                ScimType::Uniqueness => (StatusCode::CONFLICT, Some(error.scim_type)),
+                _ => (StatusCode::BAD_REQUEST, Some(error.scim_type)),
+            },
+            Self::Provision(ProvisionError::NotFound { .. })
+            | Self::NoSuchEndpoint(_)
+            | Self::NoSuchDefinition { .. } => (StatusCode::NOT_FOUND, None),
+            Self::Provision(ProvisionError::Forbidden(_)) | Self::FilteredDiscovery => {
+                (StatusCode::FORBIDDEN, None)
+            }
+            Self::Provision(
+                ProvisionError::Unavailable { .. } | ProvisionError::Store(StoreError::Closed),
+            )
+            | Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::Provision(ProvisionError::Store(_)) | Self::Bug => {
+                (StatusCode::INTERNAL_SERVER_ERROR, None)
+            }
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, None),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, None),
+            Self::NotImplemented(_) => (StatusCode::NOT_IMPLEMENTED, None),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
+            Self::IncompleteBody => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidSyntax)),
+        }
+    }
+
+    /// What the client is told in words. A database's text is for the log alone.
+    fn detail(&self) -> String {
+        match self {
+            Self::Provision(ProvisionError::Store(_)) => Self::Bug.to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// A header that goes with the status.
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        // Clients honour whole seconds only (`C-19`).
+        let seconds = |duration: &Duration| HeaderValue::from(duration.as_secs().max(1));
+        match self {
+            Self::Provision(ProvisionError::Unavailable { retry_after, .. }) => {
+                Some((header::RETRY_AFTER, seconds(retry_after)))
+            }
+            Self::TimedOut => Some((header::RETRY_AFTER, seconds(&Duration::from_secs(5)))),
+            Self::Unauthorized(Unauthorized::Missing) => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scim-bridge\"")))
+            }
+            Self::Unauthorized(Unauthorized::Invalid) => {
+                let challenge =
+                    HeaderValue::from_static("Bearer realm=\"scim-bridge\", error=\"invalid_token\"");
+                Some((header::WWW_AUTHENTICATE, challenge))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        if let Self::Provision(ProvisionError::Store(error)) = &self {
+            tracing::error!(%error, "a request failed in the database");
+        }
+        let (status, scim_type) = self.status();
+        let mut response = scim_json(status, &error::message(status.as_u16(), scim_type, &self.detail()));
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// The answer where there is no endpoint. What lies below an app asks for its token first.
+pub(super) async fn not_found(
+    State(service): State<std::sync::Arc<Service>>,
+    OriginalUri(uri): OriginalUri,
+    parts: Parts,
+) -> Failure {
+    let app = uri.path().split('/').nth(1).unwrap_or_default();
+    match service.apps.get(app).map(|app| caller::authenticate(app, &parts.headers)) {
+        Some(Err(unauthorized)) => Failure::Unauthorized(unauthorized),
+        Some(Ok(_)) | None => Failure::NoSuchEndpoint(shown(uri.path())),
+    }
+}
+
+/// The answer where there is an endpoint, but not for this method.
+pub(super) async fn method_not_allowed(method: Method) -> Failure {
+    Failure::MethodNotAllowed(method)
+}
+
+/// The answer of endpoints that SCIM defines and this service does not have.
+pub(super) async fn not_implemented(_caller: caller::Caller, OriginalUri(uri): OriginalUri) -> Failure {
+    let endpoint = uri.path().splitn(5, '/').nth(4).unwrap_or_default();
+    Failure::NotImplemented(format!("/{}", shown(endpoint)))
+}
+
+/// A text from the request, at a length that fits a sentence.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(200).collect()
+}

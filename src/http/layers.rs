@@ -1,0 +1,106 @@
+//! What every request passes, outermost first.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use http::{Uri, uri::PathAndQuery};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::clock::until;
+
+use super::{Service, answer::Handled, error::Failure};
+
+/// Puts the layers around the routes.
+pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
+    let layers = ServiceBuilder::new()
+        // One line per request, also for those that end in a layer below.
+        .layer(middleware::from_fn_with_state(service.clone(), log))
+        // A bug must not look like a broken connection, which IdPs repeat for ever.
+        .layer(CatchPanicLayer::custom(panicked))
+        // No request holds its resources for ever.
+        .layer(middleware::from_fn_with_state(service, limit_time));
+    routes.layer(layers)
+}
+
+async fn log(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let started = service.clock.now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    let duration_ms = u64::try_from(service.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
+    let handled = response.extensions().get::<Handled>();
+    let app = handled.map_or("", |handled| handled.app.as_str());
+    let actor = handled.map_or("", |handled| handled.actor.as_str());
+    let status = response.status().as_u16();
+    // Health checks come every second and say nothing when all is well.
+    if matches!(route.as_str(), "/healthz" | "/readyz") && response.status().is_success() {
+        tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms, "request");
+    } else {
+        tracing::info!(app, actor, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
+    }
+    response
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|message| (*message).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(panic = message, "a request handler panicked");
+    Failure::Bug.into_response()
+}
+
+async fn limit_time(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let deadline = service.clock.now() + service.request_timeout;
+    match until(&*service.clock, deadline, next.run(request)).await {
+        Some(response) => response,
+        None => Failure::TimedOut.into_response(),
+    }
+}
+
+/// Admins paste base URLs with a slash at the end, and clients append paths that begin with one. Runs before routing.
+pub(super) fn tidy_path<B>(mut request: http::Request<B>) -> http::Request<B> {
+    let path = request.uri().path();
+    let is_tidy = !path.contains("//") && (path == "/" || !path.ends_with('/'));
+    if is_tidy {
+        return request;
+    }
+    let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let tidy = format!("/{}{query}", segments.join("/"));
+    let mut parts = request.uri().clone().into_parts();
+    // Parts of a valid URI make a valid one again; if not, the request goes on as it came.
+    if let Ok(path_and_query) = tidy.parse::<PathAndQuery>() {
+        parts.path_and_query = Some(path_and_query);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubled_and_trailing_slashes_are_dropped_and_the_query_is_kept() {
+        for (before, after) in [
+            ("/aha/scim/v2/Users", "/aha/scim/v2/Users"),
+            ("/aha/scim/v2//Users", "/aha/scim/v2/Users"),
+            ("/aha/scim/v2/Users/?filter=a%2F%2Fb//", "/aha/scim/v2/Users?filter=a%2F%2Fb//"),
+            ("/", "/"),
+            ("//", "/"),
+        ] {
+            let request = http::Request::builder().uri(before).body(()).unwrap();
+            assert_eq!(tidy_path(request).uri(), after, "{before}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The outside: HTTP to operations and back.
+//!
+//! [`routes`](router) has all routes on one page, `layers` what every request passes, `error` the one place where a failure
+//! becomes a status. Handlers read what a request says and call one operation of `provision`.
+
+mod answer;
+mod body;
+mod caller;
+mod discovery;
+mod error;
+mod groups;
+mod health;
+mod layers;
+mod query;
+mod routes;
+mod server;
+mod state;
+mod users;
+
+pub use self::{
+    routes::router,
+    server::serve,
+    state::{MountedApp, PatchAnswers, Service},
+};

@@ -1,0 +1,40 @@
+//! All routes.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{any, get},
+};
+
+use super::{Service, discovery, error, groups, health, layers, users};
+
+/// The whole service, layers included.
+pub fn router(service: Arc<Service>) -> Router {
+    let scim = Router::new()
+        .route("/Users", get(users::list).post(users::create))
+        .route("/Users/{id}", get(users::get).put(users::replace).patch(users::update).delete(users::delete))
+        .route("/Groups", get(groups::list))
+        .route("/Groups/{id}", get(groups::get))
+        .route("/ServiceProviderConfig", get(discovery::service_provider_config))
+        .route("/ResourceTypes", get(discovery::resource_types))
+        .route("/ResourceTypes/{name}", get(discovery::resource_type))
+        .route("/Schemas", get(discovery::schemas))
+        .route("/Schemas/{id}", get(discovery::schema))
+        .route("/Me", any(error::not_implemented))
+        .route("/Bulk", any(error::not_implemented))
+        .route("/.search", any(error::not_implemented))
+        .route("/Users/.search", any(error::not_implemented))
+        .route("/Groups/.search", any(error::not_implemented));
+
+    let routes = Router::new()
+        .nest("/{app}/scim/v2", scim)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/status", get(health::status))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(service.clone());
+
+    layers::around(routes, service)
+}
