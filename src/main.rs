@@ -1,3 +1,8 @@
 //! The `scim-bridge` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    scim_bridge::cli::run().await
+}

@@ -1,1 +1,72 @@
 //! The commands, one file each.
+
+mod check;
+mod demo;
+mod healthcheck;
+mod migrate;
+mod serve;
+mod signal;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Problems};
+
+/// What went wrong with the configuration, as opposed to with the work.
+const EXIT_CONFIGURATION: u8 = 2;
+
+/// A SCIM 2.0 bridge: lets Okta and Microsoft Entra ID provision applications that do not speak SCIM.
+#[derive(Debug, Parser)]
+#[command(name = "scim-bridge", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the apps of a configuration file.
+    Serve(ConfigFile),
+    /// Try the bridge without anything else: a simulated Aha!, some people, a token, and lines to paste.
+    Demo(demo::Demo),
+    /// Say whether a configuration file is right. Exit code 0 if it is, 2 if not.
+    Check(ConfigFile),
+    /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
+    Migrate(ConfigFile),
+    /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+/// Names the configuration file.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file; `config/scim-bridge.toml` in the repository documents every key.
+    #[arg(long, value_name = "FILE", env = "SCIM_BRIDGE_CONFIG")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, Problems> {
+        Config::load(&self.config, &|name| std::env::var(name).ok())
+    }
+}
+
+/// Runs the command of the process's arguments.
+pub async fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(file) => serve::run(&file).await,
+        Command::Demo(demo) => demo.run().await,
+        Command::Check(file) => check::run(&file),
+        Command::Migrate(file) => migrate::run(&file).await,
+        Command::Healthcheck(healthcheck) => healthcheck.run().await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            let is_configuration = error.is::<Problems>();
+            if is_configuration { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::FAILURE }
+        }
+    }
+}

@@ -1,3 +1,7 @@
-//! Integration tests, one binary.
+//! Integration tests, one binary: a real socket, a real database file, simulated targets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aha_contract;
+mod harness;
+mod smoke;

@@ -1,0 +1,221 @@
+//! The running bridge: all collaborators, built once from the configuration. The only place where they are put together.
+
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::Notify};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    auth::Tokens,
+    clock::{Clock, Time, until},
+    config::{self, Config, Connector},
+    connector::registry::connect,
+    converge::{
+        Target,
+        budget::{Budget, Rate},
+        guard::Guard,
+        health::HealthMonitor,
+        outcome::Outcomes,
+        roster::{self, Progress, RosterState},
+        worker,
+    },
+    http::{self, MountedApp, PatchAnswers, Service},
+    provision::BridgedApp,
+    scim::{extension, registry::Registry, schema::Schema},
+    store::{Store, StoreError, UserId, rosters, users},
+    upstream::SetupError,
+};
+
+/// How long the last writes and the database may take to end once everything else has.
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+
+/// A bridge that is ready to run.
+#[derive(Debug)]
+pub struct App {
+    service: Arc<Service>,
+    background: Vec<Background>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    shutdown_grace: Duration,
+}
+
+/// What goes on without requests, for one app.
+#[derive(Debug)]
+struct Background {
+    target: Arc<Target>,
+    roster: Progress,
+    /// How often to list the accounts; `None` where that is not possible.
+    roster_every: Option<Duration>,
+}
+
+/// Why the bridge cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A target's client.
+    #[error("app {app}: {source}")]
+    Target {
+        /// The app.
+        app: String,
+        /// What is wrong.
+        #[source]
+        source: SetupError,
+    },
+    /// An app's own schemas.
+    #[error("app {app}: {problems}")]
+    Schemas {
+        /// The app.
+        app: String,
+        /// All of them, one a line.
+        problems: String,
+    },
+}
+
+impl App {
+    /// Opens the database and builds everything. Nothing is sent anywhere yet. `public_url` is how clients reach the bridge,
+    /// without a slash at the end.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or the configuration of an app cannot work.
+    pub async fn open(config: &Config, public_url: &str, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let store = Store::open(&config.database.url).await?;
+        let mut apps = BTreeMap::new();
+        let mut background = Vec::new();
+        for app in config.apps.values() {
+            let (mounted, behind) = mount(app, public_url, &store, &clock).await?;
+            apps.insert(app.name.as_str().to_owned(), Arc::new(mounted));
+            background.push(behind);
+        }
+        let service = Arc::new(Service {
+            apps,
+            store: store.clone(),
+            clock: clock.clone(),
+            max_body_bytes: config.server.max_body_bytes,
+            request_timeout: config.server.request_timeout,
+        });
+        Ok(Self { service, background, store, clock, shutdown_grace: config.server.shutdown_grace })
+    }
+
+    /// Serves until `stopping`, then ends in order: no new connections, requests in flight are answered, the work that is
+    /// out at targets is recorded, the database is closed. All of it within the configured grace.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self, listener: TcpListener, stopping: CancellationToken) -> io::Result<()> {
+        // Requests in flight wait for the workers, so these stop after them.
+        let workers_stopping = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let owner = format!("worker-{}", UserId::new(self.clock.now()));
+        for Background { target, roster, roster_every } in self.background {
+            tasks.spawn(worker::run(target.clone(), owner.clone(), workers_stopping.clone()));
+            if let Some(every) = roster_every {
+                tasks.spawn(roster::run(target, every, roster, workers_stopping.clone()));
+            }
+        }
+        tasks.close();
+        let mut serving = tokio::spawn(http::serve(listener, self.service, stopping.clone()));
+        let served = tokio::select! {
+            served = &mut serving => served,
+            () = stopping.cancelled() => {
+                let deadline = self.clock.now() + self.shutdown_grace;
+                end_in_order(&*self.clock, deadline, serving).await
+            }
+        };
+        workers_stopping.cancel();
+        let deadline = self.clock.now() + CLOSE_WITHIN;
+        if until(&*self.clock, deadline, async {
+            tasks.wait().await;
+            self.store.close().await;
+        })
+        .await
+        .is_none()
+        {
+            tracing::warn!(
+                "calls to targets were still out at the end; they are looked up at the next start"
+            );
+        }
+        served.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+    }
+}
+
+type Serving = tokio::task::JoinHandle<io::Result<()>>;
+
+async fn end_in_order(
+    clock: &dyn Clock,
+    deadline: Time,
+    mut serving: Serving,
+) -> Result<io::Result<()>, tokio::task::JoinError> {
+    match until(clock, deadline, &mut serving).await {
+        Some(served) => served,
+        None => {
+            tracing::warn!("requests were still in flight at the end of the grace period");
+            serving.abort();
+            Ok(Ok(()))
+        }
+    }
+}
+
+async fn mount(
+    app: &config::App,
+    public_url: &str,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Result<(MountedApp, Background), StartError> {
+    let name = app.name.as_str().to_owned();
+    let connector =
+        connect(app, clock.clone()).map_err(|source| StartError::Target { app: name.clone(), source })?;
+    let (rate, protected, roster_every) = match &app.connector {
+        Connector::Aha(aha) => {
+            let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
+            (Some(rate), aha.protected.as_slice(), Some(aha.roster_every))
+        }
+        Connector::Memory => (None, [].as_slice(), None),
+    };
+    let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
+    let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
+    release_leases(store, &name).await?;
+    let target = Arc::new(Target {
+        app: name.clone(),
+        connector,
+        store: store.clone(),
+        clock: clock.clone(),
+        budget: Budget::new(rate, clock.clone()),
+        guard: Guard::new(protected),
+        health: HealthMonitor::default(),
+        outcomes: Outcomes::default(),
+        wake: Notify::new(),
+    });
+    let bridged = BridgedApp {
+        base_url: format!("{public_url}/{name}/scim/v2"),
+        registry: Arc::new(registry(app)?),
+        confirm_within: app.confirm_within,
+        target: target.clone(),
+        roster: roster.clone(),
+    };
+    let tokens =
+        app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
+    let patch_answers = PatchAnswers { user: app.user_patch_answer, group: app.group_patch_answer };
+    Ok((MountedApp { bridged, tokens, patch_answers }, Background { target, roster, roster_every }))
+}
+
+/// A SQLite database belongs to one process: whoever held a lease in it is gone.
+async fn release_leases(store: &Store, app: &str) -> Result<(), StoreError> {
+    let app = app.to_owned();
+    store.write(move |transaction| Box::pin(async move { users::release_all(transaction, &app).await })).await
+}
+
+fn registry(app: &config::App) -> Result<Registry, StartError> {
+    let problem = |problems: Vec<extension::Problem>| StartError::Schemas {
+        app: app.name.as_str().to_owned(),
+        problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+    };
+    let schemas: Vec<Schema> = app
+        .schemas
+        .iter()
+        .map(|schema| extension::parse(&schema.text))
+        .collect::<Result<_, _>>()
+        .map_err(problem)?;
+    Registry::new(schemas).map_err(problem)
+}

@@ -1,0 +1,31 @@
+//! `scim-bridge serve`.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use crate::{app::App, clock::SystemClock, telemetry};
+
+use super::{ConfigFile, signal};
+
+pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
+    let config = file.load()?;
+    telemetry::logs::start(&config.log)?;
+    let stopping = signal::stopping()?;
+    let listen = config.server.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let public_url = match &config.server.public_url {
+        Some(url) => url.as_str().to_owned(),
+        None => format!("http://{address}"),
+    };
+    let app = App::open(&config, &public_url, Arc::new(SystemClock)).await?;
+    for name in config.apps.keys() {
+        tracing::info!(app = name.as_str(), url = format!("{public_url}/{name}/scim/v2"), "app");
+    }
+    tracing::info!(server.address = %address, version = env!("CARGO_PKG_VERSION"), "listening");
+    app.run(listener, stopping).await?;
+    tracing::info!("stopped");
+    Ok(())
+}

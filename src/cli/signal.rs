@@ -1,0 +1,29 @@
+//! Signals to stop.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// A token that is cancelled by the first SIGTERM or SIGINT. The second ends the process at once.
+///
+/// # Errors
+/// When the system does not let us listen for signals.
+pub(super) fn stopping() -> std::io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopping = CancellationToken::new();
+    let token = stopping.clone();
+    tokio::spawn(async move {
+        for asked in 1.. {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if asked > 1 {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping; requests in flight are finished");
+            token.cancel();
+        }
+    });
+    Ok(stopping)
+}

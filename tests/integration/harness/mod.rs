@@ -1,0 +1,329 @@
+//! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{HeaderMap, Method, StatusCode, header};
+use scim_bridge::{
+    app::App,
+    clock::{Clock, SystemClock},
+    config::Config,
+    sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// The token of all tests.
+pub const TOKEN: &str = "test-token-0123456789abcdef0123456789abcdef";
+
+/// The e-mail of the administrator whose API key the bridge uses.
+pub const ADMINISTRATOR: &str = "key.owner@example.com";
+
+/// How the bridge of a test is made.
+pub struct Setup {
+    aha: SimulatedAha,
+    clock: Arc<dyn Clock>,
+    app_keys: String,
+    server_keys: String,
+    connector: &'static str,
+}
+
+impl Setup {
+    /// An Aha! account without rate limits, with a workspace `PRJ1` and one administrator, who owns the API key.
+    pub fn aha() -> Self {
+        Self::aha_with_clock(Arc::new(SystemClock))
+    }
+
+    /// The same with a clock that the test moves.
+    pub fn aha_with_clock(clock: Arc<dyn Clock>) -> Self {
+        let switches = Switches { rate: RateRules::unlimited(), ..Switches::default() };
+        let aha = SimulatedAha::new(switches, clock.clone());
+        aha.add_workspace("PRJ1", "Project 1");
+        let owner = aha.seed(Person::new("Key", "Owner", ADMINISTRATOR).administrator());
+        aha.add_api_key(DEMO_API_KEY, owner);
+        Self { aha, clock, app_keys: String::new(), server_keys: String::new(), connector: "aha" }
+    }
+
+    /// A target that accepts everything.
+    pub fn memory() -> Self {
+        Self { connector: "memory", ..Self::aha() }
+    }
+
+    /// Adds lines to the section of the app.
+    #[must_use]
+    pub fn app_keys(mut self, lines: &str) -> Self {
+        self.app_keys.push_str(lines);
+        self.app_keys.push('\n');
+        self
+    }
+
+    /// Adds lines to the section of the server.
+    #[must_use]
+    pub fn server_keys(mut self, lines: &str) -> Self {
+        self.server_keys.push_str(lines);
+        self.server_keys.push('\n');
+        self
+    }
+
+    /// Does something to the simulated Aha! before the bridge starts.
+    #[must_use]
+    pub fn with(self, prepare: impl FnOnce(&SimulatedAha)) -> Self {
+        prepare(&self.aha);
+        self
+    }
+
+    /// Starts everything and waits until the accounts of the target are known.
+    pub async fn start(self) -> Bridge {
+        let bridge = self.start_unready().await;
+        bridge.wait_until_ready().await;
+        bridge.aha.take_calls();
+        bridge
+    }
+
+    /// Starts everything.
+    pub async fn start_unready(self) -> Bridge {
+        let folder = tempfile::tempdir().unwrap();
+        let running_aha = self.aha.start().await.unwrap();
+        let target_keys = match self.connector {
+            "aha" => format!(
+                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = 'PRJ1'\n\
+                 rate = {{ per_second = 1000, per_minute = 60000 }}\n",
+                running_aha.base_url()
+            ),
+            _ => String::new(),
+        };
+        let config = format!(
+            "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
+             tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n",
+            folder.path().join("bridge.db").display(),
+            self.server_keys,
+            self.connector,
+            self.app_keys
+        );
+        let config = Config::parse(&config, "test.toml", folder.path(), &|_| None).unwrap();
+        let running = Running::start(&config, self.clock.clone()).await;
+        Bridge {
+            aha: self.aha,
+            http: reqwest::Client::new(),
+            config,
+            clock: self.clock,
+            running: Some(running),
+            _running_aha: running_aha,
+            _folder: folder,
+        }
+    }
+}
+
+/// A bridge that serves. Stops when dropped.
+pub struct Bridge {
+    /// The simulated Aha! behind it.
+    pub aha: SimulatedAha,
+    http: reqwest::Client,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    running: Option<Running>,
+    _running_aha: RunningAha,
+    _folder: TempDir,
+}
+
+struct Running {
+    root: String,
+    stopping: CancellationToken,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    async fn start(config: &Config, clock: Arc<dyn Clock>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let root = format!("http://{}", listener.local_addr().unwrap());
+        let app = App::open(config, &root, clock).await.unwrap();
+        let stopping = CancellationToken::new();
+        let task = tokio::spawn(app.run(listener, stopping.clone()));
+        Self { root, stopping, task }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
+impl Bridge {
+    /// `http://127.0.0.1:<port>`.
+    pub fn root(&self) -> &str {
+        &self.running.as_ref().unwrap().root
+    }
+
+    /// What is pasted into an IdP.
+    pub fn base_url(&self) -> String {
+        format!("{}/test/scim/v2", self.root())
+    }
+
+    /// Waits until `/readyz` answers 200.
+    pub async fn wait_until_ready(&self) {
+        let url = format!("{}/readyz", self.root());
+        let ready = async {
+            while self.http.get(&url).send().await.unwrap().status() != StatusCode::OK {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the bridge becomes ready");
+    }
+
+    /// Stops in order, as on SIGTERM, and starts again on the same database.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.running = Some(Running::start(&self.config, self.clock.clone()).await);
+        self.wait_until_ready().await;
+    }
+
+    /// Stops in order.
+    pub async fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.stopping.cancel();
+            (&mut running.task).await.unwrap().unwrap();
+        }
+    }
+
+    /// A request as an IdP sends it: with the token, and SCIM's media type if there is a body. `path` starts below the
+    /// base URL and may have a query that is encoded already.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request
+                .header(header::CONTENT_TYPE, "application/scim+json; charset=utf-8")
+                .body(body.to_string());
+        }
+        Answer::of(request).await
+    }
+
+    /// A request with the token, to be changed by the test before it is sent.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base_url())).bearer_auth(TOKEN)
+    }
+
+    /// A request to another path of the same server, without a token.
+    pub fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.root()))
+    }
+
+    /// GET below the base URL.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// GET of a list with a filter.
+    pub async fn filter(&self, resources: &str, filter: &str) -> Answer {
+        Answer::of(self.request(Method::GET, resources).query(&[("filter", filter)])).await
+    }
+
+    /// POST below the base URL.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// PUT below the base URL.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
+    /// PATCH below the base URL.
+    pub async fn patch(&self, path: &str, operations: Value) -> Answer {
+        let body =
+            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
+        self.send(Method::PATCH, path, Some(&body)).await
+    }
+
+    /// DELETE below the base URL.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    /// Creates a user with that e-mail as `userName` and answers its id.
+    pub async fn create_user(&self, email: &str) -> String {
+        let answer = self.post("/Users", &user(email)).await;
+        assert_eq!(answer.status, 201, "{answer}");
+        answer.id()
+    }
+
+    /// Waits until the worker has nothing left to do.
+    pub async fn wait_until_idle(&self) {
+        let url = format!("{}/status", self.root());
+        let idle = async {
+            loop {
+                let answer = Answer::of(self.http.get(&url).bearer_auth(TOKEN)).await;
+                if answer.body["apps"]["test"]["queue"] == json!({}) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), idle).await.expect("the queue becomes empty");
+    }
+}
+
+/// A complete answer.
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; `null` if there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// Sends the request. Every body must be JSON, and of the media type that its endpoint has.
+    pub async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        Self { status, headers, body }
+    }
+
+    /// The id of the resource.
+    pub fn id(&self) -> String {
+        self.body["id"].as_str().expect("a resource with an id").to_owned()
+    }
+
+    /// A header as text; empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Asserts that this is a SCIM Error of that status and keyword (`""` for none), and answers its detail.
+    #[track_caller]
+    pub fn error(&self, status: u16, scim_type: &str) -> &str {
+        assert_eq!(self.status, status, "{self}");
+        assert_eq!(self.header("content-type"), "application/scim+json", "{self}");
+        assert_eq!(self.body["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:Error"]), "{self}");
+        assert_eq!(self.body["status"], status.to_string(), "{self}");
+        assert_eq!(self.body["scimType"].as_str().unwrap_or_default(), scim_type, "{self}");
+        let detail = self.body["detail"].as_str().unwrap_or_default();
+        assert!(!detail.is_empty(), "{self}");
+        detail
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#}", self.status, self.body)
+    }
+}
+
+/// The body of a create for a person with that e-mail, as Entra sends it.
+pub fn user(email: &str) -> Value {
+    let local_part = email.split('@').next().unwrap();
+    let (given, family) = local_part.split_once('.').unwrap_or((local_part, "Test"));
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": email,
+        "externalId": format!("ext-{local_part}"),
+        "name": { "givenName": given, "familyName": family },
+        "emails": [{ "primary": true, "type": "work", "value": email }],
+        "active": true,
+    })
+}
