@@ -166,12 +166,12 @@ async fn mount(
     let name = app.name.as_str().to_owned();
     let connector =
         connect(app, clock.clone()).map_err(|source| StartError::Target { app: name.clone(), source })?;
-    let (rate, protected, roster_every) = match &app.connector {
+    let (rate, protected, roster_every, call_timeout) = match &app.connector {
         Connector::Aha(aha) => {
             let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
-            (Some(rate), aha.protected.as_slice(), Some(aha.roster_every))
+            (Some(rate), aha.protected.as_slice(), Some(aha.roster_every), aha.request_timeout)
         }
-        Connector::Memory => (None, [].as_slice(), None),
+        Connector::Memory => (None, [].as_slice(), None, Duration::ZERO),
     };
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
@@ -185,6 +185,7 @@ async fn mount(
         guard: Guard::new(protected),
         health: HealthMonitor::default(),
         outcomes: Outcomes::default(),
+        call_timeout,
         wake: Notify::new(),
     });
     let bridged = BridgedApp {

@@ -7,7 +7,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::until,
     connector::{Call, Desired, Observed, TargetError, error::RejectionKind},
-    store::{StoreError, User, users},
+    store::{
+        StoreError, User,
+        users::{self, Lease},
+    },
 };
 
 use super::{
@@ -22,6 +25,17 @@ const MAX_CALLS: usize = 6;
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
 const PERMIT_WAIT: Duration = Duration::from_secs(20);
+
+/// How long a claimed user belongs to its worker: enough for a look-up and a change, each after the longest wait for the
+/// budget. Work that takes longer [keeps](keep) its lease.
+pub(super) fn lease_length(target: &Target) -> Duration {
+    2 * step_length(target)
+}
+
+/// The longest that one call takes, waiting included, and some time to record it.
+fn step_length(target: &Target) -> Duration {
+    PERMIT_WAIT + target.call_timeout + Duration::from_secs(10)
+}
 
 /// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
 pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
@@ -54,6 +68,9 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
             return settle::rejected(target, user, sighting, rejection).await;
         }
+        if !keep(target, &mut user).await? {
+            return Ok(());
+        }
         let permit = tokio::select! {
             biased;
             permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
@@ -66,7 +83,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
             Some(newest) if newest.version != user.version => {
-                user = newest;
+                user = User { lease: user.lease, ..newest };
                 continue;
             }
             Some(_) => {}
@@ -113,6 +130,19 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
     let reason =
         format!("{} still differs after {MAX_CALLS} calls that it accepted", target.connector.target());
     settle::failed(target, user, sighting, reason).await
+}
+
+/// Makes the lease last for one more call. Whether it is still ours.
+async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
+    let now = target.clock.now();
+    let Some(lease) = user.lease.clone() else { return Ok(false) };
+    if lease.until >= now + step_length(target) {
+        return Ok(true);
+    }
+    let longer = Lease { until: now + lease_length(target), ..lease };
+    let kept = settle::kept(target, user, longer.clone()).await?;
+    user.lease = Some(longer);
+    Ok(kept)
 }
 
 /// Why the call must not be made, if it must not.

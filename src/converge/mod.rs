@@ -19,7 +19,7 @@ pub mod roster;
 pub mod settle;
 pub mod worker;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
@@ -46,6 +46,8 @@ pub struct Target {
     pub health: HealthMonitor,
     /// Tells waiting requests how their work ended.
     pub outcomes: Outcomes,
+    /// How long one call may take.
+    pub call_timeout: Duration,
     /// Rung when there is new work.
     pub wake: Notify,
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     clock::Time,
-    connector::{Desired, Observed},
+    connector::{Connector, Desired, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind},
-        users::{self, Answered, Fallback, Ownership},
+        users::{self, Answered, Fallback, Lease, Ownership},
     },
 };
 
@@ -30,13 +30,15 @@ const ACTOR: &str = "worker";
 pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     let (id, version) = (worked.id.clone(), worked.version);
     let (app, now) = (target.app.clone(), target.clock.now());
-    let conflict = target
+    let (record_of, seen) = (worked.clone(), sighting.clone());
+    let end = target
         .store
         .write(move |transaction| {
             Box::pin(async move {
-                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(None) };
+                let (worked, sighting) = (record_of, seen);
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(End::LeaseLost) };
                 if let Some(other) = claim_account(transaction, &user, &sighting).await? {
-                    return Ok(Some((other, worked, sighting)));
+                    return Ok(End::AccountTaken(other));
                 }
                 user.lease = None;
                 see(&mut user, sighting, now);
@@ -51,29 +53,32 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     user.fallback = Some(fallback_of(&worked));
                 }
                 users::save(transaction, &user).await?;
-                record(
-                    transaction,
-                    &app,
-                    &user.id,
-                    now,
-                    EventKind::Applied,
-                    &format!("version {}", worked.version),
-                )
-                .await?;
-                Ok::<_, StoreError>(None)
+                let detail = format!("version {}", worked.version);
+                record(transaction, &app, &user.id, now, EventKind::Applied, &detail).await?;
+                Ok::<_, StoreError>(End::Applied)
             })
         })
         .await?;
-    if let Some((other, worked, sighting)) = conflict {
-        let rejection = Rejection {
-            kind: crate::connector::error::RejectionKind::Conflict,
-            reason: format!("the account with this e-mail belongs to the user with id {other}"),
-        };
-        return rejected(target, worked, Sighting { observed: Observed::Unknown, ..sighting }, rejection)
-            .await;
+    match end {
+        End::Applied => target.outcomes.report(&id, &Settled { version, outcome: Outcome::Applied }),
+        End::LeaseLost => {}
+        End::AccountTaken(other) => {
+            let reason = format!("The account with this e-mail belongs to the user with the id {other}");
+            let rejection = Rejection { kind: RejectionKind::Conflict, reason };
+            let sighting = Sighting { observed: Observed::Unknown, ..sighting };
+            return rejected(target, worked, sighting, rejection).await;
+        }
     }
-    target.outcomes.report(&id, &Settled { version, outcome: Outcome::Applied });
     Ok(())
+}
+
+/// How a user was found when the target agreed.
+enum End {
+    Applied,
+    /// Somebody else works on it by now, and sees for itself.
+    LeaseLost,
+    /// The account is that of another user.
+    AccountTaken(UserId),
 }
 
 /// The target said no for good. While no 2xx was answered, the state before is put back and the waiting request learns the
@@ -89,30 +94,34 @@ pub(super) async fn rejected(
     let connector = target.connector.clone();
     let reason = rejection.reason.clone();
     tracing::warn!(app = target.app, user.id = %id, reason, "the target rejected a change");
-    target
+    let is_settled = target
         .store
         .write(move |transaction| {
             Box::pin(async move {
-                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(false) };
                 user.lease = None;
                 see(&mut user, sighting, now);
                 if user.version != worked.version {
-                    // A newer version is there; it is judged by its own attempt.
-                    return users::save(transaction, &user).await;
+                    // A newer version builds on this one; its own attempt decides for both.
+                    users::save(transaction, &user).await?;
+                    return Ok(false);
                 }
                 record(transaction, &app, &user.id, now, EventKind::Rejected, &reason).await?;
                 if user.answered == Answered::No {
-                    put_back(transaction, user, &*connector, now).await
+                    put_back(transaction, user, &*connector, now).await?;
                 } else {
                     user.attempts += 1;
                     user.failure = Some(reason);
                     user.due_at = Some(now + backoff::AFTER_REJECTION);
-                    users::save(transaction, &user).await
+                    users::save(transaction, &user).await?;
                 }
+                Ok::<_, StoreError>(true)
             })
         })
         .await?;
-    target.outcomes.report(&id, &Settled { version, outcome: Outcome::Rejected(rejection) });
+    if is_settled {
+        target.outcomes.report(&id, &Settled { version, outcome: Outcome::Rejected(rejection) });
+    }
     target.wake.notify_one();
     Ok(())
 }
@@ -162,6 +171,21 @@ pub(super) async fn blocked(
 /// Nothing was decided: the work goes back to the queue as it was.
 pub(super) async fn released(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     give_back(target, worked, sighting, None).await
+}
+
+/// Replaces the lease of a user by a longer one of the same worker. Whether the worker still had it.
+pub(super) async fn kept(target: &Target, worked: &User, lease: Lease) -> Result<bool, StoreError> {
+    let worked = worked.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(user) = leased(transaction, &worked).await? else { return Ok(false) };
+                users::save(transaction, &User { lease: Some(lease), ..user }).await?;
+                Ok(true)
+            })
+        })
+        .await
 }
 
 async fn give_back(
@@ -215,7 +239,7 @@ pub async fn withdraw(target: &Target, id: &UserId, version: i64) -> Result<(), 
 async fn put_back(
     transaction: &mut Transaction,
     mut user: User,
-    connector: &dyn crate::connector::Connector,
+    connector: &dyn Connector,
     now: Time,
 ) -> Result<(), StoreError> {
     let Some(fallback) = user.fallback.take() else {

@@ -14,10 +14,10 @@ use crate::{
     },
 };
 
-use super::{Target, convergence::converge};
-
-/// How long a claimed user belongs to its worker. Longer than the work can take: two waits for the budget and two calls.
-const LEASE: Duration = Duration::from_secs(120);
+use super::{
+    Target,
+    convergence::{converge, lease_length},
+};
 
 /// How many users are worked on at a time. The budget allows 20 calls a second, and a call takes some hundred milliseconds.
 const CONCURRENT: usize = 16;
@@ -92,7 +92,7 @@ impl Pool {
         let now = target.clock.now();
         let claim = Claim {
             app: target.app.clone(),
-            lease: Lease { owner: worker.to_owned(), until: now + LEASE },
+            lease: Lease { owner: worker.to_owned(), until: now + lease_length(target) },
             now,
             most_urgent: self.most_urgent,
             least_urgent: self.least_urgent,
