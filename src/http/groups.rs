@@ -1,38 +1,104 @@
-//! `/Groups`: reads. There are no groups.
+//! `/Groups`.
 
-use axum::{extract::OriginalUri, response::Response};
+use axum::response::Response;
 use http::StatusCode;
-use serde_json::Value;
 
 use crate::{
-    provision::ProvisionError,
+    config::PatchAnswer,
+    provision::{BridgedApp, groups, groups::Members},
     scim::{
         filter::Filter,
         list::{ListResponse, Page},
         project::Projection,
     },
+    store::GroupId,
 };
 
 use super::{
-    answer::scim_json,
+    answer::{Written, no_content, resource, scim_json},
+    body::Json,
     caller::Caller,
-    error::{Failure, shown},
+    error::Failure,
     query::Query,
-    users::PAGE_SIZE,
+    users::{Id, PAGE_SIZE, to_the_end},
 };
 
 pub(super) async fn list(caller: Caller, query: Query) -> Result<Response, Failure> {
-    let group_type = caller.app.bridged.registry.group();
-    // What is wrong with a query is wrong also where nothing can match.
-    query.find("filter").map(|text| Filter::parse(text, group_type)).transpose()?;
-    Projection::parse(query.find("attributes"), query.find("excludedAttributes"), group_type)?;
+    let app = &caller.app.bridged;
+    let projection = projection(app, &query)?;
+    let filter = query.find("filter").map(|text| Filter::parse(text, app.registry.group())).transpose()?;
     let page = Page::parse(query.find("startIndex"), query.find("count"), PAGE_SIZE)?;
-    let list =
-        ListResponse::<Value> { total_results: 0, start_index: page.start_index, resources: Vec::new() };
-    Ok(caller.sign(scim_json(StatusCode::OK, &list)))
+    let list = groups::list::list(app, filter.as_ref(), page, members(&projection)).await?;
+    let resources = list.resources.into_iter().map(|resource| projection.apply(resource)).collect();
+    Ok(caller.sign(scim_json(StatusCode::OK, &ListResponse { resources, ..list })))
 }
 
-pub(super) async fn get(_caller: Caller, OriginalUri(uri): OriginalUri) -> Failure {
-    let id = shown(uri.path().rsplit('/').next().unwrap_or_default());
-    ProvisionError::NotFound { resource_type: "Group", id }.into()
+pub(super) async fn get(caller: Caller, id: Id<GroupId>, query: Query) -> Result<Response, Failure> {
+    let app = &caller.app.bridged;
+    let projection = projection(app, &query)?;
+    let presented = groups::get::get(app, &id.0, members(&projection)).await?;
+    Ok(caller.sign(resource(StatusCode::OK, presented, &projection, Written::No)))
+}
+
+pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
+    let projection = projection(&caller.app.bridged, &query)?;
+    let members = members(&projection);
+    let presented = to_the_end(caller.app.clone(), move |app| async move {
+        groups::create::create(&app.bridged, body, members).await
+    });
+    Ok(caller.sign(resource(StatusCode::CREATED, presented.await?, &projection, Written::Yes)))
+}
+
+pub(super) async fn replace(
+    caller: Caller,
+    id: Id<GroupId>,
+    query: Query,
+    Json(body): Json,
+) -> Result<Response, Failure> {
+    let projection = projection(&caller.app.bridged, &query)?;
+    let members = members(&projection);
+    let presented = to_the_end(caller.app.clone(), move |app| async move {
+        groups::replace::replace(&app.bridged, &id.0, body, members).await
+    });
+    Ok(caller.sign(resource(StatusCode::OK, presented.await?, &projection, Written::Yes)))
+}
+
+pub(super) async fn update(
+    caller: Caller,
+    id: Id<GroupId>,
+    query: Query,
+    Json(body): Json,
+) -> Result<Response, Failure> {
+    let projection = projection(&caller.app.bridged, &query)?;
+    let answers_nothing = caller.app.patch_answers.group == PatchAnswer::NoContent && projection.is_default();
+    let members = if answers_nothing { Members::Omitted } else { members(&projection) };
+    let presented = to_the_end(caller.app.clone(), move |app| async move {
+        groups::update::update(&app.bridged, &id.0, body, members).await
+    });
+    let presented = presented.await?;
+    let response = if answers_nothing {
+        no_content()
+    } else {
+        resource(StatusCode::OK, presented, &projection, Written::Yes)
+    };
+    Ok(caller.sign(response))
+}
+
+pub(super) async fn delete(caller: Caller, id: Id<GroupId>) -> Result<Response, Failure> {
+    to_the_end(
+        caller.app.clone(),
+        move |app| async move { groups::delete::delete(&app.bridged, &id.0).await },
+    )
+    .await?;
+    Ok(caller.sign(no_content()))
+}
+
+fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {
+    let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
+    Ok(Projection::parse(attributes, excluded, app.registry.group())?)
+}
+
+/// Members are read only for an answer that holds them.
+fn members(projection: &Projection) -> Members {
+    if projection.keeps("members") { Members::Shown } else { Members::Omitted }
 }

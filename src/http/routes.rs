@@ -14,8 +14,11 @@ pub fn router(service: Arc<Service>) -> Router {
     let scim = Router::new()
         .route("/Users", get(users::list).post(users::create))
         .route("/Users/{id}", get(users::get).put(users::replace).patch(users::update).delete(users::delete))
-        .route("/Groups", get(groups::list))
-        .route("/Groups/{id}", get(groups::get))
+        .route("/Groups", get(groups::list).post(groups::create))
+        .route(
+            "/Groups/{id}",
+            get(groups::get).put(groups::replace).patch(groups::update).delete(groups::delete),
+        )
         .route("/ServiceProviderConfig", get(discovery::service_provider_config))
         .route("/ResourceTypes", get(discovery::resource_types))
         .route("/ResourceTypes/{name}", get(discovery::resource_type))

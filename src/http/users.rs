@@ -2,8 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{extract::Path, response::Response};
-use http::StatusCode;
+use axum::{
+    extract::{FromRequestParts, Path},
+    response::Response,
+};
+use http::{StatusCode, request::Parts};
 
 use crate::{
     config::PatchAnswer,
@@ -21,7 +24,7 @@ use super::{
     answer::{Written, no_content, resource, scim_json},
     body::Json,
     caller::Caller,
-    error::Failure,
+    error::{Failure, shown},
     query::Query,
 };
 
@@ -38,7 +41,7 @@ pub(super) async fn list(caller: Caller, query: Query) -> Result<Response, Failu
     Ok(caller.sign(scim_json(StatusCode::OK, &ListResponse { resources, ..list })))
 }
 
-pub(super) async fn get(caller: Caller, id: Id, query: Query) -> Result<Response, Failure> {
+pub(super) async fn get(caller: Caller, id: Id<UserId>, query: Query) -> Result<Response, Failure> {
     let app = &caller.app.bridged;
     let projection = projection(app, &query)?;
     let presented = provision::get::get(app, &id.0).await?;
@@ -56,7 +59,7 @@ pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Re
 
 pub(super) async fn replace(
     caller: Caller,
-    id: Id,
+    id: Id<UserId>,
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
@@ -70,7 +73,7 @@ pub(super) async fn replace(
 
 pub(super) async fn update(
     caller: Caller,
-    id: Id,
+    id: Id<UserId>,
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
@@ -88,7 +91,7 @@ pub(super) async fn update(
     Ok(caller.sign(response))
 }
 
-pub(super) async fn delete(caller: Caller, id: Id) -> Result<Response, Failure> {
+pub(super) async fn delete(caller: Caller, id: Id<UserId>) -> Result<Response, Failure> {
     let actor = caller.actor.clone();
     to_the_end(caller.app.clone(), |app| async move {
         provision::delete::delete(&app.bridged, &id.0, &actor).await
@@ -99,26 +102,25 @@ pub(super) async fn delete(caller: Caller, id: Id) -> Result<Response, Failure> 
 
 /// The id in the path.
 #[derive(Debug)]
-pub(super) struct Id(UserId);
+pub(super) struct Id<I>(pub(super) I);
 
-impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Id {
+impl<S: Send + Sync, I: From<String>> FromRequestParts<S> for Id<I> {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut http::request::Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
         let id = path.ok().and_then(|Path(mut parameters)| parameters.remove("id"));
-        id.map(|id| Self(UserId::from(id)))
-            .ok_or_else(|| Failure::NoSuchEndpoint(super::error::shown(parts.uri.path())))
+        id.map(|id| Self(I::from(id))).ok_or_else(|| Failure::NoSuchEndpoint(shown(parts.uri.path())))
     }
 }
 
-pub(super) fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {
+fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {
     let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
     Ok(Projection::parse(attributes, excluded, app.registry.user())?)
 }
 
 /// Runs a write in a task of its own: a client that hangs up does not cancel it halfway.
-async fn to_the_end<T, F, R>(app: Arc<MountedApp>, operation: F) -> Result<T, Failure>
+pub(super) async fn to_the_end<T, F, R>(app: Arc<MountedApp>, operation: F) -> Result<T, Failure>
 where
     T: Send + 'static,
     F: FnOnce(Arc<MountedApp>) -> R,

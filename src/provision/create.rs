@@ -61,7 +61,7 @@ pub async fn create(app: &BridgedApp, body: Value, actor: &str) -> Result<Presen
         .await?;
     // 5, 6. Wait, answer.
     let user = confirm(app, submission).await?;
-    Ok(app.present(&user))
+    app.present(&user).await
 }
 
 async fn refuse_taken_name(

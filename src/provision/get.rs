@@ -10,7 +10,7 @@ use super::{BridgedApp, Presented, ProvisionError, list::accounts_known};
 /// When there is none, when the target's accounts are not known yet, or when the database fails.
 pub async fn get(app: &BridgedApp, id: &UserId) -> Result<Presented, ProvisionError> {
     match users::find(&app.target.store, app.name(), id).await? {
-        Some(user) => Ok(app.present(&user)),
+        Some(user) => app.present(&user).await,
         None => {
             accounts_known(app)?;
             Err(not_found(id))

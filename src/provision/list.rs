@@ -60,7 +60,7 @@ async fn all(app: &BridgedApp, page: Page) -> Result<ListResponse<Value>, Provis
     let total_results = users::count(store, app.name()).await?;
     let range = users::Page { offset: page.offset(), limit: page.count };
     let users = users::page(store, app.name(), range).await?;
-    let resources = users.iter().map(|user| app.present(user).resource).collect();
+    let resources = app.present_all(&users).await?;
     Ok(ListResponse { total_results, start_index: page.start_index, resources })
 }
 
@@ -75,8 +75,7 @@ async fn matching(
     let mut after: Option<UserId> = None;
     loop {
         let users = users::scan(&app.target.store, app.name(), &narrowing, after.as_ref(), CHUNK).await?;
-        for user in &users {
-            let resource = app.present(user).resource;
+        for resource in app.present_all(&users).await? {
             if !filter.matches(&resource) {
                 continue;
             }

@@ -9,6 +9,7 @@ pub mod create;
 pub mod delete;
 pub mod error;
 pub mod get;
+pub mod groups;
 pub mod list;
 mod present;
 pub mod replace;

@@ -42,5 +42,5 @@ pub async fn replace(
         .await?;
     log_ignored(app, &ignored);
     let user = confirm(app, submission).await?;
-    Ok(app.present(&user))
+    app.present(&user).await
 }

@@ -46,5 +46,5 @@ pub async fn update(
         .await?;
     log_ignored(app, &ignored);
     let user = confirm(app, submission).await?;
-    Ok(app.present(&user))
+    app.present(&user).await
 }

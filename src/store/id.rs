@@ -6,39 +6,52 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::clock::Time;
 
-/// The SCIM `id` of a user: a UUIDv7, so that ids sort in the order of creation. An id that a client sends is kept as the
-/// text it is, so that looking up one that we never made simply finds nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(String);
+/// Defines the id of a kind of resource: text, so that looking up one that we never made simply finds nothing.
+macro_rules! resource_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
 
-impl UserId {
-    /// A new id, made at `now`.
-    pub fn new(now: Time) -> Self {
-        Self(time_ordered(now))
-    }
+        impl $name {
+            /// A new id, made at `now`: a UUIDv7, so that ids sort in the order of creation.
+            pub fn new(now: Time) -> Self {
+                Self(time_ordered(now))
+            }
 
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl From<String> for UserId {
-    fn from(id: String) -> Self {
-        Self(id)
-    }
+resource_id! {
+    /// The SCIM `id` of a user.
+    UserId
 }
-
-impl From<&str> for UserId {
-    fn from(id: &str) -> Self {
-        Self(id.to_owned())
-    }
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+resource_id! {
+    /// The SCIM `id` of a group.
+    GroupId
 }
 
 /// A UUIDv7 of that time, as text.

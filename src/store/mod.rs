@@ -9,7 +9,9 @@
 
 mod error;
 pub mod events;
+pub mod groups;
 pub mod id;
+pub mod members;
 pub mod rosters;
 pub mod users;
 mod writer;
@@ -23,7 +25,12 @@ use sqlx::{
 };
 
 use self::writer::Writer;
-pub use self::{error::StoreError, id::UserId, users::User};
+pub use self::{
+    error::StoreError,
+    groups::Group,
+    id::{GroupId, UserId},
+    users::User,
+};
 
 /// A transaction that is open, inside [`Store::write`].
 pub type Transaction = sqlx::AnyConnection;

@@ -19,6 +19,7 @@
 //! - A new `value` without a `$ref` drops the old `$ref`, which would point at another resource than `value`
 //!   names.
 
+mod members;
 mod operation;
 mod request;
 mod resolve;
@@ -35,6 +36,7 @@ use super::{
     resource_type::ResourceType,
     value::Ignored,
 };
+pub use members::{MembershipChange, Rewrite, id as member_id};
 use operation::Operation;
 
 /// The operations of a PATCH request on a resource of one type.

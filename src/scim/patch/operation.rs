@@ -57,6 +57,16 @@ impl Operation {
         Self { at: AttributeRef { sub_attribute: None, ..at }, change }
     }
 
+    /// Whether it changes the core attribute of that canonical name.
+    pub(super) fn is_about(&self, name: &str) -> bool {
+        self.at.extension.is_none() && self.at.attribute.name == name
+    }
+
+    /// What becomes of the attribute.
+    pub(super) fn change(&self) -> &Change {
+        &self.change
+    }
+
     /// Changes the attributes. After an error they are of no use.
     pub(super) fn apply(&self, attributes: &mut Map<String, Value>) -> Result<(), Error> {
         let Some(urn) = self.at.extension.as_deref() else { return self.apply_in(attributes) };

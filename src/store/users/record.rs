@@ -130,12 +130,12 @@ macro_rules! columns {
     () => {
         "id, app, user_name_key, external_id, account_key, resource, ownership, version, applied_version, created_at, \
          modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
-         due_at, attempts, failure, lease_owner, lease_until"
+         due_at, attempts, failure, lease_owner, lease_until, display"
     };
 }
 pub(super) use columns;
 
-/// Binds all columns of `user`, `$1` to `$24`.
+/// Binds all columns of `user`, `$1` to `$25`.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -174,7 +174,14 @@ pub(super) fn bind<'q>(
         .bind(i64::from(user.attempts))
         .bind(user.failure.clone())
         .bind(user.lease.as_ref().map(|lease| lease.owner.clone()))
-        .bind(user.lease.as_ref().map(|lease| lease.until.as_micros())))
+        .bind(user.lease.as_ref().map(|lease| lease.until.as_micros()))
+        .bind(display(&user.resource).to_owned()))
+}
+
+/// What a user is called where it is a member.
+fn display(resource: &Resource) -> &str {
+    let formatted = || resource.find("name")?.get("formatted")?.as_str();
+    resource.display_name().or_else(formatted).or_else(|| resource.user_name()).unwrap_or_default()
 }
 
 /// Reads a row that has all columns.

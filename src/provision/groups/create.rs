@@ -1,0 +1,43 @@
+//! POST of a group.
+
+use serde_json::Value;
+
+use crate::{
+    provision::{BridgedApp, Presented, ProvisionError, submit::log_ignored},
+    scim::{normalize, patch::MembershipChange},
+    store::{Group, GroupId, groups},
+};
+
+use super::{Members, membership, refuse_taken_name};
+
+/// Creates the group that `body` describes, with its members.
+///
+/// # Errors
+/// `uniqueness` when the `displayName` is taken; SCIM's other errors for a body that is not right.
+pub async fn create(app: &BridgedApp, body: Value, members: Members) -> Result<Presented, ProvisionError> {
+    let accepted = normalize::create(app.registry.group(), body)?;
+    log_ignored(app, &accepted.ignored);
+    let listed: Vec<Value> = accepted.resource.elements("members").cloned().collect();
+    let now = app.target.clock.now();
+    let group = Group {
+        id: GroupId::new(now),
+        app: app.name().to_owned(),
+        resource: accepted.resource.with("members", Value::Null),
+        version: 1,
+        created_at: now,
+        modified_at: now,
+    };
+    let stored = app
+        .target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                refuse_taken_name(transaction, &group).await?;
+                groups::insert(transaction, &group).await?;
+                membership::change(transaction, &group, vec![MembershipChange::Add(listed)]).await?;
+                Ok::<_, ProvisionError>(group)
+            })
+        })
+        .await?;
+    app.present_group(&stored, members).await
+}
