@@ -35,6 +35,7 @@ CREATE INDEX users_in_order ON users (app, id) WHERE deleted_at IS NULL;
 CREATE INDEX users_by_account_key ON users (app, account_key);
 CREATE INDEX users_by_account_id ON users (app, account_id);
 CREATE INDEX users_due ON users (app, lane, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX users_leased ON users (app, lease_until) WHERE lease_until IS NOT NULL;
 
 -- The full listings of a target's accounts.
 CREATE TABLE rosters (

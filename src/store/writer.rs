@@ -159,6 +159,11 @@ async fn transact(pool: &AnyPool, batch: &mut [Box<dyn Work>]) -> Result<(), sql
 async fn transact_on(connection: &mut AnyConnection, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
     // IMMEDIATE: take the write lock now, so that no statement later on finds it taken.
     connection.execute("BEGIN IMMEDIATE").await?;
+    if let [work] = batch {
+        let end = if work.run(connection).await { "COMMIT" } else { "ROLLBACK" };
+        connection.execute(end).await?;
+        return Ok(());
+    }
     for work in batch {
         connection.execute("SAVEPOINT work").await?;
         if !work.run(connection).await {

@@ -59,15 +59,18 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<U
     Ok(users)
 }
 
-/// When the next user becomes due after `now`: what is due already was claimed, or waits for a free place or for a lease
-/// to end, and the end of a lease counts.
+/// When there is more to claim: the next user becomes due after `now`, or a lease ends. What is due already was claimed, or
+/// waits for a place or for a lease. One look into an index for each of them, however long the queue is.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time>, StoreError> {
     let next: Option<i64> = sqlx::query_scalar(
-        "SELECT MIN(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) FROM users \
-         WHERE app = $1 AND (due_at > $2 OR (due_at IS NOT NULL AND lease_until > $2))",
+        "SELECT MIN(next) FROM (\
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 0 AND due_at > $2 UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 1 AND due_at > $2 UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 2 AND due_at > $2 UNION ALL \
+         SELECT MIN(lease_until) AS next FROM users WHERE app = $1 AND lease_until > $2) AS nexts",
     )
     .bind(app)
     .bind(now.as_micros())

@@ -58,6 +58,9 @@ pub async fn find_by_account(
     account_id: Option<&str>,
     account_key: Option<&str>,
 ) -> Result<Vec<User>, StoreError> {
+    if account_id.is_none() && account_key.is_none() {
+        return Ok(Vec::new());
+    }
     let rows = sqlx::query(concat!(
         "SELECT ",
         columns!(),
