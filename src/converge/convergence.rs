@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::until,
-    connector::{Call, Desired, Observed, TargetError, error::RejectionKind},
+    connector::{Call, Desired, Lane, Observed, TargetError, error::RejectionKind},
     store::{StoreError, User, users},
 };
 
@@ -50,6 +50,19 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
+        // Whose credentials these are must be known before anybody is disabled with them.
+        if call.revokes()
+            && !target.guard.knows_credentials_owner()
+            && let Err(error) = learn_credentials_owner(target).await
+        {
+            return match error {
+                TargetError::CredentialsRefused { reason } => {
+                    settle::blocked(target, user, sighting, reason).await
+                }
+                TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
+                error => settle::failed(target, user, sighting, error.to_string()).await,
+            };
+        }
         if let Some(reason) = refusal(target, &call).await? {
             let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
             return settle::rejected(target, user, sighting, rejection).await;
@@ -74,7 +87,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         }
         let result = target.connector.perform(&call).await;
         drop(permit);
-        target.health.record(&target.app, target.clock.now(), &result);
+        target.heed(&result);
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
@@ -86,9 +99,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Err(TargetError::CredentialsRefused { reason }) => {
                 return settle::blocked(target, user, sighting, reason).await;
             }
-            Err(TargetError::RateLimited { until }) => {
-                // Without a word from the target, a whole minute's window is over then in any case.
-                target.budget.stop_until(until.unwrap_or(target.clock.now() + Duration::from_secs(60)));
+            Err(TargetError::RateLimited { .. }) => {
                 return settle::released(target, user, sighting).await;
             }
             Err(TargetError::Unavailable { reason }) => {
@@ -113,6 +124,20 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
     let reason =
         format!("{} still differs after {MAX_CALLS} calls that it accepted", target.connector.target());
     settle::failed(target, user, sighting, reason).await
+}
+
+/// Asks the target whose credentials these are. After a start the roster does so as well, and may not have come to it.
+async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
+    let Some(directory) = target.connector.directory() else { return Ok(()) };
+    let permit = target.budget.permit(Lane::Revoke);
+    let Some(permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+        return Err(TargetError::RateLimited { until: None });
+    };
+    let result = directory.credentials_owner().await;
+    drop(permit);
+    target.heed(&result);
+    target.guard.set_credentials_owner(result?);
+    Ok(())
 }
 
 /// Why the call must not be made, if it must not.

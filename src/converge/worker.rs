@@ -151,7 +151,7 @@ async fn wait_for_credentials(target: &Target, stopping: &CancellationToken) {
     };
     let result = directory.credentials_owner().await;
     drop(permit);
-    target.health.record(&target.app, target.clock.now(), &result);
+    target.heed(&result);
     if let Ok(owner) = result {
         target.guard.set_credentials_owner(owner);
     }
