@@ -23,6 +23,10 @@ use crate::{
 /// Added to every window, for clocks that run at slightly different speeds.
 const SLACK: Duration = Duration::from_millis(5);
 
+/// How long no calls are made at least, and at the most, after the target refused one for its rate limit.
+const SHORTEST_STOP: Duration = Duration::from_secs(1);
+const LONGEST_STOP: Duration = Duration::from_secs(5 * 60);
+
 /// How many calls are allowed in how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -105,6 +109,8 @@ impl Budget {
 
     /// Waits until `lane` may make a call.
     pub async fn permit(&self, lane: Lane) -> Permit {
+        // Kept from try to try: to leave the lane wakes the others, who would leave theirs and wake this one, without end.
+        let mut waiting = None;
         loop {
             // Listen before looking, or a change in between would be missed.
             let changed = self.shared.changed.notified();
@@ -114,7 +120,7 @@ impl Budget {
             if availability == Availability::Now {
                 break;
             }
-            let _waiting = Waiting::in_lane(&self.shared, lane);
+            waiting.get_or_insert_with(|| Waiting::in_lane(&self.shared, lane));
             match availability {
                 Availability::At(time) => tokio::select! {
                     () = self.shared.clock.sleep_until(time) => {}
@@ -126,10 +132,14 @@ impl Budget {
         Permit { shared: self.shared.clone() }
     }
 
-    /// The target refused a call for its rate limit: no calls until `time`.
+    /// The target refused a call for its rate limit: no calls until `time`. Not quite as it says: a time that is over
+    /// already, by a clock that differs from ours, would have us knock without a pause, and one that is far away would hold
+    /// back revocations for a mistake.
     pub fn stop_until(&self, time: Time) {
+        let now = self.shared.clock.now();
+        let until = time.clamp(now + SHORTEST_STOP, now + LONGEST_STOP);
         let mut state = self.shared.lock();
-        state.stopped_until = state.stopped_until.max(Some(time));
+        state.stopped_until = state.stopped_until.max(Some(until));
     }
 }
 
@@ -215,7 +225,9 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::{FutureExt, future::BoxFuture};
 
     use super::*;
     use crate::clock::ManualClock;
@@ -304,6 +316,47 @@ mod tests {
         assert_eq!(*order.lock().unwrap(), [Lane::Revoke, Lane::Change, Lane::Grant]);
     }
 
+    /// Counts how often it is asked, which the budget does once a try.
+    #[derive(Clone, Debug)]
+    struct CountingClock {
+        clock: ManualClock,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Clock for CountingClock {
+        fn now(&self) -> Time {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            self.clock.now()
+        }
+
+        fn sleep_until(&self, deadline: Time) -> BoxFuture<'static, ()> {
+            self.clock.sleep_until(deadline)
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_do_not_keep_each_other_awake() {
+        let clock = CountingClock { clock: clock(), asked: Arc::default() };
+        let budget = Budget::new(Some(RATE), Arc::new(clock.clone()));
+        let in_flight = budget.permit(Lane::Revoke).await;
+        drain(&budget, Lane::Revoke);
+        let tasks = [Lane::Grant, Lane::Grant, Lane::Change, Lane::Revoke].map(|lane| {
+            let budget = budget.clone();
+            tokio::spawn(async move { drop(budget.permit(lane).await) })
+        });
+        tokio::task::yield_now().await;
+        drop(in_flight);
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        let asked = clock.asked.load(Ordering::Relaxed);
+        clock.clock.advance(Duration::from_secs(2));
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(asked < 100, "four who wait tried {asked} times while one call was answered");
+    }
+
     #[test]
     fn after_a_refusal_nothing_is_sent_until_the_target_says() {
         let clock = clock();
@@ -312,6 +365,21 @@ mod tests {
         assert_eq!(drain(&budget, Lane::Revoke), 0);
         clock.advance(Duration::from_secs(30));
         assert_eq!(drain(&budget, Lane::Revoke), 20);
+    }
+
+    #[test]
+    fn a_stop_is_neither_over_before_it_begins_nor_without_end() {
+        for (said, stop) in
+            [(Time::from_micros(0), SHORTEST_STOP), (Time::from_micros(i64::MAX), LONGEST_STOP)]
+        {
+            let clock = clock();
+            let budget = budget(&clock);
+            budget.stop_until(said);
+            clock.advance(stop - Duration::from_micros(1));
+            assert_eq!(drain(&budget, Lane::Revoke), 0);
+            clock.advance(Duration::from_micros(1));
+            assert_eq!(drain(&budget, Lane::Revoke), 20);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::until,
-    connector::{Call, Desired, Observed, TargetError, error::RejectionKind},
+    connector::{Call, Desired, Lane, Observed, TargetError, error::RejectionKind},
     store::{
         StoreError, User,
         users::{self, Lease},
@@ -57,6 +57,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         adopted: false,
     };
     let mut vanished_before = false;
+    let mut permit = None;
     for _ in 0..MAX_CALLS {
         let desired = Desired::of(&user.resource, !user.is_live());
         let plan = target.connector.plan(&desired, &sighting.observed);
@@ -64,6 +65,19 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
+        // Whose credentials these are must be known before anybody is disabled with them.
+        if call.revokes()
+            && !target.guard.knows_credentials_owner()
+            && let Err(error) = learn_credentials_owner(target).await
+        {
+            return match error {
+                TargetError::CredentialsRefused { reason } => {
+                    settle::blocked(target, user, sighting, reason).await
+                }
+                TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
+                error => settle::failed(target, user, sighting, error.to_string()).await,
+            };
+        }
         if let Some(reason) = refusal(target, &call).await? {
             let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
             return settle::rejected(target, user, sighting, rejection).await;
@@ -71,14 +85,16 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         if !keep(target, &mut user).await? {
             return Ok(());
         }
-        let permit = tokio::select! {
-            biased;
-            permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
-            () = stopping.cancelled() => None,
-        };
-        let Some(permit) = permit else {
+        if permit.is_none() {
+            permit = tokio::select! {
+                biased;
+                permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
+                () = stopping.cancelled() => None,
+            };
+        }
+        if permit.is_none() {
             return settle::released(target, user, sighting).await;
-        };
+        }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
@@ -90,8 +106,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             None => return Ok(()),
         }
         let result = target.connector.perform(&call).await;
-        drop(permit);
-        target.health.record(&target.app, target.clock.now(), &result);
+        drop(permit.take());
+        target.heed(&result);
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
@@ -103,9 +119,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Err(TargetError::CredentialsRefused { reason }) => {
                 return settle::blocked(target, user, sighting, reason).await;
             }
-            Err(TargetError::RateLimited { until }) => {
-                // Without a word from the target, a whole minute's window is over then in any case.
-                target.budget.stop_until(until.unwrap_or(target.clock.now() + Duration::from_secs(60)));
+            Err(TargetError::RateLimited { .. }) => {
                 return settle::released(target, user, sighting).await;
             }
             Err(TargetError::Unavailable { reason }) => {
@@ -143,6 +157,20 @@ async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
     let kept = settle::kept(target, user, longer.clone()).await?;
     user.lease = Some(longer);
     Ok(kept)
+}
+
+/// Asks the target whose credentials these are. After a start the roster does so as well, and may not have come to it.
+async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
+    let Some(directory) = target.connector.directory() else { return Ok(()) };
+    let permit = target.budget.permit(Lane::Revoke);
+    let Some(permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+        return Err(TargetError::RateLimited { until: None });
+    };
+    let result = directory.credentials_owner().await;
+    drop(permit);
+    target.heed(&result);
+    target.guard.set_credentials_owner(result?);
+    Ok(())
 }
 
 /// Why the call must not be made, if it must not.

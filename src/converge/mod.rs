@@ -23,7 +23,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use crate::{clock::Clock, connector::Connector, store::Store};
+use crate::{
+    clock::Clock,
+    connector::{Connector, TargetError},
+    store::Store,
+};
 
 use self::{budget::Budget, guard::Guard, health::HealthMonitor, outcome::Outcomes};
 
@@ -50,4 +54,16 @@ pub struct Target {
     pub call_timeout: Duration,
     /// Rung when there is new work.
     pub wake: Notify,
+}
+
+impl Target {
+    /// Takes what a call's result says about the target itself to heart: whether it works, and when to stop calling it.
+    fn heed<T>(&self, result: &Result<T, TargetError>) {
+        let now = self.clock.now();
+        self.health.record(&self.app, now, result);
+        if let Err(TargetError::RateLimited { until }) = result {
+            // Without a word from the target, a whole minute's window is over then in any case.
+            self.budget.stop_until(until.unwrap_or(now + Duration::from_secs(60)));
+        }
+    }
 }

@@ -30,6 +30,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// itself is odd; the others follow in the next pass.
 const MAX_LOOK_UPS: usize = 50;
 
+/// How long an account that was found disabled is not looked up again while the listing leaves it out. It may be left out
+/// just because it is disabled; and if it is gone, nobody reads anything else meanwhile than that it is inactive.
+const DISABLED_FOR_SURE: Duration = Duration::from_secs(24 * 60 * 60);
+
 const ACTOR: &str = "roster";
 
 /// Why a pass was not completed.
@@ -89,10 +93,11 @@ pub async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, 
     loop {
         let seen_at = target.clock.now();
         let page = call(target, directory.accounts(number)).await?;
+        let is_last = number >= page.total_pages || page.accounts.is_empty();
         totals.insert(page.total_accounts);
         listed.extend(page.accounts.iter().map(|account| account.id.clone()));
         see_all(target, page.accounts, seen_at).await?;
-        if number >= page.total_pages {
+        if is_last {
             break;
         }
         number += 1;
@@ -118,10 +123,7 @@ async fn call<T>(
     let permit = target.budget.permit(Lane::Change).await;
     let result = call.await;
     drop(permit);
-    target.health.record(&target.app, target.clock.now(), &result);
-    if let Err(TargetError::RateLimited { until }) = &result {
-        target.budget.stop_until(until.unwrap_or(target.clock.now() + Duration::from_secs(60)));
-    }
+    target.heed(&result);
     result
 }
 
@@ -270,11 +272,25 @@ async fn look_up_missing(
         .write(move |transaction| Box::pin(async move { users::list_accounts(transaction, &app).await }))
         .await?;
     let missing = known.into_iter().filter(|(_, account_id)| !listed.contains(account_id));
-    for (id, account_id) in missing.take(MAX_LOOK_UPS) {
+    let mut look_ups = 0;
+    for (id, account_id) in missing {
+        let user = users::find_any(&target.store, &target.app, &id).await?;
+        if user.is_none_or(|user| is_known_to_be_disabled(&user, started_at)) {
+            continue;
+        }
+        if look_ups == MAX_LOOK_UPS {
+            break;
+        }
+        look_ups += 1;
         let account = call(target, directory.find_account(&account_id)).await?;
         miss(target, id, account_id, account, started_at).await?;
     }
     Ok(())
+}
+
+fn is_known_to_be_disabled(user: &User, now: Time) -> bool {
+    user.account().is_some_and(|account| !account.enabled)
+        && user.observed_at.is_some_and(|observed_at| observed_at + DISABLED_FOR_SURE > now)
 }
 
 /// Takes over what the look-up of an account said that was not listed.

@@ -42,13 +42,15 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
             wait_for_credentials(&target, &stopping).await;
             continue;
         }
+        // One time for both questions: what becomes due between them would be in the answer to neither.
+        let now = target.clock.now();
         let mut next_look = None;
         for pool in &mut pools {
-            next_look = next_look.max(pool.fill(&target, &worker, &stopping).await);
+            next_look = next_look.max(pool.fill(&target, &worker, now, &stopping).await);
         }
         let next_due = match next_look {
             Some(time) => Some(time),
-            None => next_due(&target).await,
+            None => next_due(&target, now).await,
         };
         let [revocations, others] = &mut pools;
         tokio::select! {
@@ -77,11 +79,12 @@ impl Pool {
         Self { most_urgent, least_urgent, size, tasks: JoinSet::new() }
     }
 
-    /// Claims as many users as there are places. Answers when to look again, if the database failed.
+    /// Claims as many users as there are places, of those that are due at `now`. Answers when to look again, if the database failed.
     async fn fill(
         &mut self,
         target: &Arc<Target>,
         worker: &str,
+        now: Time,
         stopping: &CancellationToken,
     ) -> Option<Time> {
         while self.tasks.try_join_next().is_some() {}
@@ -89,7 +92,6 @@ impl Pool {
         if free == 0 {
             return None;
         }
-        let now = target.clock.now();
         let claim = Claim {
             app: target.app.clone(),
             lease: Lease { owner: worker.to_owned(), until: now + lease_length(target) },
@@ -118,10 +120,9 @@ impl Pool {
     }
 }
 
-/// When the first user becomes due that is not being worked on. All that is due now was just claimed, unless all places
-/// are taken; then a place that becomes free ends the wait.
-async fn next_due(target: &Target) -> Option<Time> {
-    let now = target.clock.now();
+/// When the first user becomes due after `now` that is not being worked on. All that was due then was just claimed, unless
+/// all places are taken; then a place that becomes free ends the wait.
+async fn next_due(target: &Target, now: Time) -> Option<Time> {
     match users::next_due(&target.store, &target.app, now).await {
         Ok(next) => next,
         Err(error) => {
@@ -151,7 +152,7 @@ async fn wait_for_credentials(target: &Target, stopping: &CancellationToken) {
     };
     let result = directory.credentials_owner().await;
     drop(permit);
-    target.health.record(&target.app, target.clock.now(), &result);
+    target.heed(&result);
     if let Ok(owner) = result {
         target.guard.set_credentials_owner(owner);
     }

@@ -4,4 +4,5 @@
 
 mod aha_contract;
 mod harness;
+mod roster;
 mod smoke;

@@ -5,6 +5,8 @@
 
 mod client;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock::Time,
     config::AhaConfig,
     connector::{Account, AccountPage, CredentialsOwner, Name},
 };
@@ -13,30 +14,54 @@ use crate::{
 /// A user as `GET /users`, `GET /users/:id` and `PUT /users/:id` answer it. There is no first or last name in it.
 #[derive(Debug, Deserialize)]
 pub struct User {
+    #[serde(deserialize_with = "text_or_number")]
     id: String,
     email: String,
     #[serde(default)]
     name: Option<String>,
-    #[serde(default = "enabled_unless_told")]
-    enabled: bool,
+    /// The user inside a create's answer has five keys; `enabled` is none of them.
     #[serde(default)]
-    administrator: bool,
+    enabled: Option<bool>,
+    #[serde(default)]
+    administrator: Option<bool>,
+    #[serde(default)]
+    created_at: Option<String>,
 }
 
-/// The user inside a create's answer has five keys; `enabled` is none of them. It is new, so it is enabled.
-fn enabled_unless_told() -> bool {
-    true
+/// Aha!'s ids are text in some answers and numbers in others; they have 64 bits.
+fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(u64),
+    }
+    Ok(match Id::deserialize(deserializer)? {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+    })
 }
 
 impl User {
-    /// The account it describes.
+    /// Aha!'s id of it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When it was made, if that was told in RFC 3339.
+    pub fn created_at(&self) -> Option<Time> {
+        let timestamp: jiff::Timestamp = self.created_at.as_deref()?.parse().ok()?;
+        Some(Time::from_micros(timestamp.as_microsecond()))
+    }
+
+    /// The account it describes. One that is not said to be disabled is enabled, as new ones are.
     pub fn into_account(self) -> Account {
         Account {
             id: self.id,
             email: self.email,
             name: self.name.unwrap_or_default(),
-            enabled: self.enabled,
-            administrator: self.administrator,
+            enabled: self.enabled.unwrap_or(true),
+            administrator: self.administrator.unwrap_or(false),
             written_name: None,
         }
     }
@@ -195,3 +220,6 @@ impl ErrorBody {
         Some(reason.chars().take(500).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

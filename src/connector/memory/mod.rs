@@ -5,6 +5,8 @@
 //! restart loses nothing.
 
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 

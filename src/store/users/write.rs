@@ -119,7 +119,8 @@ pub async fn delete_row(transaction: &mut Transaction, id: &UserId) -> Result<()
     Ok(())
 }
 
-/// The ids of all live users that have an account, with the ids of the accounts.
+/// The ids of all live users that have an account, with the ids of the accounts. Those that were looked at longest ago come
+/// first, so that none is always left for later.
 ///
 /// # Errors
 /// When the database fails.
@@ -128,7 +129,8 @@ pub async fn list_accounts(
     app: &str,
 ) -> Result<Vec<(UserId, String)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, account_id FROM users WHERE app = $1 AND deleted_at IS NULL AND account_id IS NOT NULL ORDER BY id",
+        "SELECT id, account_id FROM users WHERE app = $1 AND deleted_at IS NULL AND account_id IS NOT NULL \
+         ORDER BY observed_at, id",
     )
     .bind(app)
     .fetch_all(transaction)

@@ -5,13 +5,17 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{HeaderMap, Method, StatusCode, header};
 use scim_bridge::{
     app::App,
-    clock::{Clock, SystemClock},
+    clock::{Clock, ManualClock, SystemClock, Time},
     config::Config,
     sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    runtime::{Handle, Runtime},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 /// The token of all tests.
@@ -27,6 +31,8 @@ pub struct Setup {
     app_keys: String,
     server_keys: String,
     connector: &'static str,
+    rate: (u32, u32),
+    killable: bool,
 }
 
 impl Setup {
@@ -42,7 +48,21 @@ impl Setup {
         aha.add_workspace("PRJ1", "Project 1");
         let owner = aha.seed(Person::new("Key", "Owner", ADMINISTRATOR).administrator());
         aha.add_api_key(DEMO_API_KEY, owner);
-        Self { aha, clock, app_keys: String::new(), server_keys: String::new(), connector: "aha" }
+        Self {
+            aha,
+            clock,
+            app_keys: String::new(),
+            server_keys: String::new(),
+            connector: "aha",
+            rate: (1000, 60_000),
+            killable: false,
+        }
+    }
+
+    /// The same with a clock that the test moves; it begins on a full second.
+    pub fn aha_with_manual_clock() -> (Self, ManualClock) {
+        let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+        (Self::aha_with_clock(Arc::new(clock.clone())), clock)
     }
 
     /// A target that accepts everything.
@@ -63,6 +83,20 @@ impl Setup {
     pub fn server_keys(mut self, lines: &str) -> Self {
         self.server_keys.push_str(lines);
         self.server_keys.push('\n');
+        self
+    }
+
+    /// How many calls a second and a minute the bridge may make; more than any test needs if this is not said.
+    #[must_use]
+    pub fn rate(mut self, per_second: u32, per_minute: u32) -> Self {
+        self.rate = (per_second, per_minute);
+        self
+    }
+
+    /// Runs the bridge so that [`Bridge::crash`] can end it.
+    #[must_use]
+    pub fn killable(mut self) -> Self {
+        self.killable = true;
         self
     }
 
@@ -88,8 +122,10 @@ impl Setup {
         let target_keys = match self.connector {
             "aha" => format!(
                 "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = 'PRJ1'\n\
-                 rate = {{ per_second = 1000, per_minute = 60000 }}\n",
-                running_aha.base_url()
+                 rate = {{ per_second = {}, per_minute = {} }}\n",
+                running_aha.base_url(),
+                self.rate.0,
+                self.rate.1
             ),
             _ => String::new(),
         };
@@ -102,13 +138,14 @@ impl Setup {
             self.app_keys
         );
         let config = Config::parse(&config, "test.toml", folder.path(), &|_| None).unwrap();
-        let running = Running::start(&config, self.clock.clone()).await;
+        let running = Running::start(&config, self.clock.clone(), self.killable).await;
         Bridge {
             aha: self.aha,
             http: reqwest::Client::new(),
             config,
             clock: self.clock,
             running: Some(running),
+            killable: self.killable,
             _running_aha: running_aha,
             _folder: folder,
         }
@@ -123,6 +160,7 @@ pub struct Bridge {
     config: Config,
     clock: Arc<dyn Clock>,
     running: Option<Running>,
+    killable: bool,
     _running_aha: RunningAha,
     _folder: TempDir,
 }
@@ -131,22 +169,34 @@ struct Running {
     root: String,
     stopping: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
+    /// Its own, if it is to be killed.
+    runtime: Option<Runtime>,
 }
 
 impl Running {
-    async fn start(config: &Config, clock: Arc<dyn Clock>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let root = format!("http://{}", listener.local_addr().unwrap());
-        let app = App::open(config, &root, clock).await.unwrap();
+    async fn start(config: &Config, clock: Arc<dyn Clock>, killable: bool) -> Self {
+        let runtime = killable.then(|| Runtime::new().unwrap());
+        let handle = runtime.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone());
+        let config = config.clone();
+        let opening = handle.spawn(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let root = format!("http://{}", listener.local_addr().unwrap());
+            let app = App::open(&config, &root, clock).await.unwrap();
+            (listener, root, app)
+        });
+        let (listener, root, app) = opening.await.unwrap();
         let stopping = CancellationToken::new();
-        let task = tokio::spawn(app.run(listener, stopping.clone()));
-        Self { root, stopping, task }
+        let task = handle.spawn(app.run(listener, stopping.clone()));
+        Self { root, stopping, task, runtime }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.stopping.cancel();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -175,8 +225,20 @@ impl Bridge {
     /// Stops in order, as on SIGTERM, and starts again on the same database.
     pub async fn restart(&mut self) {
         self.stop().await;
-        self.running = Some(Running::start(&self.config, self.clock.clone()).await);
+        self.start_again().await;
         self.wait_until_ready().await;
+    }
+
+    /// Starts again after [`stop`](Bridge::stop) or [`crash`](Bridge::crash), on the same database.
+    pub async fn start_again(&mut self) {
+        self.running = Some(Running::start(&self.config, self.clock.clone(), self.killable).await);
+    }
+
+    /// Ends at once, in the middle of whatever goes on: nothing more is recorded. Needs [`Setup::killable`].
+    pub fn crash(&mut self) {
+        let mut running = self.running.take().unwrap();
+        // Without this, to be dropped would be to stop in order.
+        running.runtime.take().expect("a bridge that was set up as killable").shutdown_background();
     }
 
     /// Stops in order.
@@ -248,6 +310,34 @@ impl Bridge {
         answer.id()
     }
 
+    /// `/readyz`.
+    pub async fn ready(&self) -> Answer {
+        Answer::of(self.anonymous(Method::GET, "/readyz")).await
+    }
+
+    /// The app's part of `/status`.
+    pub async fn status(&self) -> Value {
+        let answer = Answer::of(self.anonymous(Method::GET, "/status").bearer_auth(TOKEN)).await;
+        answer.body["apps"]["test"].clone()
+    }
+
+    /// Moves `clock` by `every` until a roster pass is complete.
+    pub async fn next_roster(&self, clock: &ManualClock, every: Duration) {
+        let before = self.status().await["roster"]["completed_at"].clone();
+        for _ in 0..10 {
+            clock.advance(every);
+            let complete = async {
+                while self.status().await["roster"]["completed_at"] == before {
+                    tokio::time::sleep(POLL).await;
+                }
+            };
+            if tokio::time::timeout(Duration::from_secs(3), complete).await.is_ok() {
+                return;
+            }
+        }
+        panic!("no roster pass was completed: {:#}", self.status().await);
+    }
+
     /// Waits until the worker has nothing left to do.
     pub async fn wait_until_idle(&self) {
         let url = format!("{}/status", self.root());
@@ -262,6 +352,36 @@ impl Bridge {
         };
         tokio::time::timeout(Duration::from_secs(60), idle).await.expect("the queue becomes empty");
     }
+}
+
+/// How long to wait before a condition is looked at again.
+const POLL: Duration = Duration::from_millis(1);
+
+/// Waits until `condition` holds.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(30), holds).await.is_ok(), "{what} does not come about");
+}
+
+/// Moves `clock` in steps, with a moment for work in between, until `condition` holds.
+pub async fn pass_time<F: Future<Output = bool>>(
+    clock: &ManualClock,
+    step: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) {
+    for _ in 0..20_000 {
+        if condition().await {
+            return;
+        }
+        clock.advance(step);
+        tokio::time::sleep(POLL).await;
+    }
+    panic!("{what} does not come about");
 }
 
 /// A complete answer.
