@@ -3,5 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aha_contract;
+mod call_counts;
+mod entra;
+mod entra_validator;
 mod harness;
+mod okta;
+mod okta_spec;
 mod smoke;

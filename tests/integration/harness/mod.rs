@@ -1,5 +1,7 @@
 //! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
 
+mod assertions;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, StatusCode, header};
@@ -14,6 +16,8 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+pub use self::assertions::asserted;
+
 /// The token of all tests.
 pub const TOKEN: &str = "test-token-0123456789abcdef0123456789abcdef";
 
@@ -27,6 +31,7 @@ pub struct Setup {
     app_keys: String,
     server_keys: String,
     connector: &'static str,
+    files: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -42,7 +47,14 @@ impl Setup {
         aha.add_workspace("PRJ1", "Project 1");
         let owner = aha.seed(Person::new("Key", "Owner", ADMINISTRATOR).administrator());
         aha.add_api_key(DEMO_API_KEY, owner);
-        Self { aha, clock, app_keys: String::new(), server_keys: String::new(), connector: "aha" }
+        Self {
+            aha,
+            clock,
+            app_keys: String::new(),
+            server_keys: String::new(),
+            connector: "aha",
+            files: Vec::new(),
+        }
     }
 
     /// A target that accepts everything.
@@ -66,6 +78,13 @@ impl Setup {
         self
     }
 
+    /// Puts a file beside the configuration.
+    #[must_use]
+    pub fn file(mut self, name: &'static str, text: impl Into<String>) -> Self {
+        self.files.push((name, text.into()));
+        self
+    }
+
     /// Does something to the simulated Aha! before the bridge starts.
     #[must_use]
     pub fn with(self, prepare: impl FnOnce(&SimulatedAha)) -> Self {
@@ -84,6 +103,9 @@ impl Setup {
     /// Starts everything.
     pub async fn start_unready(self) -> Bridge {
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in &self.files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         let running_aha = self.aha.start().await.unwrap();
         let target_keys = match self.connector {
             "aha" => format!(
@@ -248,6 +270,18 @@ impl Bridge {
         answer.id()
     }
 
+    /// The calls that Aha! got since this was last asked, a line each, as in `PUT /users/<ann@example.com> {…}`: an
+    /// account's id is shown as its e-mail.
+    pub fn calls(&self) -> Vec<String> {
+        let calls = self.aha.take_calls().lines();
+        let show = |line: String| {
+            self.aha.users().iter().fold(line, |line, user| {
+                line.replace(&format!("/users/{}", user.id), &format!("/users/<{}>", user.email))
+            })
+        };
+        calls.into_iter().map(show).collect()
+    }
+
     /// Waits until the worker has nothing left to do.
     pub async fn wait_until_idle(&self) {
         let url = format!("{}/status", self.root());
@@ -282,6 +316,11 @@ impl Answer {
         let bytes = response.bytes().await.unwrap();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
         Self { status, headers, body }
+    }
+
+    /// The path of the user that this is, below the base URL.
+    pub fn path(&self) -> String {
+        format!("/Users/{}", self.id())
     }
 
     /// The id of the resource.
