@@ -4,9 +4,11 @@
 
 mod aha_contract;
 mod call_counts;
+mod discovery;
 mod entra;
 mod entra_validator;
 mod harness;
+mod lists;
 mod okta;
 mod okta_spec;
 mod smoke;

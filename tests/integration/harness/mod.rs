@@ -59,7 +59,12 @@ impl Setup {
 
     /// A target that accepts everything.
     pub fn memory() -> Self {
-        Self { connector: "memory", ..Self::aha() }
+        Self::memory_with_clock(Arc::new(SystemClock))
+    }
+
+    /// The same with a clock that the test moves.
+    pub fn memory_with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { connector: "memory", ..Self::aha_with_clock(clock) }
     }
 
     /// Adds lines to the section of the app.
