@@ -8,6 +8,7 @@ mod discovery;
 mod entra;
 mod entra_validator;
 mod harness;
+mod lifecycle;
 mod lists;
 mod okta;
 mod okta_spec;
