@@ -44,8 +44,11 @@ fn full_user_as_read() -> Value {
     user
 }
 
-/// Other values for all of it but `userName` and `active`: by names, and by paths with a filter.
-fn replacements() -> (Vec<(String, Value)>, Vec<(String, Value)>, Value) {
+/// What to set where.
+type Paths = Vec<(String, Value)>;
+
+/// Other values for all of it but `userName` and `active`, by names and by paths with a filter; and how the user reads then.
+fn replacements() -> (Paths, Paths, Value) {
     let mut expected = full_user_as_read();
     let changed = |value: &Value| json!(format!("{}-new", value.as_str().unwrap()));
     let (mut named, mut filtered) = (Vec::new(), Vec::new());

@@ -97,20 +97,9 @@ async fn a_life_is_the_same_whatever_aha_is_like(#[case] switch: fn(&mut Switche
 
 /// Moves the clock to the next pass, and waits until its answer was taken in.
 async fn pass_of_the_roster(bridge: &Bridge, clock: &ManualClock) {
-    let known = completed_at(bridge).await;
+    let before = bridge.roster_completed_at().await;
     clock.advance(Duration::from_secs(3601));
-    let passed = async {
-        while completed_at(bridge).await == known {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), passed).await.expect("the accounts are listed again");
-}
-
-async fn completed_at(bridge: &Bridge) -> Value {
-    let request = bridge.anonymous(http::Method::GET, "/status").bearer_auth(crate::harness::TOKEN);
-    let status = crate::harness::Answer::of(request).await;
-    status.body["apps"]["test"]["roster"]["completed_at"].clone()
+    bridge.wait_for_roster_after(&before).await;
 }
 
 #[tokio::test]

@@ -123,24 +123,15 @@ async fn a_user_that_was_deleted_stays_deleted_over_restarts_and_roster_passes_e
     let mut bridge = Setup::aha().start().await;
     let created = bridge.post("/Users", &test_user()).await;
     bridge.delete(&created.path()).await.no_content();
+    let before = bridge.roster_completed_at().await;
     bridge.restart().await;
     // The pass of the restart sees the disabled account, and shows it to nobody.
-    wait_for_roster(&bridge).await;
+    bridge.wait_for_roster_after(&before).await;
     find(&bridge, "Test_User_00aa").await.list(0, 1);
     bridge.filter("/Users", "emails.value eq \"test_user_11bb@testuser.com\"").await.list(0, 1);
     let again = bridge.post("/Users", &test_user()).await;
     assert_eq!(again.written(201), test_user_as_read());
     assert_eq!(bridge.aha.invitations().len(), 1);
-}
-
-/// Waits for the roster pass that a start makes: its page was read.
-async fn wait_for_roster(bridge: &Bridge) {
-    let listed = async {
-        while bridge.aha.calls().to("GET /users?page&per_page").answered(200).is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), listed).await.expect("the accounts are listed");
 }
 
 #[tokio::test]
@@ -152,8 +143,9 @@ async fn a_restart_of_the_job_matches_everything_again_and_changes_nothing_ent_s
     }
     clock.advance(Duration::from_secs(3600));
     // The bridge may have been restarted as well.
+    let before = bridge.roster_completed_at().await;
     bridge.restart().await;
-    wait_for_roster(&bridge).await;
+    bridge.wait_for_roster_after(&before).await;
     bridge.calls();
     probe(&bridge).await;
     for known in &users {

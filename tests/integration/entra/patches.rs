@@ -260,6 +260,19 @@ async fn an_empty_text_unassigns_but_not_what_is_required_q_62() {
     assert_eq!(bridge.get(&created.path()).await.body, patched.body);
 }
 
+#[tokio::test]
+async fn a_patch_is_answered_without_the_user_if_the_app_is_set_so_q_80_c_8() {
+    let bridge = Setup::aha().app_keys("user_patch_answer = 'no_content'").start().await;
+    let created = bridge.post("/Users", &user("sam.doe@example.com")).await;
+    let set = |title: &str| json!([{ "op": "Add", "path": "title", "value": title }]);
+    bridge.patch(&created.path(), set("A")).await.no_content();
+    assert_eq!(bridge.get(&created.path()).await.read()["title"], "A");
+    // Who asks for attributes gets them.
+    let patched = bridge.patch(&format!("{}?attributes=title", created.path()), set("B")).await;
+    let expected = json!({ "schemas": [USER], "id": created.id(), "title": "B" });
+    assert_eq!((patched.status, &patched.body), (200, &expected));
+}
+
 /// Every way in which Entra ID says again what is so already.
 fn reassertions(active: bool) -> Vec<Value> {
     let (title, lower) = if active { ("True", "true") } else { ("False", "false") };

@@ -287,6 +287,22 @@ impl Bridge {
         calls.into_iter().map(show).collect()
     }
 
+    /// When the target's accounts were last listed, as `/status` says it.
+    pub async fn roster_completed_at(&self) -> Value {
+        let status = Answer::of(self.anonymous(Method::GET, "/status").bearer_auth(TOKEN)).await;
+        status.body["apps"]["test"]["roster"]["completed_at"].clone()
+    }
+
+    /// Waits until they were listed at another time than `before`.
+    pub async fn wait_for_roster_after(&self, before: &Value) {
+        let listed = async {
+            while self.roster_completed_at().await == *before {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), listed).await.expect("the accounts are listed again");
+    }
+
     /// Waits until the worker has nothing left to do.
     pub async fn wait_until_idle(&self) {
         let url = format!("{}/status", self.root());

@@ -30,7 +30,7 @@ async fn every_account_is_imported_exactly_once_also_disabled_ones_okt_seq_7_q_1
             assert!(names.insert(user["userName"].as_str().unwrap().to_owned()), "{user}");
             inactive += usize::from(user["active"] == json!(false));
         }
-        // A user is created between two pages: what was listed does not move.
+        // The order is the same each time.
         let again = get(&bridge, &format!("/Users?startIndex={start}&count=100")).await;
         assert_eq!(again.body, page.body);
     }
