@@ -161,8 +161,16 @@ async fn see(transaction: &mut Transaction, seen: Seen<'_>) -> Result<(), StoreE
         users::find_by_account(transaction, seen.app, Some(&seen.account.id), seen.key.as_deref()).await?;
     let is_this = |user: &&User| user.account().is_some_and(|known| known.id == seen.account.id);
     let live = || users.iter().filter(|user| user.is_live());
-    if let Some(user) = live().find(is_this).or_else(|| live().next()) {
+    if let Some(user) = live().find(is_this).or_else(|| live().find(|user| user.account().is_none())) {
         return see_known(transaction, user.clone(), seen).await;
+    }
+    if let Some(other) = live().next() {
+        // Two accounts with one e-mail. To take the second for the user would send its deactivation to the wrong one.
+        tracing::warn!(
+            app = seen.app, user.id = %other.id, account.id = seen.account.id,
+            "an account is not shown, because another account with its e-mail belongs to a user"
+        );
+        return Ok(());
     }
     if let Some(deleted) = users.first() {
         // The IdP deleted this user, so the account stays hidden, unless somebody has enabled it again by hand since.

@@ -19,11 +19,12 @@ use super::{
     users::PAGE_SIZE,
 };
 
-pub(super) async fn service_provider_config(caller: Caller) -> Response {
+pub(super) async fn service_provider_config(caller: Caller, query: Query) -> Result<Response, Failure> {
+    refuse_filter(&query)?;
     let max_results = u32::try_from(PAGE_SIZE.max).unwrap_or(u32::MAX);
     let features = Features { max_results, ..Features::default() };
     let config = discovery::service_provider_config(&caller.app.bridged.base_url, &features);
-    caller.sign(scim_json(StatusCode::OK, &config))
+    Ok(caller.sign(scim_json(StatusCode::OK, &config)))
 }
 
 pub(super) async fn resource_types(caller: Caller, query: Query) -> Result<Response, Failure> {
@@ -33,8 +34,10 @@ pub(super) async fn resource_types(caller: Caller, query: Query) -> Result<Respo
 
 pub(super) async fn resource_type(
     caller: Caller,
+    query: Query,
     path: Path<HashMap<String, String>>,
 ) -> Result<Response, Failure> {
+    refuse_filter(&query)?;
     let app = &caller.app.bridged;
     let name = path.get("name").map(String::as_str).unwrap_or_default();
     one(&caller, "resource type", name, discovery::find_resource_type(&app.base_url, &app.registry, name))
@@ -45,17 +48,28 @@ pub(super) async fn schemas(caller: Caller, query: Query) -> Result<Response, Fa
     list(&caller, &query, discovery::schemas(&app.base_url, &app.registry))
 }
 
-pub(super) async fn schema(caller: Caller, path: Path<HashMap<String, String>>) -> Result<Response, Failure> {
+pub(super) async fn schema(
+    caller: Caller,
+    query: Query,
+    path: Path<HashMap<String, String>>,
+) -> Result<Response, Failure> {
+    refuse_filter(&query)?;
     let app = &caller.app.bridged;
     let id = path.get("id").map(String::as_str).unwrap_or_default();
     one(&caller, "schema", id, discovery::find_schema(&app.base_url, &app.registry, id))
 }
 
-/// All definitions: paging and sorting do not apply to them, and a filter is refused (RFC-039).
-fn list(caller: &Caller, query: &Query, resources: Vec<Value>) -> Result<Response, Failure> {
-    if query.find("filter").is_some() {
-        return Err(Failure::FilteredDiscovery);
+/// A client that filters must not believe that what it gets matches (RFC 7644 §4, RFC-039).
+fn refuse_filter(query: &Query) -> Result<(), Failure> {
+    match query.find("filter") {
+        Some(_) => Err(Failure::FilteredDiscovery),
+        None => Ok(()),
     }
+}
+
+/// All definitions: paging and sorting do not apply to them.
+fn list(caller: &Caller, query: &Query, resources: Vec<Value>) -> Result<Response, Failure> {
+    refuse_filter(query)?;
     let list = ListResponse { total_results: resources.len() as u64, start_index: 1, resources };
     Ok(caller.sign(scim_json(StatusCode::OK, &list)))
 }

@@ -43,7 +43,7 @@ pub(super) enum Failure {
     #[error("{0} is not implemented.")]
     NotImplemented(String),
     /// Discovery endpoints take no filter (RFC 7644 §4).
-    #[error("Schemas and resource types cannot be filtered.")]
+    #[error("What the server tells about itself cannot be filtered.")]
     FilteredDiscovery,
     /// The body is larger than allowed.
     #[error("The body is larger than the {0} bytes that are allowed.")]

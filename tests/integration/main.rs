@@ -3,6 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aha_contract;
+mod call_counts;
+mod discovery;
+mod entra;
+mod entra_validator;
 mod harness;
+mod lifecycle;
+mod lists;
+mod okta;
+mod okta_spec;
 mod roster;
 mod smoke;

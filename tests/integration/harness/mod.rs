@@ -1,5 +1,7 @@
 //! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
 
+mod assertions;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, StatusCode, header};
@@ -18,6 +20,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::assertions::asserted;
+
 /// The token of all tests.
 pub const TOKEN: &str = "test-token-0123456789abcdef0123456789abcdef";
 
@@ -33,6 +37,7 @@ pub struct Setup {
     connector: &'static str,
     rate: (u32, u32),
     killable: bool,
+    files: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -56,6 +61,7 @@ impl Setup {
             connector: "aha",
             rate: (1000, 60_000),
             killable: false,
+            files: Vec::new(),
         }
     }
 
@@ -67,7 +73,12 @@ impl Setup {
 
     /// A target that accepts everything.
     pub fn memory() -> Self {
-        Self { connector: "memory", ..Self::aha() }
+        Self::memory_with_clock(Arc::new(SystemClock))
+    }
+
+    /// The same with a clock that the test moves.
+    pub fn memory_with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { connector: "memory", ..Self::aha_with_clock(clock) }
     }
 
     /// Adds lines to the section of the app.
@@ -100,6 +111,13 @@ impl Setup {
         self
     }
 
+    /// Puts a file beside the configuration.
+    #[must_use]
+    pub fn file(mut self, name: &'static str, text: impl Into<String>) -> Self {
+        self.files.push((name, text.into()));
+        self
+    }
+
     /// Does something to the simulated Aha! before the bridge starts.
     #[must_use]
     pub fn with(self, prepare: impl FnOnce(&SimulatedAha)) -> Self {
@@ -118,6 +136,9 @@ impl Setup {
     /// Starts everything.
     pub async fn start_unready(self) -> Bridge {
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in &self.files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         let running_aha = self.aha.start().await.unwrap();
         let target_keys = match self.connector {
             "aha" => format!(
@@ -338,6 +359,34 @@ impl Bridge {
         panic!("no roster pass was completed: {:#}", self.status().await);
     }
 
+    /// The calls that Aha! got since this was last asked, a line each, as in `PUT /users/<ann@example.com> {…}`: an
+    /// account's id is shown as its e-mail.
+    pub fn calls(&self) -> Vec<String> {
+        let calls = self.aha.take_calls().lines();
+        let show = |line: String| {
+            self.aha.users().iter().fold(line, |line, user| {
+                line.replace(&format!("/users/{}", user.id), &format!("/users/<{}>", user.email))
+            })
+        };
+        calls.into_iter().map(show).collect()
+    }
+
+    /// When the target's accounts were last listed, as `/status` says it.
+    pub async fn roster_completed_at(&self) -> Value {
+        let status = Answer::of(self.anonymous(Method::GET, "/status").bearer_auth(TOKEN)).await;
+        status.body["apps"]["test"]["roster"]["completed_at"].clone()
+    }
+
+    /// Waits until they were listed at another time than `before`.
+    pub async fn wait_for_roster_after(&self, before: &Value) {
+        let listed = async {
+            while self.roster_completed_at().await == *before {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), listed).await.expect("the accounts are listed again");
+    }
+
     /// Waits until the worker has nothing left to do.
     pub async fn wait_until_idle(&self) {
         let url = format!("{}/status", self.root());
@@ -402,6 +451,11 @@ impl Answer {
         let bytes = response.bytes().await.unwrap();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
         Self { status, headers, body }
+    }
+
+    /// The path of the user that this is, below the base URL.
+    pub fn path(&self) -> String {
+        format!("/Users/{}", self.id())
     }
 
     /// The id of the resource.
