@@ -6,3 +6,4 @@ mod aha_contract;
 mod harness;
 mod roster;
 mod smoke;
+mod write_path;
