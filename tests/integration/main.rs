@@ -14,3 +14,4 @@ mod okta;
 mod okta_spec;
 mod roster;
 mod smoke;
+mod write_path;

@@ -433,6 +433,18 @@ pub async fn pass_time<F: Future<Output = bool>>(
     panic!("{what} does not come about");
 }
 
+/// Moves `clock` in steps until `future` is done.
+pub async fn as_time_passes<F: Future>(clock: &ManualClock, step: Duration, future: F) -> F::Output {
+    tokio::pin!(future);
+    loop {
+        tokio::select! {
+            biased;
+            output = &mut future => return output,
+            () = tokio::time::sleep(POLL) => clock.advance(step),
+        }
+    }
+}
+
 /// A complete answer.
 pub struct Answer {
     /// The status.
