@@ -58,7 +58,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
     };
     let mut vanished_before = false;
     let mut permit = None;
-    for _ in 0..MAX_CALLS {
+    let mut calls = 0;
+    while calls < MAX_CALLS {
         let desired = Desired::of(&user.resource, !user.is_live());
         let plan = target.connector.plan(&desired, &sighting.observed);
         let lane = desired.lane(&plan);
@@ -93,6 +94,10 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             };
         }
         if permit.is_none() {
+            // After a look-up, to go back to the queue would mean to look again.
+            if sighting.observed == Observed::Absent && !stopping.is_cancelled() {
+                continue;
+            }
             return settle::released(target, user, sighting).await;
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
@@ -105,6 +110,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Some(_) => {}
             None => return Ok(()),
         }
+        calls += 1;
         let result = target.connector.perform(&call).await;
         drop(permit.take());
         target.heed(&result);

@@ -6,7 +6,7 @@
 //! desired and observed stand, never at which request came, so writes coalesce, and work that was cut off anywhere is
 //! simply planned again.
 //!
-//! The [roster](roster) is the other half of the truth: it lists the target's accounts, so that reads show what is there
+//! The [roster] is the other half of the truth: it lists the target's accounts, so that reads show what is there
 //! and an IdP finds the people who had accounts before it.
 
 mod backoff;

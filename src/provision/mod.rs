@@ -1,7 +1,7 @@
 //! The use cases: one file per SCIM operation on a bridged app.
 //!
 //! Every write takes the same way, written out in [`create`]: load, repair and validate (pure), find out whether anything
-//! really changes ([`submit`]), commit the new desired state, wait for the target ([`confirm`]), answer. Every read is
+//! really changes (`submit`), commit the new desired state, wait for the target (`confirm`), answer. Every read is
 //! answered from the store alone: [`get`], [`list`].
 
 mod confirm;

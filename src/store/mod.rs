@@ -1,6 +1,6 @@
 //! The database: what was promised, what was seen, what is left to do.
 //!
-//! One pool reads; one [`Writer`](writer) commits. Callers write by handing over a piece of work that runs inside a
+//! One pool reads; one `Writer` commits. Callers write by handing over a piece of work that runs inside a
 //! transaction ([`Store::write`]); the writer runs all that is waiting in one transaction, each in a savepoint of its own,
 //! and answers when the commit is durable. So sixteen clients share one fsync, and a client that hangs up in the middle
 //! cannot leave a transaction half open, since no transaction ever runs in a request's own task.

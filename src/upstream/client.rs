@@ -49,7 +49,7 @@ pub enum TransportError {
     /// Could not connect, timed out, or the connection broke.
     #[error("{}", describe(.0))]
     Http(#[source] reqwest::Error),
-    /// The answer is larger than [`MAX_BODY_BYTES`].
+    /// The answer is larger than the bound on answers.
     #[error("the answer is larger than {} MiB", MAX_BODY_BYTES / 1024 / 1024)]
     TooLarge,
 }

@@ -13,5 +13,4 @@ mod lists;
 mod okta;
 mod okta_spec;
 mod roster;
-mod smoke;
 mod write_path;

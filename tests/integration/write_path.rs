@@ -333,7 +333,7 @@ async fn four_hundred_joiners_never_exceed_the_limits_of_aha(#[case] windows: Wi
     pass_time(&clock, STEP, "the last invitation", async || bridge.aha.invitations().len() == JOINERS).await;
     let calls = bridge.aha.calls();
     assert_eq!(calls.answered(429).lines(), Vec::<String>::new());
-    assert_eq!(calls.to(CREATE).len(), JOINERS);
+    assert_eq!((calls.to(FIND).len(), calls.to(CREATE).len()), (JOINERS, JOINERS));
     let invited: BTreeSet<_> =
         bridge.aha.invitations().into_iter().map(|invitation| invitation.email).collect();
     assert_eq!(invited.len(), JOINERS);
