@@ -4,6 +4,7 @@
 
 mod aha_contract;
 mod architecture;
+mod errors;
 mod harness;
 mod roster;
 mod smoke;

@@ -1,5 +1,7 @@
 //! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
 
+pub mod raw;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, StatusCode, header};
@@ -30,6 +32,7 @@ pub struct Setup {
     clock: Arc<dyn Clock>,
     app_keys: String,
     server_keys: String,
+    more: String,
     connector: &'static str,
     rate: (u32, u32),
     killable: bool,
@@ -53,6 +56,7 @@ impl Setup {
             clock,
             app_keys: String::new(),
             server_keys: String::new(),
+            more: String::new(),
             connector: "aha",
             rate: (1000, 60_000),
             killable: false,
@@ -100,6 +104,14 @@ impl Setup {
         self
     }
 
+    /// Adds sections, such as a second app.
+    #[must_use]
+    pub fn config(mut self, sections: &str) -> Self {
+        self.more.push_str(sections);
+        self.more.push('\n');
+        self
+    }
+
     /// Does something to the simulated Aha! before the bridge starts.
     #[must_use]
     pub fn with(self, prepare: impl FnOnce(&SimulatedAha)) -> Self {
@@ -131,11 +143,12 @@ impl Setup {
         };
         let config = format!(
             "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
-             tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n",
+             tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
             self.server_keys,
             self.connector,
-            self.app_keys
+            self.app_keys,
+            self.more
         );
         let config = Config::parse(&config, "test.toml", folder.path(), &|_| None).unwrap();
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
@@ -209,6 +222,11 @@ impl Bridge {
     /// What is pasted into an IdP.
     pub fn base_url(&self) -> String {
         format!("{}/test/scim/v2", self.root())
+    }
+
+    /// The database, as sqlx names it.
+    pub fn database_url(&self) -> &str {
+        &self.config.database.url
     }
 
     /// Waits until `/readyz` answers 200.
