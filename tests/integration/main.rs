@@ -6,5 +6,6 @@ mod aha_contract;
 mod architecture;
 mod errors;
 mod harness;
+mod hostile;
 mod roster;
 mod smoke;
