@@ -16,8 +16,8 @@ const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PA
 const ENDPOINTS: [(&str, &str); 11] = [
     ("/Users", "GET,HEAD,POST"),
     ("/Users/1", "GET,HEAD,PUT,PATCH,DELETE"),
-    ("/Groups", "GET,HEAD"),
-    ("/Groups/1", "GET,HEAD"),
+    ("/Groups", "GET,HEAD,POST"),
+    ("/Groups/1", "GET,HEAD,PUT,PATCH,DELETE"),
     ("/ServiceProviderConfig", "GET,HEAD"),
     ("/ResourceTypes", "GET,HEAD"),
     ("/ResourceTypes/User", "GET,HEAD"),

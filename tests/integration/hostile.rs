@@ -659,3 +659,31 @@ async fn clients_that_send_nothing_or_half_a_head_do_not_keep_others_waiting() {
     let working = attacked.unharmed();
     tokio::time::timeout(Duration::from_secs(20), working).await.unwrap();
 }
+
+#[tokio::test]
+async fn groups_that_are_wrong_are_400_and_not_stored() {
+    let attacked = Attacked::start().await;
+    let group = |name: &str, value: Value| {
+        let mut body = json!({ "displayName": "Team" });
+        body[name] = value;
+        body
+    };
+    for body in [
+        json!({}),
+        group("displayName", json!("")),
+        group("displayName", json!({})),
+        group("displayName", json!("a\0b")),
+        group("displayName", json!("x".repeat(70_000))),
+        group("members", json!("x")),
+        group("members", json!([["x"]])),
+        group("members", json!([{ "value": {} }])),
+        group("members", json!([{ "value": "x".repeat(70_000) }])),
+        json!([{ "displayName": "Team" }]),
+    ] {
+        let answer = attacked.bridge.post("/Groups", &body).await;
+        assert_eq!(answer.status, 400, "{body}: {answer}");
+        let scim_type = answer.body["scimType"].as_str().unwrap_or_default().to_owned();
+        answer.error(400, &scim_type);
+    }
+    attacked.unharmed().await;
+}

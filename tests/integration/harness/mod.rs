@@ -36,6 +36,7 @@ pub struct Setup {
     connector: &'static str,
     rate: (u32, u32),
     killable: bool,
+    workspace: &'static str,
 }
 
 impl Setup {
@@ -60,6 +61,7 @@ impl Setup {
             connector: "aha",
             rate: (1000, 60_000),
             killable: false,
+            workspace: "PRJ1",
         }
     }
 
@@ -80,6 +82,12 @@ impl Setup {
         self.app_keys.push_str(lines);
         self.app_keys.push('\n');
         self
+    }
+
+    /// Invites new users to another workspace than `PRJ1`.
+    #[must_use]
+    pub fn default_workspace(self, workspace: &'static str) -> Self {
+        Self { workspace, ..self }
     }
 
     /// Adds lines to the section of the server.
@@ -133,9 +141,10 @@ impl Setup {
         let running_aha = self.aha.start().await.unwrap();
         let target_keys = match self.connector {
             "aha" => format!(
-                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = 'PRJ1'\n\
+                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = '{}'\n\
                  rate = {{ per_second = {}, per_minute = {} }}\n",
                 running_aha.base_url(),
+                self.workspace,
                 self.rate.0,
                 self.rate.1
             ),
