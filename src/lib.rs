@@ -15,18 +15,21 @@
 //! | module | what it knows | whom it may ask |
 //! |---|---|---|
 //! | [`scim`] | the protocol: schemas, filters, PATCH, messages. Pure | `clock` (for printing a time) |
-//! | [`connector`] | what a target is: desired against observed, calls. A folder per kind | `scim`, `upstream`, `config` |
+//! | [`config`] | the configuration file | `scim` (an app's own schemas) |
 //! | [`upstream`] | HTTP toward targets | |
+//! | [`connector`] | what a target is: desired against observed, calls. A folder per kind | `scim`, `upstream`, `config` |
 //! | [`store`] | the database, all of its SQL | `scim`, `connector` (its data) |
 //! | [`converge`] | the worker, the queue's lanes, the budget, the roster | `store`, `connector`, `scim` |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
 //! | [`auth`] | who is calling | |
-//! | [`http`] | routes, layers, statuses | `provision`, `auth`, and what they know |
+//! | [`http`] | routes, layers, statuses | `provision`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |
-//! | [`cli`] | the commands | `app`, `sim` |
+//! | [`telemetry`] | the log | `config` |
+//! | [`sim`] | simulated targets, for the demo and for tests | |
+//! | [`cli`] | the commands | everything above |
 //!
-//! Beside them stand [`config`], [`telemetry`], [`clock`] (time as an argument), [`secret`] (text that is never shown) and
-//! [`sim`] (simulated targets, for the demo and for tests). A test holds the imports to this table.
+//! All of them but [`scim`] may also ask [`clock`] (time as an argument) and [`secret`] (text that is never shown). A test
+//! reads this table and holds the imports to it.
 
 pub mod scim;
 

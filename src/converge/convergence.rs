@@ -120,6 +120,10 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
                 sighting.observed = observed;
             }
             Err(TargetError::Rejected { reason, rejection: kind }) => {
+                if vanished_before && matches!(call, Call::Find { .. }) {
+                    // Who may not even look has not seen that the account is gone.
+                    sighting.observed = user.observed.clone();
+                }
                 return settle::rejected(target, user, sighting, Rejection { kind, reason }).await;
             }
             Err(TargetError::CredentialsRefused { reason }) => {

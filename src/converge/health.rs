@@ -65,6 +65,13 @@ impl HealthMonitor {
         }
     }
 
+    /// Waits while the target refuses our credentials; returns at once if it does not.
+    pub async fn while_credentials_refused(&self) {
+        let refused = |state: &Health| matches!(state, Health::CredentialsRefused { .. });
+        // The sender is `self`, so waiting cannot fail.
+        let _ = self.state.subscribe().wait_for(|state| !refused(state)).await;
+    }
+
     /// Takes the result of a call into account. A change is logged, once.
     pub fn record<T>(&self, app: &str, now: Time, result: &Result<T, TargetError>) {
         let next = match result {

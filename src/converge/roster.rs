@@ -74,6 +74,11 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
             () = stopping.cancelled() => return,
             () = target.clock.sleep_until(target.clock.now() + wait) => {}
         }
+        // While the credentials are refused, the worker's probe is the only call.
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = target.health.while_credentials_refused() => {}
+        }
     }
 }
 

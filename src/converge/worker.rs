@@ -56,6 +56,8 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
         tokio::select! {
             () = stopping.cancelled() => {}
             () = target.wake.notified() => {}
+            // The roster may be the one to find out; from then on it is probed here.
+            _ = target.health.until_credentials_refused() => {}
             Some(_) = revocations.tasks.join_next() => {}
             Some(_) = others.tasks.join_next() => {}
             () = sleep_until(&target, next_due) => {}

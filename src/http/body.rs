@@ -18,7 +18,7 @@ use super::{
 /// sending does not read the answer.
 const DRAINED: usize = 16;
 
-/// A JSON body.
+/// A JSON object, which every body of SCIM is (RFC-015).
 #[derive(Debug)]
 pub(super) struct Json(pub(super) Value);
 
@@ -29,7 +29,8 @@ impl FromRequest<Arc<Service>> for Json {
         let (parts, body) = request.into_parts();
         let bytes = read(body, service.max_body_bytes).await?;
         accept_media_type(&parts.headers)?;
-        Ok(Self(json::parse(&bytes)?))
+        accept_coding(&parts.headers)?;
+        Ok(Self(Value::Object(json::parse_object(&bytes)?)))
     }
 }
 
@@ -46,6 +47,15 @@ fn accept_media_type(headers: &HeaderMap) -> Result<(), Failure> {
     } else {
         Err(Failure::UnsupportedMediaType(shown(media_type)))
     }
+}
+
+/// A compressed body would be taken for broken JSON (RFC 9110 §15.5.16).
+fn accept_coding(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(()) };
+    if value.as_bytes().eq_ignore_ascii_case(b"identity") {
+        return Ok(());
+    }
+    Err(Failure::UnsupportedCoding(shown(&String::from_utf8_lossy(value.as_bytes()))))
 }
 
 async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, Failure> {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{
-    extract::{FromRequestParts, Path},
+    extract::{FromRequestParts, OriginalUri, Path},
     response::Response,
 };
 use http::{HeaderMap, header, request::Parts};
@@ -37,10 +37,16 @@ impl FromRequestParts<Arc<Service>> for Caller {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
         let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
         let app = app.and_then(|name| service.apps.get(&name));
-        let Some(app) = app else { return Err(Failure::NoSuchEndpoint(shown(parts.uri.path()))) };
+        let Some(app) = app else { return Err(no_such_endpoint(parts)) };
         let actor = authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
         Ok(Self { app: app.clone(), actor: actor.to_owned() })
     }
+}
+
+/// The failure that names the path as it was asked for; below an app, [`Parts::uri`] has lost its beginning.
+pub(super) fn no_such_endpoint(parts: &Parts) -> Failure {
+    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+    Failure::NoSuchEndpoint(shown(uri.path()))
 }
 
 /// The name of the token in the `Authorization` header, if it opens `app`.
@@ -52,6 +58,10 @@ pub(super) fn authenticate<'a>(app: &'a MountedApp, headers: &HeaderMap) -> Resu
 /// The token of `Authorization: Bearer …`; what else stands in the header is presented as it is, to be refused. The scheme
 /// compares without case (RFC 9110 §11.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+        // A proxy in between may have looked at another one than we would.
+        return Some("");
+    }
     // Text that is not ASCII cannot be a token of ours, and is told apart from none at all.
     let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or("-").trim();
     let (scheme, token) = value.split_once(' ').unwrap_or(("", value));

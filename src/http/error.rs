@@ -1,12 +1,12 @@
 //! Failures become answers: the one place that chooses a status. Every one is a SCIM Error (RFC 7644 §3.12).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{OriginalUri, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
 
 use crate::{
     provision::ProvisionError,
@@ -14,7 +14,7 @@ use crate::{
     store::StoreError,
 };
 
-use super::{Service, answer::scim_json, caller};
+use super::{MountedApp, Service, answer::scim_json, caller};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,9 @@ pub(super) enum Failure {
     /// The body is not JSON by its own account.
     #[error("The body must be application/scim+json or application/json, and is {0}.")]
     UnsupportedMediaType(String),
+    /// The body is compressed.
+    #[error("The body must be sent without Content-Encoding, and has {0}.")]
+    UnsupportedCoding(String),
     /// The body ended before it was complete.
     #[error("The body was not received completely.")]
     IncompleteBody,
@@ -110,7 +113,9 @@ impl Failure {
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, None),
             Self::NotImplemented(_) => (StatusCode::NOT_IMPLEMENTED, None),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
-            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
+            Self::UnsupportedMediaType(_) | Self::UnsupportedCoding(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, None)
+            }
             Self::IncompleteBody => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidSyntax)),
         }
     }
@@ -159,22 +164,43 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The answer where there is no endpoint. What lies below an app asks for its token first.
+/// The answer where there is no endpoint.
 pub(super) async fn not_found(
-    State(service): State<std::sync::Arc<Service>>,
+    State(service): State<Arc<Service>>,
     OriginalUri(uri): OriginalUri,
     parts: Parts,
 ) -> Failure {
-    let app = uri.path().split('/').nth(1).unwrap_or_default();
-    match service.apps.get(app).map(|app| caller::authenticate(app, &parts.headers)) {
-        Some(Err(unauthorized)) => Failure::Unauthorized(unauthorized),
-        Some(Ok(_)) | None => Failure::NoSuchEndpoint(shown(uri.path())),
+    match token_first(&service, &uri, &parts) {
+        Err(unauthorized) => unauthorized,
+        Ok(_) => Failure::NoSuchEndpoint(shown(uri.path())),
     }
 }
 
 /// The answer where there is an endpoint, but not for this method.
-pub(super) async fn method_not_allowed(method: Method) -> Failure {
-    Failure::MethodNotAllowed(method)
+pub(super) async fn method_not_allowed(
+    State(service): State<Arc<Service>>,
+    OriginalUri(uri): OriginalUri,
+    parts: Parts,
+) -> Failure {
+    // The paths beside the apps have one segment.
+    let is_beside_apps = uri.path().matches('/').count() == 1;
+    match token_first(&service, &uri, &parts) {
+        Err(unauthorized) => unauthorized,
+        Ok(None) if !is_beside_apps => Failure::NoSuchEndpoint(shown(uri.path())),
+        Ok(_) => Failure::MethodNotAllowed(parts.method),
+    }
+}
+
+/// What lies below an app asks for its token before it tells anything. The app, if the path is below one.
+fn token_first<'a>(
+    service: &'a Service,
+    uri: &Uri,
+    parts: &Parts,
+) -> Result<Option<&'a MountedApp>, Failure> {
+    let name = uri.path().split('/').nth(1).unwrap_or_default();
+    let Some(app) = service.apps.get(name) else { return Ok(None) };
+    caller::authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
+    Ok(Some(app))
 }
 
 /// The answer of endpoints that SCIM defines and this service does not have.

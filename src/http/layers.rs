@@ -88,7 +88,44 @@ pub(super) fn tidy_path<B>(mut request: http::Request<B>) -> http::Request<B> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use axum::{body::to_bytes, routing::get};
+    use http::{StatusCode, header};
+    use tower::ServiceExt;
+
     use super::*;
+    use crate::{clock::SystemClock, store::Store};
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_with_a_scim_error_that_does_not_repeat_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("test.db").display());
+        let service = Arc::new(Service {
+            apps: BTreeMap::new(),
+            store: Store::open(&database).await.unwrap(),
+            clock: Arc::new(SystemClock),
+            max_body_bytes: 1024,
+            request_timeout: Duration::from_secs(30),
+        });
+        async fn panics() -> StatusCode {
+            panic!("a word that nobody should read")
+        }
+        let routes = around(Router::new().route("/", get(panics)), service);
+        let request = Request::builder().uri("/").body(axum::body::Body::empty()).unwrap();
+        let response = routes.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/scim+json");
+        let body = to_bytes(response.into_body(), 1024).await.unwrap();
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            serde_json::json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+                "status": "500",
+                "detail": "The bridge failed. Its log says why.",
+            })
+        );
+    }
 
     #[test]
     fn doubled_and_trailing_slashes_are_dropped_and_the_query_is_kept() {

@@ -23,8 +23,8 @@ use super::{
     MountedApp,
     answer::{Written, no_content, resource, scim_json},
     body::Json,
-    caller::Caller,
-    error::{Failure, shown},
+    caller::{Caller, no_such_endpoint},
+    error::Failure,
     query::Query,
 };
 
@@ -110,7 +110,7 @@ impl<S: Send + Sync, I: From<String>> FromRequestParts<S> for Id<I> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
         let id = path.ok().and_then(|Path(mut parameters)| parameters.remove("id"));
-        id.map(|id| Self(I::from(id))).ok_or_else(|| Failure::NoSuchEndpoint(shown(parts.uri.path())))
+        id.map(|id| Self(I::from(id))).ok_or_else(|| no_such_endpoint(parts))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     BridgedApp, ProvisionError,
-    submit::{Submission, blocked},
+    submit::{REVOCATION_IS_KEPT, Submission, blocked},
 };
 
 /// How long to wait for a report that is certain to come.
@@ -67,14 +67,12 @@ fn rejected(rejection: Rejection) -> ProvisionError {
 }
 
 /// The target refuses our credentials. A revocation stays to be done, and the IdP is told that it is not done yet; anything
-/// else is undone.
+/// else is undone, also the create of a user without access.
 async fn refuse_blocked(app: &BridgedApp, user: User, reason: &str) -> Result<User, ProvisionError> {
-    if user.lane == Lane::Revoke {
+    let is_new = user.version == 1;
+    if user.lane == Lane::Revoke && !is_new {
         promise(app, &user).await?;
-        return Err(blocked(
-            reason,
-            "The deactivation is stored and will be carried out as soon as that is possible.",
-        ));
+        return Err(blocked(reason, REVOCATION_IS_KEPT));
     }
     settle::withdraw(&app.target, &user.id, user.version).await?;
     Err(blocked(reason, "Nothing was changed."))

@@ -19,6 +19,10 @@ use super::{BridgedApp, ProvisionError, create::taken};
 /// When a write that cannot be taken on may be tried again: about when the credentials are probed next.
 const RETRY_AFTER_REFUSED_CREDENTIALS: Duration = Duration::from_secs(60);
 
+/// What becomes of a revocation that cannot be carried out now.
+pub(super) const REVOCATION_IS_KEPT: &str =
+    "The deactivation is stored and will be carried out as soon as that is possible.";
+
 /// What a write brings along into its transaction.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
@@ -87,9 +91,10 @@ pub(super) async fn submit(
     refuse_taken(transaction, change, &before, &resource).await?;
     refuse_guarded(change, &plan).await?;
     let lane = desired.lane(&plan);
-    refuse_while_blocked(change, lane, &plan)?;
-
     let is_new = before.version == 0;
+    let is_revocation = lane == Lane::Revoke && !is_new;
+    refuse_while_blocked(change, is_revocation, &plan)?;
+
     let is_idle = before.due_at.is_none() && before.lease.is_none();
     let mut user = before.clone();
     user.fallback = match before.answered {
@@ -134,6 +139,13 @@ async fn unchanged(
     change: &Change,
     mut user: User,
 ) -> Result<Submission, ProvisionError> {
+    if user.is_pending()
+        && user.lane == Lane::Revoke
+        && let Some(reason) = change.target.health.credentials_refused()
+    {
+        // Who asks again must not be told that somebody has no access any more who still has it.
+        return Err(blocked(&reason, REVOCATION_IS_KEPT));
+    }
     if user.ownership == Ownership::Unmanaged {
         user.ownership = Ownership::Adopted;
         users::save(transaction, &user).await?;
@@ -189,11 +201,9 @@ async fn refuse_guarded(change: &Change, plan: &[Call]) -> Result<(), ProvisionE
 
 /// While the target refuses our credentials, nothing new is taken on that the IdP would believe to be done. A revocation is
 /// kept all the same: it is carried out as soon as that is possible.
-fn refuse_while_blocked(change: &Change, lane: Lane, plan: &[Call]) -> Result<(), ProvisionError> {
+fn refuse_while_blocked(change: &Change, is_revocation: bool, plan: &[Call]) -> Result<(), ProvisionError> {
     match change.target.health.credentials_refused() {
-        Some(reason) if lane != Lane::Revoke && !plan.is_empty() => {
-            Err(blocked(&reason, "Nothing was changed."))
-        }
+        Some(reason) if !is_revocation && !plan.is_empty() => Err(blocked(&reason, "Nothing was changed.")),
         _ => Ok(()),
     }
 }

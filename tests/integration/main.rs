@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aha_contract;
+mod aha_says_no;
+mod architecture;
 mod call_counts;
 mod discovery;
 mod entra;
 mod entra_validator;
+mod errors;
 mod harness;
+mod hostile;
 mod lifecycle;
 mod lists;
 mod okta;

@@ -1,6 +1,7 @@
 //! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
 
 mod assertions;
+pub mod raw;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -34,10 +35,12 @@ pub struct Setup {
     clock: Arc<dyn Clock>,
     app_keys: String,
     server_keys: String,
+    more: String,
     connector: &'static str,
     rate: (u32, u32),
     killable: bool,
     files: Vec<(&'static str, String)>,
+    workspace: &'static str,
 }
 
 impl Setup {
@@ -58,10 +61,12 @@ impl Setup {
             clock,
             app_keys: String::new(),
             server_keys: String::new(),
+            more: String::new(),
             connector: "aha",
             rate: (1000, 60_000),
             killable: false,
             files: Vec::new(),
+            workspace: "PRJ1",
         }
     }
 
@@ -87,6 +92,12 @@ impl Setup {
         self.app_keys.push_str(lines);
         self.app_keys.push('\n');
         self
+    }
+
+    /// Invites new users to another workspace than `PRJ1`.
+    #[must_use]
+    pub fn default_workspace(self, workspace: &'static str) -> Self {
+        Self { workspace, ..self }
     }
 
     /// Adds lines to the section of the server.
@@ -118,6 +129,14 @@ impl Setup {
         self
     }
 
+    /// Adds sections, such as a second app.
+    #[must_use]
+    pub fn config(mut self, sections: &str) -> Self {
+        self.more.push_str(sections);
+        self.more.push('\n');
+        self
+    }
+
     /// Does something to the simulated Aha! before the bridge starts.
     #[must_use]
     pub fn with(self, prepare: impl FnOnce(&SimulatedAha)) -> Self {
@@ -142,9 +161,10 @@ impl Setup {
         let running_aha = self.aha.start().await.unwrap();
         let target_keys = match self.connector {
             "aha" => format!(
-                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = 'PRJ1'\n\
+                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = '{}'\n\
                  rate = {{ per_second = {}, per_minute = {} }}\n",
                 running_aha.base_url(),
+                self.workspace,
                 self.rate.0,
                 self.rate.1
             ),
@@ -152,11 +172,12 @@ impl Setup {
         };
         let config = format!(
             "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
-             tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n",
+             tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
             self.server_keys,
             self.connector,
-            self.app_keys
+            self.app_keys,
+            self.more
         );
         let config = Config::parse(&config, "test.toml", folder.path(), &|_| None).unwrap();
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
@@ -230,6 +251,11 @@ impl Bridge {
     /// What is pasted into an IdP.
     pub fn base_url(&self) -> String {
         format!("{}/test/scim/v2", self.root())
+    }
+
+    /// The database, as sqlx names it.
+    pub fn database_url(&self) -> &str {
+        &self.config.database.url
     }
 
     /// Waits until `/readyz` answers 200.
