@@ -98,6 +98,16 @@ impl App {
         Ok(Self { service, background, store, clock, shutdown_grace: config.server.shutdown_grace })
     }
 
+    /// Waits until the accounts of every target are known, which takes [`run`](App::run).
+    pub fn accounts_known(&self) -> impl Future<Output = ()> + Send + use<> {
+        let rosters: Vec<_> = self.background.iter().map(|background| background.roster.clone()).collect();
+        async move {
+            for roster in rosters {
+                roster.known().await;
+            }
+        }
+    }
+
     /// Serves until `stopping`, then ends in order: no new connections, requests in flight are answered, the work that is
     /// out at targets is recorded, the database is closed. All of it within the configured grace.
     ///

@@ -1,7 +1,7 @@
 //! `scim-bridge demo`: the whole bridge with nothing around it. A simulated Aha! in the same process, a database in a
 //! temporary folder, and lines to paste. Ends without a trace.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc};
 
 use anyhow::Context;
 use aws_lc_rs::rand;
@@ -38,8 +38,18 @@ impl Demo {
         let listener = self.bind().await?;
         let public_url = format!("http://{}", listener.local_addr()?);
         let app = App::open(&config, &public_url, clock).await?;
-        println!("{}", introduction(&format!("{public_url}/aha/scim/v2"), &token, running_aha.base_url()));
-        app.run(listener, stopping).await?;
+        let introduction = introduction(&format!("{public_url}/aha/scim/v2"), &token, running_aha.base_url());
+        let accounts_known = app.accounts_known();
+        // Whoever pastes a line at once, as scripts do, must find the people.
+        let introduce = async move {
+            accounts_known.await;
+            println!("{introduction}");
+        };
+        let mut running = pin!(app.run(listener, stopping));
+        tokio::select! {
+            ended = &mut running => ended?,
+            () = introduce => running.await?,
+        }
         drop(running_aha);
         folder.close().context("the temporary folder could not be removed")?;
         Ok(())

@@ -4,10 +4,16 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It could not be opened.
-    #[error("the database could not be opened: {0}")]
-    Open(#[source] sqlx::Error),
+    #[error("the database {url} could not be opened; is its folder there, and may it be written to?")]
+    Open {
+        /// Where it was looked for.
+        url: String,
+        /// What the driver says.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The schema could not be brought up to date.
-    #[error("the database could not be migrated: {0}")]
+    #[error("the database could not be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
     /// Migrations are missing.
     #[error("the database has {applied} of {known} migrations; run `scim-bridge migrate`")]

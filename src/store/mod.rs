@@ -60,7 +60,8 @@ impl Store {
     /// When the file cannot be opened or made, or a migration fails.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let options = AnyConnectOptions::from_str(&creating(url)).map_err(StoreError::Open)?;
+        let not_opened = |source| StoreError::Open { url: url.to_owned(), source };
+        let options = AnyConnectOptions::from_str(&creating(url)).map_err(not_opened)?;
         let pool = |size| {
             AnyPoolOptions::new()
                 .max_connections(size)
@@ -75,9 +76,9 @@ impl Store {
                 })
                 .connect_with(options.clone())
         };
-        let writing = pool(1).await.map_err(StoreError::Open)?;
+        let writing = pool(1).await.map_err(not_opened)?;
         MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
-        let reader = pool(READERS).await.map_err(StoreError::Open)?;
+        let reader = pool(READERS).await.map_err(not_opened)?;
         Ok(Self { reader, writer: Writer::start(writing) })
     }
 
