@@ -16,5 +16,6 @@ mod lifecycle;
 mod lists;
 mod okta;
 mod okta_spec;
+mod process;
 mod roster;
 mod write_path;

@@ -1,6 +1,7 @@
 //! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
 
 mod assertions;
+pub mod process;
 pub mod raw;
 
 use std::{fmt, sync::Arc, time::Duration};
