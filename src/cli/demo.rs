@@ -17,6 +17,9 @@ use crate::{
 
 use super::signal;
 
+/// Who leaves in the third line that is printed.
+const LEAVER: &str = "alan.turing@example.com";
+
 /// Tries the bridge.
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
@@ -38,17 +41,22 @@ impl Demo {
         let listener = self.bind().await?;
         let public_url = format!("http://{}", listener.local_addr()?);
         let app = App::open(&config, &public_url, clock).await?;
-        let introduction = introduction(&format!("{public_url}/aha/scim/v2"), &token, running_aha.base_url());
+        let base_url = format!("{public_url}/aha/scim/v2");
         let accounts_known = app.accounts_known();
         // Whoever pastes a line at once, as scripts do, must find the people.
-        let introduce = async move {
+        let introduce = async {
             accounts_known.await;
-            println!("{introduction}");
+            let leaver = find_id(&base_url, &token, LEAVER).await?;
+            println!("{}", introduction(&base_url, &token, &leaver, running_aha.base_url()));
+            anyhow::Ok(())
         };
         let mut running = pin!(app.run(listener, stopping));
         tokio::select! {
             ended = &mut running => ended?,
-            () = introduce => running.await?,
+            introduced = introduce => {
+                introduced?;
+                running.await?;
+            }
         }
         drop(running_aha);
         folder.close().context("the temporary folder could not be removed")?;
@@ -79,6 +87,18 @@ fn configuration(folder: &Path, aha_url: &str, token: &str) -> anyhow::Result<Co
     Ok(Config::parse(&text, "demo", folder, &|_| None)?)
 }
 
+/// Asks the bridge, as an identity provider would, which id somebody has.
+async fn find_id(base_url: &str, token: &str, email: &str) -> anyhow::Result<String> {
+    let filter = format!("userName eq \"{email}\"");
+    let request = reqwest::Client::new()
+        .get(format!("{base_url}/Users"))
+        .query(&[("filter", filter)])
+        .bearer_auth(token);
+    let list: serde_json::Value = request.send().await?.json().await?;
+    let id = list["Resources"][0]["id"].as_str();
+    Ok(id.with_context(|| format!("{email} is not among the people of the demo"))?.to_owned())
+}
+
 /// 128 random bits: enough that nobody else on the machine guesses it while the demo runs.
 fn random_token() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
@@ -86,7 +106,7 @@ fn random_token() -> anyhow::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn introduction(base_url: &str, token: &str, aha_url: &str) -> String {
+fn introduction(base_url: &str, token: &str, leaver: &str, aha_url: &str) -> String {
     format!(
         r#"
 scim-bridge demo: a bridge in front of a simulated Aha! account with a dozen people.
@@ -103,9 +123,9 @@ Let somebody join. Aha! gets a new user and sends one invitation:
 
   curl -s -H 'Authorization: Bearer {token}' -H 'Content-Type: application/scim+json' '{base_url}/Users' -d '{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"sam.doe@example.com","name":{{"givenName":"Sam","familyName":"Doe"}},"emails":[{{"value":"sam.doe@example.com","type":"work","primary":true}}],"active":true}}'
 
-Let the same person leave, as Entra says it. Put the "id" of the answer above in the place of ID:
+Let somebody leave ({LEAVER}), as Entra ID says it. Aha! disables the user:
 
-  curl -s -H 'Authorization: Bearer {token}' -H 'Content-Type: application/scim+json' -X PATCH '{base_url}/Users/ID' -d '{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{{"op":"Replace","path":"active","value":"False"}}]}}'
+  curl -s -H 'Authorization: Bearer {token}' -H 'Content-Type: application/scim+json' -X PATCH '{base_url}/Users/{leaver}' -d '{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{{"op":"Replace","path":"active","value":"False"}}]}}'
 
 Ctrl-C ends the demo and leaves nothing behind.
 "#
