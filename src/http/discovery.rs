@@ -21,7 +21,7 @@ use super::{
 
 pub(super) async fn service_provider_config(caller: Caller) -> Response {
     let max_results = u32::try_from(PAGE_SIZE.max).unwrap_or(u32::MAX);
-    let features = Features { max_results, ..Features::default() };
+    let features = Features { max_results, etag: true, ..Features::default() };
     let config = discovery::service_provider_config(&caller.app.bridged.base_url, &features);
     caller.sign(scim_json(StatusCode::OK, &config))
 }

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use serde_json::Value;
 
 use crate::{
     provision::ProvisionError,
@@ -38,7 +39,7 @@ pub(super) enum Failure {
     },
     /// The endpoint knows the path, and not the method.
     #[error("{0} is not supported here.")]
-    MethodNotAllowed(Method),
+    MethodNotAllowed(String),
     /// SCIM knows the endpoint, and this service does not have it.
     #[error("{0} is not implemented.")]
     NotImplemented(String),
@@ -86,7 +87,16 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
-    /// What the client is told: a status and, where SCIM has one, a keyword.
+    /// What the client is told: the status, and the SCIM Error that is the body. What it is not told goes to the log.
+    pub(super) fn report(&self) -> (StatusCode, Value) {
+        if let Self::Provision(ProvisionError::Store(error)) = self {
+            tracing::error!(%error, "a request failed in the database");
+        }
+        let (status, scim_type) = self.status();
+        (status, error::message(status.as_u16(), scim_type, &self.detail()))
+    }
+
+    /// A status and, where SCIM has one, a keyword.
     fn status(&self) -> (StatusCode, Option<ScimType>) {
         match self {
             Self::Provision(ProvisionError::Scim(error)) => match error.scim_type {
@@ -96,6 +106,9 @@ impl Failure {
             Self::Provision(ProvisionError::NotFound { .. })
             | Self::NoSuchEndpoint(_)
             | Self::NoSuchDefinition { .. } => (StatusCode::NOT_FOUND, None),
+            Self::Provision(ProvisionError::VersionMismatch { .. }) => {
+                (StatusCode::PRECONDITION_FAILED, None)
+            }
             Self::Provision(ProvisionError::Forbidden(_)) | Self::FilteredDiscovery => {
                 (StatusCode::FORBIDDEN, None)
             }
@@ -147,11 +160,8 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        if let Self::Provision(ProvisionError::Store(error)) = &self {
-            tracing::error!(%error, "a request failed in the database");
-        }
-        let (status, scim_type) = self.status();
-        let mut response = scim_json(status, &error::message(status.as_u16(), scim_type, &self.detail()));
+        let (status, body) = self.report();
+        let mut response = scim_json(status, &body);
         if let Some((name, value)) = self.header() {
             response.headers_mut().insert(name, value);
         }
@@ -174,7 +184,7 @@ pub(super) async fn not_found(
 
 /// The answer where there is an endpoint, but not for this method.
 pub(super) async fn method_not_allowed(method: Method) -> Failure {
-    Failure::MethodNotAllowed(method)
+    Failure::MethodNotAllowed(method.to_string())
 }
 
 /// The answer of endpoints that SCIM defines and this service does not have.

@@ -11,6 +11,7 @@ mod error;
 mod groups;
 mod health;
 mod layers;
+mod precondition;
 mod query;
 mod routes;
 mod server;

@@ -13,6 +13,7 @@ pub mod groups;
 pub mod list;
 mod present;
 pub mod replace;
+mod request;
 mod submit;
 pub mod update;
 
@@ -23,7 +24,7 @@ use crate::{
     scim::registry::Registry,
 };
 
-pub use self::{error::ProvisionError, present::Presented};
+pub use self::{error::ProvisionError, present::Presented, request::Request};
 
 /// An app whose users the bridge keeps and translates.
 #[derive(Debug)]

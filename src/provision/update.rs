@@ -3,28 +3,30 @@
 use serde_json::Value;
 
 use crate::{
-    scim::patch::Patch,
+    scim::{patch::Patch, precondition::Precondition},
     store::{UserId, events::EventKind, users},
 };
 
 use super::{
-    BridgedApp, Presented, ProvisionError,
+    BridgedApp, Presented, ProvisionError, Request,
     confirm::confirm,
     get::not_found,
+    request::check_version,
     submit::{Change, log_ignored, submit},
 };
 
-/// Applies the PATCH request `body` to the user of that id, all of it or nothing, asked for by `actor`.
+/// Applies the PATCH request `body` to the user of that id, all of it or nothing.
 ///
 /// # Errors
-/// When there is no such user, when the body is not right, when the target says no, or when the database fails.
+/// When there is no such user, when it is not of the version that `precondition` demands, when the body is not right, when the target says no, or when the database fails.
 pub async fn update(
     app: &BridgedApp,
     id: &UserId,
+    precondition: Precondition,
     body: Value,
-    actor: &str,
+    request: &Request,
 ) -> Result<Presented, ProvisionError> {
-    let change = Change::new(app, actor);
+    let change = Change::new(app, request);
     let (registry, id) = (app.registry.clone(), id.clone());
     let (submission, ignored) = app
         .target
@@ -33,6 +35,7 @@ pub async fn update(
             Box::pin(async move {
                 let before = users::get(transaction, &change.app, &id).await?.filter(|user| user.is_live());
                 let before = before.ok_or_else(|| not_found(&id))?;
+                check_version(&precondition, before.version)?;
                 let patch = Patch::parse(body, registry.user())?;
                 let mut resource = patch.apply(&before.resource, id.as_str())?;
                 // To unassign `active` says neither yes nor no (RFC 7643 §2.5), so nobody is enabled or disabled by it.
@@ -45,6 +48,6 @@ pub async fn update(
         })
         .await?;
     log_ignored(app, &ignored);
-    let user = confirm(app, submission).await?;
+    let user = confirm(app, submission, request.deadline).await?;
     app.present(&user).await
 }

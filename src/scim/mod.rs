@@ -18,6 +18,7 @@ pub mod meta;
 pub mod normalize;
 pub mod patch;
 pub mod path;
+pub mod precondition;
 pub mod project;
 pub mod registry;
 pub mod resource;
