@@ -10,8 +10,12 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use serde_json::Value;
 
 use crate::{
-    provision::ProvisionError,
-    scim::error::{self, ScimType},
+    provision::{ProvisionError, bulk::OperationError},
+    scim::{
+        bulk,
+        discovery::BulkLimits,
+        error::{self, ScimType},
+    },
     store::StoreError,
 };
 
@@ -39,7 +43,7 @@ pub(super) enum Failure {
     },
     /// The endpoint knows the path, and not the method.
     #[error("{0} is not supported here.")]
-    MethodNotAllowed(String),
+    MethodNotAllowed(Method),
     /// SCIM knows the endpoint, and this service does not have it.
     #[error("{0} is not implemented.")]
     NotImplemented(String),
@@ -49,6 +53,18 @@ pub(super) enum Failure {
     /// The body is larger than allowed.
     #[error("The body is larger than the {0} bytes that are allowed.")]
     TooLarge(usize),
+    /// A bulk request is larger than allowed (RFC-122).
+    #[error("The size of the bulk request exceeds the maxPayloadSize ({}).", .0.max_payload_size)]
+    BulkTooLarge(BulkLimits),
+    /// A bulk request is refused as a whole.
+    #[error(transparent)]
+    Bulk(#[from] bulk::RequestError),
+    /// An operation of a bulk request was not tried.
+    #[error(transparent)]
+    BulkOperation(bulk::Problem),
+    /// An operation of a bulk request refers to what is not there (RFC-119).
+    #[error("{0}")]
+    Unresolved(String),
     /// The body is not JSON by its own account.
     #[error("The body must be application/scim+json or application/json, and is {0}.")]
     UnsupportedMediaType(String),
@@ -80,6 +96,16 @@ impl From<error::Error> for Failure {
     }
 }
 
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Problem(problem) => Self::BulkOperation(problem),
+            OperationError::Unresolved(reason) => Self::Unresolved(reason),
+            OperationError::Provision(error) => Self::Provision(error),
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Provision(error.into())
@@ -99,12 +125,15 @@ impl Failure {
     /// A status and, where SCIM has one, a keyword.
     fn status(&self) -> (StatusCode, Option<ScimType>) {
         match self {
-            Self::Provision(ProvisionError::Scim(error)) => match error.scim_type {
+            Self::Provision(ProvisionError::Scim(error))
+            | Self::Bulk(bulk::RequestError::Scim(error))
+            | Self::BulkOperation(bulk::Problem::Scim(error)) => match error.scim_type {
                 ScimType::Uniqueness => (StatusCode::CONFLICT, Some(error.scim_type)),
                 _ => (StatusCode::BAD_REQUEST, Some(error.scim_type)),
             },
             Self::Provision(ProvisionError::NotFound { .. })
             | Self::NoSuchEndpoint(_)
+            | Self::BulkOperation(bulk::Problem::NoSuchEndpoint(_))
             | Self::NoSuchDefinition { .. } => (StatusCode::NOT_FOUND, None),
             Self::Provision(ProvisionError::VersionMismatch { .. }) => {
                 (StatusCode::PRECONDITION_FAILED, None)
@@ -120,9 +149,14 @@ impl Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, None)
             }
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, None),
-            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, None),
+            Self::MethodNotAllowed(_) | Self::BulkOperation(bulk::Problem::MethodNotAllowed { .. }) => {
+                (StatusCode::METHOD_NOT_ALLOWED, None)
+            }
             Self::NotImplemented(_) => (StatusCode::NOT_IMPLEMENTED, None),
-            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::TooLarge(_)
+            | Self::BulkTooLarge(_)
+            | Self::Bulk(bulk::RequestError::TooManyOperations(_)) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::Unresolved(_) => (StatusCode::CONFLICT, None),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
             Self::IncompleteBody => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidSyntax)),
         }
@@ -184,7 +218,7 @@ pub(super) async fn not_found(
 
 /// The answer where there is an endpoint, but not for this method.
 pub(super) async fn method_not_allowed(method: Method) -> Failure {
-    Failure::MethodNotAllowed(method.to_string())
+    Failure::MethodNotAllowed(method)
 }
 
 /// The answer of endpoints that SCIM defines and this service does not have.

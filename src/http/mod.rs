@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod bulk;
 mod caller;
 mod discovery;
 mod error;

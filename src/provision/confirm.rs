@@ -19,12 +19,22 @@ use crate::{
 };
 
 use super::{
-    BridgedApp, ProvisionError,
+    BridgedApp, Presented, ProvisionError,
     submit::{Submission, blocked},
 };
 
 /// How long to wait for a report that is certain to come.
 const REPORT_WAIT: Duration = Duration::from_secs(1);
+
+/// The user as it reads once [`confirm`] is done with it.
+pub(super) async fn finish(
+    app: &BridgedApp,
+    submission: Submission,
+    deadline: Time,
+) -> Result<Presented, ProvisionError> {
+    let user = confirm(app, submission, deadline).await?;
+    app.present(&user).await
+}
 
 /// The user, once its state may be answered with a 2xx: the target agrees, or `deadline` is over and the state is durable.
 ///

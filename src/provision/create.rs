@@ -19,8 +19,8 @@ use crate::{
 
 use super::{
     BridgedApp, Presented, ProvisionError, Request,
-    confirm::confirm,
-    submit::{Change, log_ignored, submit},
+    confirm::finish,
+    submit::{Change, Submission, log_ignored, submit},
 };
 
 /// Creates the user that `body` describes.
@@ -32,14 +32,24 @@ use super::{
 /// `uniqueness`, with the id of the user that exists, when the `userName` or the account is taken; SCIM's other errors for
 /// a body that is not right; what the target says.
 pub async fn create(app: &BridgedApp, body: Value, request: &Request) -> Result<Presented, ProvisionError> {
+    let submission = begin(app, body, request).await?;
+    // 5, 6. Wait, answer.
+    finish(app, submission, request.deadline).await
+}
+
+/// Steps 1 to 4: the new user is durable.
+pub(super) async fn begin(
+    app: &BridgedApp,
+    body: Value,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
     let id = UserId::new(app.target.clock.now());
     // 3, 4. One transaction.
     let change = Change::new(app, request);
-    let submission = app
-        .target
+    app.target
         .store
         .write(move |transaction| {
             Box::pin(async move {
@@ -59,10 +69,7 @@ pub async fn create(app: &BridgedApp, body: Value, request: &Request) -> Result<
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
-        .await?;
-    // 5, 6. Wait, answer.
-    let user = confirm(app, submission, request.deadline).await?;
-    app.present(&user).await
+        .await
 }
 
 async fn refuse_taken_name(

@@ -10,24 +10,35 @@ use super::{
     confirm::confirm,
     get::not_found,
     request::check_version,
-    submit::{Change, submit},
+    submit::{Change, Submission, submit},
 };
 
-/// Deletes the user of that id. It is gone here at once, and its `userName` is free; its account is
-/// disabled.
+/// Deletes the user of that id. It is gone here at once, and its `userName` is free; its account is disabled.
 ///
 /// # Errors
-/// When there is no such user, when it is not of the version that `precondition` demands, when the target says no, or when the database fails.
+/// When there is no such user, when it is not of the version that `precondition` demands, when the target says no, or when
+/// the database fails.
 pub async fn delete(
     app: &BridgedApp,
     id: &UserId,
     precondition: Precondition,
     request: &Request,
 ) -> Result<(), ProvisionError> {
+    let submission = begin(app, id, precondition, request).await?;
+    confirm(app, submission, request.deadline).await?;
+    Ok(())
+}
+
+/// Steps 1 to 4: the end is durable.
+pub(super) async fn begin(
+    app: &BridgedApp,
+    id: &UserId,
+    precondition: Precondition,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
     let change = Change::new(app, request);
     let id = id.clone();
-    let submission = app
-        .target
+    app.target
         .store
         .write(move |transaction| {
             Box::pin(async move {
@@ -39,7 +50,5 @@ pub async fn delete(
                 submit(transaction, &change, before, resource, EventKind::Deleted).await
             })
         })
-        .await?;
-    confirm(app, submission, request.deadline).await?;
-    Ok(())
+        .await
 }

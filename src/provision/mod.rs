@@ -4,6 +4,7 @@
 //! really changes ([`submit`]), commit the new desired state, wait for the target ([`confirm`]), answer. Every read is
 //! answered from the store alone: [`get`], [`list`].
 
+pub mod bulk;
 mod confirm;
 pub mod create;
 pub mod delete;

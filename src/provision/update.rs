@@ -9,16 +9,17 @@ use crate::{
 
 use super::{
     BridgedApp, Presented, ProvisionError, Request,
-    confirm::confirm,
+    confirm::finish,
     get::not_found,
     request::check_version,
-    submit::{Change, log_ignored, submit},
+    submit::{Change, Submission, log_ignored, submit},
 };
 
 /// Applies the PATCH request `body` to the user of that id, all of it or nothing.
 ///
 /// # Errors
-/// When there is no such user, when it is not of the version that `precondition` demands, when the body is not right, when the target says no, or when the database fails.
+/// When there is no such user, when it is not of the version that `precondition` demands, when the body is not right, when
+/// the target says no, or when the database fails.
 pub async fn update(
     app: &BridgedApp,
     id: &UserId,
@@ -26,6 +27,18 @@ pub async fn update(
     body: Value,
     request: &Request,
 ) -> Result<Presented, ProvisionError> {
+    let submission = begin(app, id, precondition, body, request).await?;
+    finish(app, submission, request.deadline).await
+}
+
+/// Steps 1 to 4: the new desired state is durable, or there is nothing to change.
+pub(super) async fn begin(
+    app: &BridgedApp,
+    id: &UserId,
+    precondition: Precondition,
+    body: Value,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
     let change = Change::new(app, request);
     let (registry, id) = (app.registry.clone(), id.clone());
     let (submission, ignored) = app
@@ -48,6 +61,5 @@ pub async fn update(
         })
         .await?;
     log_ignored(app, &ignored);
-    let user = confirm(app, submission, request.deadline).await?;
-    app.present(&user).await
+    Ok(submission)
 }

@@ -1,6 +1,7 @@
 //! The SCIM 2.0 protocol core (RFC 7643, RFC 7644): pure functions over JSON, no async, no IO, no HTTP types.
 
 pub mod attribute;
+pub mod bulk;
 mod canonical;
 mod dialect;
 pub mod discovery;
