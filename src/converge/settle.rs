@@ -37,7 +37,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
             Box::pin(async move {
                 let (worked, sighting) = (record_of, seen);
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(End::LeaseLost) };
-                if let Some(other) = claim_account(transaction, &user, &sighting).await? {
+                if let Some(other) = claim_account(transaction, &user, &sighting, now).await? {
                     return Ok(End::AccountTaken(other));
                 }
                 user.lease = None;
@@ -246,7 +246,7 @@ async fn put_back(
         // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
         // not show it as a new one.
         if user.account().is_none() {
-            return users::delete_row(transaction, &user.id).await;
+            return users::delete_row(transaction, &user, now).await;
         }
         user.deleted_at = Some(now);
         user.due_at = None;
@@ -294,6 +294,7 @@ async fn claim_account(
     transaction: &mut Transaction,
     user: &User,
     sighting: &Sighting,
+    now: Time,
 ) -> Result<Option<UserId>, StoreError> {
     let (Some(account), true) = (sighting.observed.account(), user.account_key.is_some()) else {
         return Ok(None);
@@ -308,7 +309,7 @@ async fn claim_account(
         match (other.is_live(), other.ownership) {
             (true, Ownership::Created | Ownership::Adopted) => return Ok(Some(other.id)),
             // Found by a roster pass in the meantime.
-            (true, Ownership::Unmanaged) => users::delete_row(transaction, &other.id).await?,
+            (true, Ownership::Unmanaged) => users::delete_row(transaction, &other, now).await?,
             (false, _) => {
                 other.due_at = None;
                 other.observed = Observed::Absent;

@@ -7,7 +7,10 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::{provision::Presented, scim::project::Projection};
+use crate::{
+    provision::Presented,
+    scim::{precondition::Precondition, project::Projection},
+};
 
 /// The media type of every answer with a body, exactly: some clients compare it as text (`Q-15`, `Q-19`).
 pub(super) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
@@ -43,20 +46,41 @@ pub(super) fn resource(
     projection: &Projection,
     written: Written,
 ) -> Response {
-    let body = projection.apply(presented.resource);
-    let mut response = scim_json(status, &body);
+    let Presented { resource, location, entity_tag } = presented;
+    let mut response = scim_json(status, &projection.apply(resource));
+    describe(&mut response, &location, &entity_tag, written);
+    response
+}
+
+/// One resource that was read; without its body if the client has this version (`RFC-045`).
+pub(super) fn read(presented: Presented, projection: &Projection, precondition: &Precondition) -> Response {
+    if !precondition.knows(&presented.entity_tag) {
+        return resource(StatusCode::OK, presented, projection, Written::No);
+    }
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    describe(&mut response, &presented.location, &presented.entity_tag, Written::No);
+    response
+}
+
+/// No body, of a resource that was changed (`RFC-113`).
+pub(super) fn changed(presented: &Presented) -> Response {
+    let mut response = no_content();
+    describe(&mut response, &presented.location, &presented.entity_tag, Written::Yes);
+    response
+}
+
+fn describe(response: &mut Response, location: &str, entity_tag: &str, written: Written) {
     let headers = response.headers_mut();
-    let location = HeaderValue::from_str(&presented.location).ok();
+    let location = HeaderValue::from_str(location).ok();
     if let (Written::Yes, Some(location)) = (written, &location) {
         headers.insert(header::LOCATION, location.clone());
     }
     if let Some(location) = location {
         headers.insert(header::CONTENT_LOCATION, location);
     }
-    if let Ok(tag) = HeaderValue::from_str(&presented.entity_tag) {
+    if let Ok(tag) = HeaderValue::from_str(entity_tag) {
         headers.insert(header::ETAG, tag);
     }
-    response
 }
 
 /// No body.

@@ -8,6 +8,8 @@ use axum::{
 };
 use http::{HeaderMap, header, request::Parts};
 
+use crate::provision;
+
 use super::{
     MountedApp, Service,
     answer::Handled,
@@ -22,6 +24,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// The request for the use cases. Now is when it starts to wait for the target.
+    pub(super) fn request(&self) -> provision::Request {
+        provision::Request::new(&self.app.bridged, &self.actor)
+    }
+
     /// Leaves word for the log line.
     pub(super) fn sign(&self, mut response: Response) -> Response {
         let handled = Handled { app: self.app.bridged.name().to_owned(), actor: self.actor.clone() };

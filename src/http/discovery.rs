@@ -1,8 +1,11 @@
 //! `/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas` (RFC 7644 §4).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use axum::{extract::Path, response::Response};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
 use http::StatusCode;
 use serde_json::Value;
 
@@ -12,17 +15,24 @@ use crate::scim::{
 };
 
 use super::{
+    Service,
     answer::scim_json,
+    bulk,
     caller::Caller,
     error::{Failure, shown},
     query::Query,
     users::PAGE_SIZE,
 };
 
-pub(super) async fn service_provider_config(caller: Caller, query: Query) -> Result<Response, Failure> {
+pub(super) async fn service_provider_config(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Failure> {
     refuse_filter(&query)?;
     let max_results = u32::try_from(PAGE_SIZE.max).unwrap_or(u32::MAX);
-    let features = Features { max_results, ..Features::default() };
+    let features =
+        Features { max_results, bulk: Some(bulk::limits(&service)), etag: true, ..Features::default() };
     let config = discovery::service_provider_config(&caller.app.bridged.base_url, &features);
     Ok(caller.sign(scim_json(StatusCode::OK, &config)))
 }

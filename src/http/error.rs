@@ -7,10 +7,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
+use serde_json::Value;
 
 use crate::{
-    provision::ProvisionError,
-    scim::error::{self, ScimType},
+    provision::{ProvisionError, bulk::OperationError},
+    scim::{
+        bulk,
+        discovery::BulkLimits,
+        error::{self, ScimType},
+    },
     store::StoreError,
 };
 
@@ -48,6 +53,18 @@ pub(super) enum Failure {
     /// The body is larger than allowed.
     #[error("The body is larger than the {0} bytes that are allowed.")]
     TooLarge(usize),
+    /// A bulk request is larger than allowed (RFC-122).
+    #[error("The size of the bulk request exceeds the maxPayloadSize ({}).", .0.max_payload_size)]
+    BulkTooLarge(BulkLimits),
+    /// A bulk request is refused as a whole.
+    #[error(transparent)]
+    Bulk(#[from] bulk::RequestError),
+    /// An operation of a bulk request was not tried.
+    #[error(transparent)]
+    BulkOperation(bulk::Problem),
+    /// An operation of a bulk request refers to what is not there (RFC-119).
+    #[error("{0}")]
+    Unresolved(String),
     /// The body is not JSON by its own account.
     #[error("The body must be application/scim+json or application/json, and is {0}.")]
     UnsupportedMediaType(String),
@@ -82,6 +99,16 @@ impl From<error::Error> for Failure {
     }
 }
 
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Problem(problem) => Self::BulkOperation(problem),
+            OperationError::Unresolved(reason) => Self::Unresolved(reason),
+            OperationError::Provision(error) => Self::Provision(error),
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Provision(error.into())
@@ -89,16 +116,31 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
-    /// What the client is told: a status and, where SCIM has one, a keyword.
+    /// What the client is told: the status, and the SCIM Error that is the body. What it is not told goes to the log.
+    pub(super) fn report(&self) -> (StatusCode, Value) {
+        if let Self::Provision(ProvisionError::Store(error)) = self {
+            tracing::error!(%error, "a request failed in the database");
+        }
+        let (status, scim_type) = self.status();
+        (status, error::message(status.as_u16(), scim_type, &self.detail()))
+    }
+
+    /// A status and, where SCIM has one, a keyword.
     fn status(&self) -> (StatusCode, Option<ScimType>) {
         match self {
-            Self::Provision(ProvisionError::Scim(error)) => match error.scim_type {
+            Self::Provision(ProvisionError::Scim(error))
+            | Self::Bulk(bulk::RequestError::Scim(error))
+            | Self::BulkOperation(bulk::Problem::Scim(error)) => match error.scim_type {
                 ScimType::Uniqueness => (StatusCode::CONFLICT, Some(error.scim_type)),
                 _ => (StatusCode::BAD_REQUEST, Some(error.scim_type)),
             },
             Self::Provision(ProvisionError::NotFound { .. })
             | Self::NoSuchEndpoint(_)
+            | Self::BulkOperation(bulk::Problem::NoSuchEndpoint(_))
             | Self::NoSuchDefinition { .. } => (StatusCode::NOT_FOUND, None),
+            Self::Provision(ProvisionError::VersionMismatch { .. }) => {
+                (StatusCode::PRECONDITION_FAILED, None)
+            }
             Self::Provision(ProvisionError::Forbidden(_)) | Self::FilteredDiscovery => {
                 (StatusCode::FORBIDDEN, None)
             }
@@ -110,9 +152,14 @@ impl Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, None)
             }
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, None),
-            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, None),
+            Self::MethodNotAllowed(_) | Self::BulkOperation(bulk::Problem::MethodNotAllowed { .. }) => {
+                (StatusCode::METHOD_NOT_ALLOWED, None)
+            }
             Self::NotImplemented(_) => (StatusCode::NOT_IMPLEMENTED, None),
-            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::TooLarge(_)
+            | Self::BulkTooLarge(_)
+            | Self::Bulk(bulk::RequestError::TooManyOperations(_)) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::Unresolved(_) => (StatusCode::CONFLICT, None),
             Self::UnsupportedMediaType(_) | Self::UnsupportedCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, None)
             }
@@ -152,11 +199,8 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        if let Self::Provision(ProvisionError::Store(error)) = &self {
-            tracing::error!(%error, "a request failed in the database");
-        }
-        let (status, scim_type) = self.status();
-        let mut response = scim_json(status, &error::message(status.as_u16(), scim_type, &self.detail()));
+        let (status, body) = self.report();
+        let mut response = scim_json(status, &body);
         if let Some((name, value)) = self.header() {
             response.headers_mut().insert(name, value);
         }

@@ -15,10 +15,11 @@ use crate::{
 };
 
 use super::{
-    answer::{Written, no_content, resource, scim_json},
+    answer::{Written, changed, no_content, read, resource, scim_json},
     body::Json,
     caller::Caller,
     error::Failure,
+    precondition::Conditions,
     query::Query,
     users::{Id, PAGE_SIZE, to_the_end},
 };
@@ -33,11 +34,16 @@ pub(super) async fn list(caller: Caller, query: Query) -> Result<Response, Failu
     Ok(caller.sign(scim_json(StatusCode::OK, &ListResponse { resources, ..list })))
 }
 
-pub(super) async fn get(caller: Caller, id: Id<GroupId>, query: Query) -> Result<Response, Failure> {
+pub(super) async fn get(
+    caller: Caller,
+    id: Id<GroupId>,
+    Conditions(precondition): Conditions,
+    query: Query,
+) -> Result<Response, Failure> {
     let app = &caller.app.bridged;
     let projection = projection(app, &query)?;
-    let presented = groups::get::get(app, &id.0, members(&projection)).await?;
-    Ok(caller.sign(resource(StatusCode::OK, presented, &projection, Written::No)))
+    let presented = groups::get::get(app, &id.0, &precondition, members(&projection)).await?;
+    Ok(caller.sign(read(presented, &projection, &precondition)))
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
@@ -52,13 +58,14 @@ pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Re
 pub(super) async fn replace(
     caller: Caller,
     id: Id<GroupId>,
+    Conditions(precondition): Conditions,
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
     let projection = projection(&caller.app.bridged, &query)?;
     let members = members(&projection);
     let presented = to_the_end(caller.app.clone(), move |app| async move {
-        groups::replace::replace(&app.bridged, &id.0, body, members).await
+        groups::replace::replace(&app.bridged, &id.0, precondition, body, members).await
     });
     Ok(caller.sign(resource(StatusCode::OK, presented.await?, &projection, Written::Yes)))
 }
@@ -66,6 +73,7 @@ pub(super) async fn replace(
 pub(super) async fn update(
     caller: Caller,
     id: Id<GroupId>,
+    Conditions(precondition): Conditions,
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
@@ -73,22 +81,25 @@ pub(super) async fn update(
     let answers_nothing = caller.app.patch_answers.group == PatchAnswer::NoContent && projection.is_default();
     let members = if answers_nothing { Members::Omitted } else { members(&projection) };
     let presented = to_the_end(caller.app.clone(), move |app| async move {
-        groups::update::update(&app.bridged, &id.0, body, members).await
+        groups::update::update(&app.bridged, &id.0, precondition, body, members).await
     });
     let presented = presented.await?;
     let response = if answers_nothing {
-        no_content()
+        changed(&presented)
     } else {
         resource(StatusCode::OK, presented, &projection, Written::Yes)
     };
     Ok(caller.sign(response))
 }
 
-pub(super) async fn delete(caller: Caller, id: Id<GroupId>) -> Result<Response, Failure> {
-    to_the_end(
-        caller.app.clone(),
-        move |app| async move { groups::delete::delete(&app.bridged, &id.0).await },
-    )
+pub(super) async fn delete(
+    caller: Caller,
+    id: Id<GroupId>,
+    Conditions(precondition): Conditions,
+) -> Result<Response, Failure> {
+    to_the_end(caller.app.clone(), move |app| async move {
+        groups::delete::delete(&app.bridged, &id.0, precondition).await
+    })
     .await?;
     Ok(caller.sign(no_content()))
 }

@@ -5,12 +5,14 @@
 
 mod answer;
 mod body;
+mod bulk;
 mod caller;
 mod discovery;
 mod error;
 mod groups;
 mod health;
 mod layers;
+mod precondition;
 mod query;
 mod routes;
 mod server;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{any, get},
+    routing::{any, get, post},
 };
 
-use super::{Service, discovery, error, groups, health, layers, users};
+use super::{Service, bulk, discovery, error, groups, health, layers, users};
 
 /// The whole service, layers included.
 pub fn router(service: Arc<Service>) -> Router {
@@ -25,7 +25,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/Schemas", get(discovery::schemas))
         .route("/Schemas/{id}", get(discovery::schema))
         .route("/Me", any(error::not_implemented))
-        .route("/Bulk", any(error::not_implemented))
+        .route("/Bulk", post(bulk::run))
         .route("/.search", any(error::not_implemented))
         .route("/Users/.search", any(error::not_implemented))
         .route("/Groups/.search", any(error::not_implemented));

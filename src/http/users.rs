@@ -21,10 +21,11 @@ use crate::{
 
 use super::{
     MountedApp,
-    answer::{Written, no_content, resource, scim_json},
+    answer::{Written, changed, no_content, read, resource, scim_json},
     body::Json,
     caller::{Caller, no_such_endpoint},
     error::Failure,
+    precondition::Conditions,
     query::Query,
 };
 
@@ -41,18 +42,23 @@ pub(super) async fn list(caller: Caller, query: Query) -> Result<Response, Failu
     Ok(caller.sign(scim_json(StatusCode::OK, &ListResponse { resources, ..list })))
 }
 
-pub(super) async fn get(caller: Caller, id: Id<UserId>, query: Query) -> Result<Response, Failure> {
+pub(super) async fn get(
+    caller: Caller,
+    id: Id<UserId>,
+    Conditions(precondition): Conditions,
+    query: Query,
+) -> Result<Response, Failure> {
     let app = &caller.app.bridged;
     let projection = projection(app, &query)?;
     let presented = provision::get::get(app, &id.0).await?;
-    Ok(caller.sign(resource(StatusCode::OK, presented, &projection, Written::No)))
+    Ok(caller.sign(read(presented, &projection, &precondition)))
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
     let projection = projection(&caller.app.bridged, &query)?;
-    let actor = caller.actor.clone();
+    let request = caller.request();
     let presented = to_the_end(caller.app.clone(), |app| async move {
-        provision::create::create(&app.bridged, body, &actor).await
+        provision::create::create(&app.bridged, body, &request).await
     });
     Ok(caller.sign(resource(StatusCode::CREATED, presented.await?, &projection, Written::Yes)))
 }
@@ -60,13 +66,14 @@ pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Re
 pub(super) async fn replace(
     caller: Caller,
     id: Id<UserId>,
+    Conditions(precondition): Conditions,
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
     let projection = projection(&caller.app.bridged, &query)?;
-    let actor = caller.actor.clone();
+    let request = caller.request();
     let presented = to_the_end(caller.app.clone(), |app| async move {
-        provision::replace::replace(&app.bridged, &id.0, body, &actor).await
+        provision::replace::replace(&app.bridged, &id.0, precondition, body, &request).await
     });
     Ok(caller.sign(resource(StatusCode::OK, presented.await?, &projection, Written::Yes)))
 }
@@ -74,27 +81,32 @@ pub(super) async fn replace(
 pub(super) async fn update(
     caller: Caller,
     id: Id<UserId>,
+    Conditions(precondition): Conditions,
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
     let projection = projection(&caller.app.bridged, &query)?;
-    let actor = caller.actor.clone();
+    let request = caller.request();
     let presented = to_the_end(caller.app.clone(), |app| async move {
-        provision::update::update(&app.bridged, &id.0, body, &actor).await
+        provision::update::update(&app.bridged, &id.0, precondition, body, &request).await
     });
     let presented = presented.await?;
     // Who asks for attributes gets them (RFC 7644 §3.5.2).
     let response = match caller.app.patch_answers.user {
-        PatchAnswer::NoContent if projection.is_default() => no_content(),
+        PatchAnswer::NoContent if projection.is_default() => changed(&presented),
         _ => resource(StatusCode::OK, presented, &projection, Written::Yes),
     };
     Ok(caller.sign(response))
 }
 
-pub(super) async fn delete(caller: Caller, id: Id<UserId>) -> Result<Response, Failure> {
-    let actor = caller.actor.clone();
+pub(super) async fn delete(
+    caller: Caller,
+    id: Id<UserId>,
+    Conditions(precondition): Conditions,
+) -> Result<Response, Failure> {
+    let request = caller.request();
     to_the_end(caller.app.clone(), |app| async move {
-        provision::delete::delete(&app.bridged, &id.0, &actor).await
+        provision::delete::delete(&app.bridged, &id.0, precondition, &request).await
     })
     .await?;
     Ok(caller.sign(no_content()))

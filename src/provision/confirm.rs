@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::{
-    clock::until,
+    clock::{Time, until},
     connector::{Lane, error::RejectionKind},
     converge::{
         outcome::{Outcome, Rejection, Watch},
@@ -19,25 +19,38 @@ use crate::{
 };
 
 use super::{
-    BridgedApp, ProvisionError,
+    BridgedApp, Presented, ProvisionError,
     submit::{REVOCATION_IS_KEPT, Submission, blocked},
 };
 
 /// How long to wait for a report that is certain to come.
 const REPORT_WAIT: Duration = Duration::from_secs(1);
 
-/// The user, once its state may be answered with a 2xx: the target agrees, or the time is over and the state is durable.
+/// The user as it reads once [`confirm`] is done with it.
+pub(super) async fn finish(
+    app: &BridgedApp,
+    submission: Submission,
+    deadline: Time,
+) -> Result<Presented, ProvisionError> {
+    let user = confirm(app, submission, deadline).await?;
+    app.present(&user).await
+}
+
+/// The user, once its state may be answered with a 2xx: the target agrees, or `deadline` is over and the state is durable.
 ///
 /// # Errors
 /// When the target rejects the change, which then is undone; or when it refuses our credentials.
-pub(super) async fn confirm(app: &BridgedApp, submission: Submission) -> Result<User, ProvisionError> {
+pub(super) async fn confirm(
+    app: &BridgedApp,
+    submission: Submission,
+    deadline: Time,
+) -> Result<User, ProvisionError> {
     let (user, mut watch) = match submission {
         Submission::Settled(user) => return Ok(user),
         Submission::Pending { user, watch } => (user, watch),
     };
     let target = &app.target;
     target.wake.notify_one();
-    let deadline = target.clock.now() + app.confirm_within;
     let settled = until(&*target.clock, deadline, async {
         tokio::select! {
             biased;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    clock::Time,
     connector::{Lane, Observed},
     scim::{
         error::{Error, ScimType},
@@ -17,12 +18,12 @@ use crate::{
 };
 
 use super::{
-    BridgedApp, Presented, ProvisionError,
-    confirm::confirm,
-    submit::{Change, log_ignored, submit},
+    BridgedApp, Presented, ProvisionError, Request,
+    confirm::finish,
+    submit::{Change, Submission, log_ignored, submit},
 };
 
-/// Creates the user that `body` describes, asked for by `actor`.
+/// Creates the user that `body` describes.
 ///
 /// An account that the target has already is adopted: it keeps its id there and no invitation is sent. So is an unmanaged
 /// user that is the same account under another `userName`, which then keeps its SCIM id.
@@ -30,15 +31,25 @@ use super::{
 /// # Errors
 /// `uniqueness`, with the id of the user that exists, when the `userName` or the account is taken; SCIM's other errors for
 /// a body that is not right; what the target says.
-pub async fn create(app: &BridgedApp, body: Value, actor: &str) -> Result<Presented, ProvisionError> {
+pub async fn create(app: &BridgedApp, body: Value, request: &Request) -> Result<Presented, ProvisionError> {
+    let submission = begin(app, body, request).await?;
+    // 5, 6. Wait, answer.
+    finish(app, submission, request.deadline).await
+}
+
+/// Steps 1 to 4: the new user is durable.
+pub(super) async fn begin(
+    app: &BridgedApp,
+    body: Value,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
     let id = UserId::new(app.target.clock.now());
     // 3, 4. One transaction.
-    let change = Change::new(app, actor);
-    let submission = app
-        .target
+    let change = Change::new(app, request);
+    app.target
         .store
         .write(move |transaction| {
             Box::pin(async move {
@@ -54,14 +65,11 @@ pub async fn create(app: &BridgedApp, body: Value, actor: &str) -> Result<Presen
                     }
                     return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
                 }
-                inherit(transaction, &mut user, same_account).await?;
+                inherit(transaction, &mut user, same_account, change.now).await?;
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
-        .await?;
-    // 5, 6. Wait, answer.
-    let user = confirm(app, submission).await?;
-    app.present(&user).await
+        .await
 }
 
 async fn refuse_taken_name(
@@ -113,6 +121,7 @@ async fn inherit(
     transaction: &mut Transaction,
     user: &mut User,
     deleted: Vec<User>,
+    now: Time,
 ) -> Result<(), ProvisionError> {
     for mut earlier in deleted {
         if earlier.lease.is_none() && earlier.account().is_some() && user.account().is_none() {
@@ -121,7 +130,7 @@ async fn inherit(
             user.ownership = Ownership::Adopted;
         }
         if earlier.lease.is_none() {
-            users::delete_row(transaction, &earlier.id).await?;
+            users::delete_row(transaction, &earlier, now).await?;
         } else {
             // Its worker stops when it sees that nothing is due any more; a call that is out already is waited for.
             earlier.version += 1;

@@ -18,6 +18,14 @@ pub enum ProvisionError {
         /// The id that was asked for.
         id: String,
     },
+    /// The resource is not of the version that the request demands (RFC 7644 §3.14).
+    #[error(
+        "The resource has the version {entity_tag}, and the request demands another. Read it again before changing it."
+    )]
+    VersionMismatch {
+        /// Of the version that it has.
+        entity_tag: String,
+    },
     /// The bridge or the target refuses to do it; nothing was changed.
     #[error("{0}")]
     Forbidden(String),

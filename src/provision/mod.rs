@@ -4,6 +4,7 @@
 //! really changes (`submit`), commit the new desired state, wait for the target (`confirm`), answer. Every read is
 //! answered from the store alone: [`get`], [`list`].
 
+pub mod bulk;
 mod confirm;
 pub mod create;
 pub mod delete;
@@ -13,6 +14,7 @@ pub mod groups;
 pub mod list;
 mod present;
 pub mod replace;
+mod request;
 mod submit;
 pub mod update;
 
@@ -23,7 +25,7 @@ use crate::{
     scim::registry::Registry,
 };
 
-pub use self::{error::ProvisionError, present::Presented};
+pub use self::{error::ProvisionError, present::Presented, request::Request};
 
 /// An app whose users the bridge keeps and translates.
 #[derive(Debug)]

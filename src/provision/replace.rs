@@ -3,28 +3,43 @@
 use serde_json::Value;
 
 use crate::{
-    scim::normalize,
+    scim::{normalize, precondition::Precondition},
     store::{UserId, events::EventKind, users},
 };
 
 use super::{
-    BridgedApp, Presented, ProvisionError,
-    confirm::confirm,
+    BridgedApp, Presented, ProvisionError, Request,
+    confirm::finish,
     get::not_found,
-    submit::{Change, log_ignored, submit},
+    request::check_version,
+    submit::{Change, Submission, log_ignored, submit},
 };
 
-/// Replaces the user of that id by what `body` describes, asked for by `actor`.
+/// Replaces the user of that id by what `body` describes.
 ///
 /// # Errors
-/// When there is no such user, when the body is not right, when the target says no, or when the database fails.
+/// When there is no such user, when it is not of the version that `precondition` demands, when the body is not right, when
+/// the target says no, or when the database fails.
 pub async fn replace(
     app: &BridgedApp,
     id: &UserId,
+    precondition: Precondition,
     body: Value,
-    actor: &str,
+    request: &Request,
 ) -> Result<Presented, ProvisionError> {
-    let change = Change::new(app, actor);
+    let submission = begin(app, id, precondition, body, request).await?;
+    finish(app, submission, request.deadline).await
+}
+
+/// Steps 1 to 4: the new desired state is durable, or there is nothing to change.
+pub(super) async fn begin(
+    app: &BridgedApp,
+    id: &UserId,
+    precondition: Precondition,
+    body: Value,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
+    let change = Change::new(app, request);
     let (registry, id) = (app.registry.clone(), id.clone());
     let (submission, ignored) = app
         .target
@@ -33,6 +48,7 @@ pub async fn replace(
             Box::pin(async move {
                 let before = users::get(transaction, &change.app, &id).await?.filter(|user| user.is_live());
                 let before = before.ok_or_else(|| not_found(&id))?;
+                check_version(&precondition, before.version)?;
                 let accepted = normalize::replace(registry.user(), &before.resource, body)?;
                 let submission =
                     submit(transaction, &change, before, accepted.resource, EventKind::Changed).await?;
@@ -41,6 +57,5 @@ pub async fn replace(
         })
         .await?;
     log_ignored(app, &ignored);
-    let user = confirm(app, submission).await?;
-    app.present(&user).await
+    Ok(submission)
 }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::{BridgedApp, ProvisionError, create::taken};
+use super::{BridgedApp, ProvisionError, Request, create::taken};
 
 /// When a write that cannot be taken on may be tried again: about when the credentials are probed next.
 const RETRY_AFTER_REFUSED_CREDENTIALS: Duration = Duration::from_secs(60);
@@ -50,10 +50,10 @@ pub(super) enum Submission {
 }
 
 impl Change {
-    pub(super) fn new(app: &BridgedApp, actor: &str) -> Self {
+    pub(super) fn new(app: &BridgedApp, request: &Request) -> Self {
         Self {
             app: app.name().to_owned(),
-            actor: actor.to_owned(),
+            actor: request.actor.clone(),
             now: app.target.clock.now(),
             target: app.target.clone(),
         }

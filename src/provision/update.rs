@@ -3,28 +3,43 @@
 use serde_json::Value;
 
 use crate::{
-    scim::patch::Patch,
+    scim::{patch::Patch, precondition::Precondition},
     store::{UserId, events::EventKind, users},
 };
 
 use super::{
-    BridgedApp, Presented, ProvisionError,
-    confirm::confirm,
+    BridgedApp, Presented, ProvisionError, Request,
+    confirm::finish,
     get::not_found,
-    submit::{Change, log_ignored, submit},
+    request::check_version,
+    submit::{Change, Submission, log_ignored, submit},
 };
 
-/// Applies the PATCH request `body` to the user of that id, all of it or nothing, asked for by `actor`.
+/// Applies the PATCH request `body` to the user of that id, all of it or nothing.
 ///
 /// # Errors
-/// When there is no such user, when the body is not right, when the target says no, or when the database fails.
+/// When there is no such user, when it is not of the version that `precondition` demands, when the body is not right, when
+/// the target says no, or when the database fails.
 pub async fn update(
     app: &BridgedApp,
     id: &UserId,
+    precondition: Precondition,
     body: Value,
-    actor: &str,
+    request: &Request,
 ) -> Result<Presented, ProvisionError> {
-    let change = Change::new(app, actor);
+    let submission = begin(app, id, precondition, body, request).await?;
+    finish(app, submission, request.deadline).await
+}
+
+/// Steps 1 to 4: the new desired state is durable, or there is nothing to change.
+pub(super) async fn begin(
+    app: &BridgedApp,
+    id: &UserId,
+    precondition: Precondition,
+    body: Value,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
+    let change = Change::new(app, request);
     let (registry, id) = (app.registry.clone(), id.clone());
     let (submission, ignored) = app
         .target
@@ -33,6 +48,7 @@ pub async fn update(
             Box::pin(async move {
                 let before = users::get(transaction, &change.app, &id).await?.filter(|user| user.is_live());
                 let before = before.ok_or_else(|| not_found(&id))?;
+                check_version(&precondition, before.version)?;
                 let patch = Patch::parse(body, registry.user())?;
                 let mut resource = patch.apply(&before.resource, id.as_str())?;
                 // To unassign `active` says neither yes nor no (RFC 7643 §2.5), so nobody is enabled or disabled by it.
@@ -45,6 +61,5 @@ pub async fn update(
         })
         .await?;
     log_ignored(app, &ignored);
-    let user = confirm(app, submission).await?;
-    app.present(&user).await
+    Ok(submission)
 }

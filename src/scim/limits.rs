@@ -20,6 +20,8 @@ pub const MAX_RESOURCE_BYTES: usize = 16 * 1024 * 1024;
 pub const MAX_OPERATIONS: usize = 1_000;
 /// The most attributes that all operations of one PATCH request name together.
 pub const MAX_PATCH_PATHS: usize = 10_000;
+/// The most operations of one bulk request.
+pub const MAX_BULK_OPERATIONS: usize = 1_000;
 /// The most names that are remembered as ignored, and how many bytes of each: they are for the log.
 pub const MAX_IGNORED: usize = 32;
 /// See [`MAX_IGNORED`].

@@ -24,13 +24,19 @@ pub struct Identity<'a> {
 impl Identity<'_> {
     /// The weak entity tag of the version, as in the `ETag` header and `meta.version` (RFC 7644 §3.14).
     pub fn entity_tag(&self) -> String {
-        format!("W/\"{}\"", self.version)
+        entity_tag(self.version)
     }
 
     /// The URL of the resource, as in the `Location` header and `meta.location`.
     pub fn location(&self, resource_type: &ResourceType) -> String {
         format!("{}{}/{}", self.base_url, resource_type.endpoint, self.id)
     }
+}
+
+/// The weak entity tag of a version: one version can be shown in many ways, by `attributes`, and with what other resources
+/// say, such as the names of members.
+pub fn entity_tag(version: i64) -> String {
+    format!("W/\"{version}\"")
 }
 
 /// The resource as an answer holds it, whole: what was asked for with `attributes` is chosen from this later.

@@ -1,6 +1,7 @@
 //! The SCIM 2.0 protocol core (RFC 7643, RFC 7644): pure functions over JSON, no async, no IO, no HTTP types.
 
 pub mod attribute;
+pub mod bulk;
 mod canonical;
 mod dialect;
 pub mod discovery;
@@ -18,6 +19,7 @@ pub mod meta;
 pub mod normalize;
 pub mod patch;
 pub mod path;
+pub mod precondition;
 pub mod project;
 pub mod registry;
 pub mod resource;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::{
-    provision::{BridgedApp, Presented, ProvisionError, submit::log_ignored},
-    scim::{normalize, patch::MembershipChange},
+    provision::{BridgedApp, Presented, ProvisionError, request::check_version, submit::log_ignored},
+    scim::{normalize, patch::MembershipChange, precondition::Precondition},
     store::{GroupId, groups},
 };
 
@@ -13,10 +13,11 @@ use super::{Members, membership, not_found, refuse_taken_name};
 /// Replaces the group of that id, and its members, by what `body` describes.
 ///
 /// # Errors
-/// When there is no such group, when the body is not right, or when the database fails.
+/// When there is no such group, when it is not of the version that `precondition` demands, when the body is not right, or when the database fails.
 pub async fn replace(
     app: &BridgedApp,
     id: &GroupId,
+    precondition: Precondition,
     body: Value,
     members: Members,
 ) -> Result<Presented, ProvisionError> {
@@ -28,6 +29,7 @@ pub async fn replace(
         .write(move |transaction| {
             Box::pin(async move {
                 let before = groups::get(transaction, &name, &id).await?.ok_or_else(|| not_found(&id))?;
+                check_version(&precondition, before.version)?;
                 let accepted = normalize::replace(registry.group(), &before.resource, body)?;
                 let listed: Vec<Value> = accepted.resource.elements("members").cloned().collect();
                 let mut group = before.clone();

@@ -6,6 +6,7 @@
 //! that no repair knows is refused with its name.
 
 mod array_of_one;
+pub(super) mod bare_operations;
 mod bare_value;
 mod empty_text;
 pub(super) mod implied_element;
