@@ -6,22 +6,29 @@ use axum::{extract::Path, response::Response};
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::scim::{
-    discovery::{self, Features},
-    list::ListResponse,
+use crate::{
+    provision::search::{CURSOR_TIMEOUT, PAGE_SIZE},
+    scim::{
+        discovery::{self, Features, Pagination},
+        document::Document,
+        list::ListResponse,
+    },
 };
 
 use super::{
-    answer::scim_json,
+    answer::{scim_json, scim_text},
     caller::Caller,
     error::{Failure, shown},
     query::Query,
-    users::PAGE_SIZE,
 };
 
 pub(super) async fn service_provider_config(caller: Caller) -> Response {
-    let max_results = u32::try_from(PAGE_SIZE.max).unwrap_or(u32::MAX);
-    let features = Features { max_results, ..Features::default() };
+    let features = Features {
+        max_results: u32::try_from(PAGE_SIZE.max).unwrap_or(u32::MAX),
+        sort: true,
+        pagination: Some(Pagination { page_size: PAGE_SIZE, cursor_timeout: CURSOR_TIMEOUT }),
+        ..Features::default()
+    };
     let config = discovery::service_provider_config(&caller.app.bridged.base_url, &features);
     caller.sign(scim_json(StatusCode::OK, &config))
 }
@@ -56,8 +63,8 @@ fn list(caller: &Caller, query: &Query, resources: Vec<Value>) -> Result<Respons
     if query.find("filter").is_some() {
         return Err(Failure::FilteredDiscovery);
     }
-    let list = ListResponse { total_results: resources.len() as u64, start_index: 1, resources };
-    Ok(caller.sign(scim_json(StatusCode::OK, &list)))
+    let list = ListResponse::whole(resources.iter().map(Document::from).collect());
+    Ok(caller.sign(scim_text(StatusCode::OK, list.to_text())))
 }
 
 fn one(caller: &Caller, what: &'static str, name: &str, found: Option<Value>) -> Result<Response, Failure> {

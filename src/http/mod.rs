@@ -13,6 +13,7 @@ mod health;
 mod layers;
 mod query;
 mod routes;
+mod search;
 mod server;
 mod state;
 mod users;
