@@ -26,6 +26,7 @@ pub struct Setup {
     clock: Arc<dyn Clock>,
     app_keys: String,
     server_keys: String,
+    more: String,
     connector: &'static str,
 }
 
@@ -42,12 +43,24 @@ impl Setup {
         aha.add_workspace("PRJ1", "Project 1");
         let owner = aha.seed(Person::new("Key", "Owner", ADMINISTRATOR).administrator());
         aha.add_api_key(DEMO_API_KEY, owner);
-        Self { aha, clock, app_keys: String::new(), server_keys: String::new(), connector: "aha" }
+        Self {
+            aha,
+            clock,
+            app_keys: String::new(),
+            server_keys: String::new(),
+            more: String::new(),
+            connector: "aha",
+        }
     }
 
     /// A target that accepts everything.
     pub fn memory() -> Self {
-        Self { connector: "memory", ..Self::aha() }
+        Self::memory_with_clock(Arc::new(SystemClock))
+    }
+
+    /// The same with a clock that the test moves.
+    pub fn memory_with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { connector: "memory", ..Self::aha_with_clock(clock) }
     }
 
     /// Adds lines to the section of the app.
@@ -63,6 +76,14 @@ impl Setup {
     pub fn server_keys(mut self, lines: &str) -> Self {
         self.server_keys.push_str(lines);
         self.server_keys.push('\n');
+        self
+    }
+
+    /// Adds sections, such as a second app.
+    #[must_use]
+    pub fn config(mut self, sections: &str) -> Self {
+        self.more.push_str(sections);
+        self.more.push('\n');
         self
     }
 
@@ -95,11 +116,12 @@ impl Setup {
         };
         let config = format!(
             "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
-             tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n",
+             tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
             self.server_keys,
             self.connector,
-            self.app_keys
+            self.app_keys,
+            self.more
         );
         let config = Config::parse(&config, "test.toml", folder.path(), &|_| None).unwrap();
         let running = Running::start(&config, self.clock.clone()).await;
