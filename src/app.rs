@@ -20,7 +20,7 @@ use crate::{
         worker,
     },
     http::{self, MountedApp, PatchAnswers, Service},
-    provision::BridgedApp,
+    provision::{BridgedApp, Cursors},
     scim::{extension, registry::Registry, schema::Schema},
     store::{Store, StoreError, UserId, rosters, users},
     upstream::SetupError,
@@ -198,15 +198,16 @@ async fn mount(
         call_timeout,
         wake: Notify::new(),
     });
+    let tokens =
+        app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
         registry: Arc::new(registry(app)?),
         confirm_within: app.confirm_within,
         target: target.clone(),
         roster: roster.clone(),
+        cursors: Cursors::new(tokens.derive_key(&format!("cursors of {name}"))),
     };
-    let tokens =
-        app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
     let patch_answers = PatchAnswers { user: app.user_patch_answer, group: app.group_patch_answer };
     Ok((MountedApp { bridged, tokens, patch_answers }, Background { target, roster, roster_every }))
 }

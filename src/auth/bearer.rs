@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::{constant_time, digest};
+use aws_lc_rs::{constant_time, digest, hmac};
 
 use crate::secret::Secret;
 
@@ -29,6 +29,15 @@ impl Tokens {
     pub fn with(mut self, name: &str, token: &Secret) -> Self {
         self.entries.push(Entry { name: name.to_owned(), digest: hash(token.expose()) });
         self
+    }
+
+    /// A key for `purpose` that follows from all the tokens: the same wherever the same tokens are configured, and another
+    /// one as soon as a token is added or taken away.
+    pub fn derive_key(&self, purpose: &str) -> hmac::Key {
+        let mut digests: Vec<&[u8]> = self.entries.iter().map(|entry| entry.digest.as_ref()).collect();
+        digests.sort_unstable();
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, &digests.concat());
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref())
     }
 
     /// The name of the token that was presented. Takes the same time whatever is presented: every entry is compared, in

@@ -12,6 +12,8 @@ use crate::{
     scim::{precondition::Precondition, project::Projection},
 };
 
+use super::error::Failure;
+
 /// The media type of every answer with a body, exactly: some clients compare it as text (`Q-15`, `Q-19`).
 pub(super) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
 
@@ -24,19 +26,22 @@ pub(super) struct Handled {
 
 /// A JSON body of SCIM's media type.
 pub(super) fn scim_json(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(json) => {
-            let mut response = Response::new(Body::from(json));
-            *response.status_mut() = status;
-            response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
-            response
-        }
+    match serde_json::to_string(body) {
+        Ok(json) => scim_text(status, json),
         // Nothing that is answered has keys that are not text, the one thing that JSON cannot write.
         Err(error) => {
             tracing::error!(%error, "an answer could not be written as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The same for JSON that is text already.
+pub(super) fn scim_text(status: StatusCode, json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+    response
 }
 
 /// One resource, in the part that was asked for. `Location` goes with what was just written, `Content-Location` with all.
@@ -46,8 +51,14 @@ pub(super) fn resource(
     projection: &Projection,
     written: Written,
 ) -> Response {
-    let Presented { resource, location, entity_tag } = presented;
-    let mut response = scim_json(status, &projection.apply(resource));
+    let Presented { resource, location, entity_tag, .. } = presented;
+    let mut response = match projection.reduce(resource) {
+        Ok(body) => scim_text(status, body.into_string()),
+        Err(error) => {
+            tracing::error!(%error, "the database holds a resource that is no JSON");
+            return Failure::Bug.into_response();
+        }
+    };
     describe(&mut response, &location, &entity_tag, written);
     response
 }

@@ -9,19 +9,22 @@ use axum::{
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::scim::{
-    discovery::{self, Features},
-    list::ListResponse,
+use crate::{
+    provision::search::{CURSOR_TIMEOUT, PAGE_SIZE},
+    scim::{
+        discovery::{self, Features, Pagination},
+        document::Document,
+        list::ListResponse,
+    },
 };
 
 use super::{
     Service,
-    answer::scim_json,
+    answer::{scim_json, scim_text},
     bulk,
     caller::Caller,
     error::{Failure, shown},
     query::Query,
-    users::PAGE_SIZE,
 };
 
 pub(super) async fn service_provider_config(
@@ -30,9 +33,14 @@ pub(super) async fn service_provider_config(
     query: Query,
 ) -> Result<Response, Failure> {
     refuse_filter(&query)?;
-    let max_results = u32::try_from(PAGE_SIZE.max).unwrap_or(u32::MAX);
-    let features =
-        Features { max_results, bulk: Some(bulk::limits(&service)), etag: true, ..Features::default() };
+    let features = Features {
+        max_results: u32::try_from(PAGE_SIZE.max).unwrap_or(u32::MAX),
+        bulk: Some(bulk::limits(&service)),
+        sort: true,
+        etag: true,
+        pagination: Some(Pagination { page_size: PAGE_SIZE, cursor_timeout: CURSOR_TIMEOUT }),
+        ..Features::default()
+    };
     let config = discovery::service_provider_config(&caller.app.bridged.base_url, &features);
     Ok(caller.sign(scim_json(StatusCode::OK, &config)))
 }
@@ -80,8 +88,8 @@ fn refuse_filter(query: &Query) -> Result<(), Failure> {
 /// All definitions: paging and sorting do not apply to them.
 fn list(caller: &Caller, query: &Query, resources: Vec<Value>) -> Result<Response, Failure> {
     refuse_filter(query)?;
-    let list = ListResponse { total_results: resources.len() as u64, start_index: 1, resources };
-    Ok(caller.sign(scim_json(StatusCode::OK, &list)))
+    let list = ListResponse::whole(resources.iter().map(Document::from).collect());
+    Ok(caller.sign(scim_text(StatusCode::OK, list.to_text())))
 }
 
 fn one(caller: &Caller, what: &'static str, name: &str, found: Option<Value>) -> Result<Response, Failure> {

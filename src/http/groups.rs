@@ -6,33 +6,19 @@ use http::StatusCode;
 use crate::{
     config::PatchAnswer,
     provision::{BridgedApp, groups, groups::Members},
-    scim::{
-        filter::Filter,
-        list::{ListResponse, Page},
-        project::Projection,
-    },
+    scim::project::Projection,
     store::GroupId,
 };
 
 use super::{
-    answer::{Written, changed, no_content, read, resource, scim_json},
+    answer::{Written, changed, no_content, read, resource},
     body::Json,
     caller::Caller,
     error::Failure,
     precondition::Conditions,
     query::Query,
-    users::{Id, PAGE_SIZE, to_the_end},
+    users::{Id, to_the_end},
 };
-
-pub(super) async fn list(caller: Caller, query: Query) -> Result<Response, Failure> {
-    let app = &caller.app.bridged;
-    let projection = projection(app, &query)?;
-    let filter = query.find("filter").map(|text| Filter::parse(text, app.registry.group())).transpose()?;
-    let page = Page::parse(query.find("startIndex"), query.find("count"), PAGE_SIZE)?;
-    let list = groups::list::list(app, filter.as_ref(), page, members(&projection)).await?;
-    let resources = list.resources.into_iter().map(|resource| projection.apply(resource)).collect();
-    Ok(caller.sign(scim_json(StatusCode::OK, &ListResponse { resources, ..list })))
-}
 
 pub(super) async fn get(
     caller: Caller,

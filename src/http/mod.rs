@@ -15,6 +15,7 @@ mod layers;
 mod precondition;
 mod query;
 mod routes;
+mod search;
 mod server;
 mod state;
 mod users;

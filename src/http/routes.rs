@@ -7,14 +7,18 @@ use axum::{
     routing::{any, get, post},
 };
 
-use super::{Service, bulk, discovery, error, groups, health, layers, users};
+use super::{Service, bulk, discovery, error, groups, health, layers, search, users};
 
 /// The whole service, layers included.
 pub fn router(service: Arc<Service>) -> Router {
     let scim = Router::new()
-        .route("/Users", get(users::list).post(users::create))
+        .route("/", get(search::list_all))
+        .route("/.search", post(search::search_all))
+        .route("/Users", get(search::list_users).post(users::create))
+        .route("/Users/.search", post(search::search_users))
         .route("/Users/{id}", get(users::get).put(users::replace).patch(users::update).delete(users::delete))
-        .route("/Groups", get(groups::list).post(groups::create))
+        .route("/Groups", get(search::list_groups).post(groups::create))
+        .route("/Groups/.search", post(search::search_groups))
         .route(
             "/Groups/{id}",
             get(groups::get).put(groups::replace).patch(groups::update).delete(groups::delete),
@@ -25,10 +29,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/Schemas", get(discovery::schemas))
         .route("/Schemas/{id}", get(discovery::schema))
         .route("/Me", any(error::not_implemented))
-        .route("/Bulk", post(bulk::run))
-        .route("/.search", any(error::not_implemented))
-        .route("/Users/.search", any(error::not_implemented))
-        .route("/Groups/.search", any(error::not_implemented));
+        .route("/Bulk", post(bulk::run));
 
     let routes = Router::new()
         .nest("/{app}/scim/v2", scim)

@@ -11,36 +11,19 @@ use http::{StatusCode, request::Parts};
 use crate::{
     config::PatchAnswer,
     provision::{self, BridgedApp, ProvisionError},
-    scim::{
-        filter::Filter,
-        list::{ListResponse, Page, PageSize},
-        project::Projection,
-    },
+    scim::project::Projection,
     store::UserId,
 };
 
 use super::{
     MountedApp,
-    answer::{Written, changed, no_content, read, resource, scim_json},
+    answer::{Written, changed, no_content, read, resource},
     body::Json,
     caller::{Caller, no_such_endpoint},
     error::Failure,
     precondition::Conditions,
     query::Query,
 };
-
-/// How many resources a page has.
-pub(super) const PAGE_SIZE: PageSize = PageSize { default: 100, max: 1000 };
-
-pub(super) async fn list(caller: Caller, query: Query) -> Result<Response, Failure> {
-    let app = &caller.app.bridged;
-    let projection = projection(app, &query)?;
-    let filter = query.find("filter").map(|text| Filter::parse(text, app.registry.user())).transpose()?;
-    let page = Page::parse(query.find("startIndex"), query.find("count"), PAGE_SIZE)?;
-    let list = provision::list::list(app, filter.as_ref(), page).await?;
-    let resources = list.resources.into_iter().map(|resource| projection.apply(resource)).collect();
-    Ok(caller.sign(scim_json(StatusCode::OK, &ListResponse { resources, ..list })))
-}
 
 pub(super) async fn get(
     caller: Caller,

@@ -2,7 +2,7 @@
 //!
 //! Every write takes the same way, written out in [`create`]: load, repair and validate (pure), find out whether anything
 //! really changes (`submit`), commit the new desired state, wait for the target (`confirm`), answer. Every read is
-//! answered from the store alone: [`get`], [`list`].
+//! answered from the store alone: [`get`], [`search`].
 
 pub mod bulk;
 mod confirm;
@@ -11,21 +11,24 @@ pub mod delete;
 pub mod error;
 pub mod get;
 pub mod groups;
-pub mod list;
 mod present;
 pub mod replace;
 mod request;
+pub mod search;
 mod submit;
 pub mod update;
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    converge::{Target, roster::Progress},
+    converge::{
+        Target,
+        roster::{Progress, RosterState},
+    },
     scim::registry::Registry,
 };
 
-pub use self::{error::ProvisionError, present::Presented, request::Request};
+pub use self::{error::ProvisionError, present::Presented, request::Request, search::Cursors};
 
 /// An app whose users the bridge keeps and translates.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct BridgedApp {
     pub target: Arc<Target>,
     /// Whether the accounts of the target are known yet.
     pub roster: Progress,
+    /// Makes and reads the cursors of lists.
+    pub cursors: Cursors,
 }
 
 impl BridgedApp {
@@ -47,4 +52,22 @@ impl BridgedApp {
     pub fn name(&self) -> &str {
         &self.target.app
     }
+}
+
+/// Until the first roster pass is done, "no such user" might be wrong, and an IdP that believes it invites the person again.
+///
+/// # Errors
+/// Until then.
+fn accounts_known(app: &BridgedApp) -> Result<(), ProvisionError> {
+    let target = app.target.connector.target();
+    let detail = match app.roster.current() {
+        RosterState::Known { .. } => return Ok(()),
+        RosterState::First => {
+            format!("The accounts of {target} are being listed for the first time; try again shortly.")
+        }
+        RosterState::FirstFailed { reason } => {
+            format!("The accounts of {target} could not be listed yet: {reason}. It is tried again.")
+        }
+    };
+    Err(ProvisionError::Unavailable { detail, retry_after: Duration::from_secs(5) })
 }

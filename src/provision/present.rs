@@ -1,13 +1,17 @@
-//! A stored user as the IdP reads it.
+//! Stored resources as the IdP reads them.
 
-use serde_json::{Value, json};
+use std::collections::HashMap;
+
+use serde::Serialize;
 
 use crate::{
-    scim::meta::{self, Identity},
-    store::{
-        User,
-        members::{self, Membership},
+    scim::{
+        document::Document,
+        meta::{self, Identity},
+        registry::Registry,
+        resource_type::ResourceType,
     },
+    store::{StoreError, Stored, User, members},
 };
 
 use super::{BridgedApp, ProvisionError};
@@ -15,67 +19,147 @@ use super::{BridgedApp, ProvisionError};
 /// A resource, whole, with what an answer's headers say about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Presented {
+    /// Its id.
+    pub id: String,
     /// The JSON, before a projection.
-    pub resource: Value,
+    pub resource: Document,
     /// Its URL.
     pub location: String,
     /// Its weak entity tag.
     pub entity_tag: String,
 }
 
+/// What a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    User,
+    Group,
+}
+
+impl Kind {
+    pub(super) fn resource_type(self, registry: &Registry) -> &ResourceType {
+        match self {
+            Self::User => registry.user(),
+            Self::Group => registry.group(),
+        }
+    }
+
+    /// The attribute that follows from other resources, and so is no part of what is stored of this one.
+    pub(super) const fn related_attribute(self) -> &'static str {
+        match self {
+            Self::User => "groups",
+            Self::Group => "members",
+        }
+    }
+}
+
+/// The related attributes of some resources, as JSON text, by the resources' ids.
+pub(super) type Related = HashMap<String, String>;
+
+/// An element of `groups` (RFC 7643 §4.1.2) or `members` (§4.2).
+#[derive(Serialize)]
+struct Element<'a> {
+    value: &'a str,
+    #[serde(rename = "$ref")]
+    reference: String,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    display: &'a str,
+}
+
 impl BridgedApp {
     /// The user as it reads now, with its groups.
     pub(super) async fn present(&self, user: &User) -> Result<Presented, ProvisionError> {
-        let id = user.id.as_str();
-        let memberships = members::of_range(&self.target.store, self.name(), id, id).await?;
-        Ok(self.present_member(user, &memberships))
-    }
-
-    /// As [`present`](Self::present), of many users at a time, in the order of their ids.
-    pub(super) async fn present_all(&self, users: &[User]) -> Result<Vec<Value>, ProvisionError> {
-        let (Some(first), Some(last)) = (users.first(), users.last()) else { return Ok(Vec::new()) };
-        let range = members::of_range(&self.target.store, self.name(), first.id.as_str(), last.id.as_str());
-        let memberships = range.await?;
-        let of = |user: &User| {
-            let from =
-                memberships.partition_point(|membership| membership.member_id.as_str() < user.id.as_str());
-            let count =
-                memberships[from..].partition_point(|membership| membership.member_id == user.id.as_str());
-            &memberships[from..from + count]
-        };
-        Ok(users.iter().map(|user| self.present_member(user, of(user)).resource).collect())
-    }
-
-    /// What the IdP asserted, with `active` as [`User::shown_active`] says, and with `groups`, which follow from the
-    /// members of groups (RFC 7643 §4.1.2).
-    fn present_member(&self, user: &User, memberships: &[Membership]) -> Presented {
-        let identity = Identity {
-            id: user.id.as_str(),
-            created: user.created_at,
-            last_modified: user.modified_at,
+        let stored = Stored {
+            id: user.id.as_str().to_owned(),
+            fragment: user.fragment(),
             version: user.version,
+            created_at: user.created_at,
+            modified_at: user.modified_at,
+            // To ask for the groups answers that.
+            is_member: true,
+        };
+        self.present_stored(Kind::User, &stored).await
+    }
+
+    /// The resource with its related attribute.
+    pub(super) async fn present_stored(
+        &self,
+        kind: Kind,
+        stored: &Stored,
+    ) -> Result<Presented, ProvisionError> {
+        let related = self.related(kind, &[stored]).await?;
+        Ok(self.present_with(kind, stored, &related))
+    }
+
+    /// The resource with its related attribute, if that is known.
+    pub(super) fn present_with(&self, kind: Kind, stored: &Stored, related: &Related) -> Presented {
+        let resource_type = kind.resource_type(&self.registry);
+        let identity = Identity {
+            id: &stored.id,
+            created: stored.created_at,
+            last_modified: stored.modified_at,
+            version: stored.version,
             base_url: &self.base_url,
         };
-        let user_type = self.registry.user();
-        let mut resource = user.resource.clone().with_active(user.shown_active());
-        if !memberships.is_empty() {
-            let groups: Value =
-                memberships.iter().map(|membership| self.present_membership(membership)).collect();
-            resource = resource.with("groups", groups);
-        }
+        let related = related.get(&stored.id).map(|text| (kind.related_attribute(), text.as_str()));
         Presented {
-            resource: meta::present(user_type, &resource, &identity),
-            location: identity.location(user_type),
+            id: stored.id.clone(),
+            resource: meta::document(resource_type, &stored.fragment, related, &identity),
+            location: identity.location(resource_type),
             entity_tag: identity.entity_tag(),
         }
     }
 
-    fn present_membership(&self, membership: &Membership) -> Value {
-        json!({
-            "value": membership.group_id.as_str(),
-            "$ref": format!("{}/Groups/{}", self.base_url, membership.group_id),
-            "display": membership.display,
-            "type": "direct",
-        })
+    /// What follows from other resources for each of these.
+    pub(super) async fn related(&self, kind: Kind, resources: &[&Stored]) -> Result<Related, StoreError> {
+        match kind {
+            Kind::User => self.groups_of(resources).await,
+            Kind::Group => self.members_of(resources).await,
+        }
     }
+
+    /// Each user's groups; a user without any has no such attribute.
+    async fn groups_of(&self, users: &[&Stored]) -> Result<Related, StoreError> {
+        let ids: Vec<&str> =
+            users.iter().filter(|user| user.is_member).map(|user| user.id.as_str()).collect();
+        let mut groups: HashMap<String, Vec<Element<'_>>> = HashMap::new();
+        let memberships = members::memberships(&self.target.store, self.name(), &ids).await?;
+        for membership in &memberships {
+            groups.entry(membership.member_id.clone()).or_default().push(Element {
+                value: membership.group_id.as_str(),
+                reference: format!("{}/Groups/{}", self.base_url, membership.group_id),
+                kind: "direct",
+                display: &membership.display,
+            });
+        }
+        let sorted = groups.into_iter().map(|(user, mut groups)| {
+            groups.sort_by_key(|group| group.value);
+            (user, text(&groups))
+        });
+        Ok(sorted.collect())
+    }
+
+    /// Each group's members, also when there are none: some clients miss the key (`OKT-09`).
+    async fn members_of(&self, groups: &[&Stored]) -> Result<Related, StoreError> {
+        let mut related = Related::with_capacity(groups.len());
+        for group in groups {
+            let members = members::list(&self.target.store, &group.id.as_str().into()).await?;
+            let shown: Vec<_> = members
+                .iter()
+                .map(|member| Element {
+                    value: &member.id,
+                    reference: format!("{}/{}s/{}", self.base_url, member.kind.as_str(), member.id),
+                    kind: member.kind.as_str(),
+                    display: &member.display,
+                })
+                .collect();
+            related.insert(group.id.clone(), text(&shown));
+        }
+        Ok(related)
+    }
+}
+
+fn text(elements: &[Element<'_>]) -> String {
+    serde_json::to_string(elements).expect("texts under names that are text are written as JSON")
 }

@@ -4,10 +4,13 @@
 //! The values are camelCase and never `null` (`ENT-43`). `base_url` is the URL that the endpoints follow,
 //! without a slash at its end. Lists come as plain vectors; the list message is put around them elsewhere.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{
     attribute::Attribute,
+    list::PageSize,
     registry::Registry,
     resource_type::{Named, ResourceType},
     schema::Schema,
@@ -23,6 +26,8 @@ pub struct Features {
     pub bulk: Option<BulkLimits>,
     /// Whether `sortBy` is obeyed.
     pub sort: bool,
+    /// How lists come in pages, if cursors lead through them too (RFC 9865 §4).
+    pub pagination: Option<Pagination>,
     /// Whether `ETag`, `If-Match` and `If-None-Match` are.
     pub etag: bool,
     /// Where an admin can read more.
@@ -31,8 +36,24 @@ pub struct Features {
 
 impl Default for Features {
     fn default() -> Self {
-        Self { max_results: 1_000, bulk: None, sort: false, etag: false, documentation_uri: None }
+        Self {
+            max_results: 1_000,
+            bulk: None,
+            sort: false,
+            pagination: None,
+            etag: false,
+            documentation_uri: None,
+        }
     }
+}
+
+/// How lists come in pages, by index (the default) or by cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pagination {
+    /// How many resources a page has.
+    pub page_size: PageSize,
+    /// How long a cursor can be used.
+    pub cursor_timeout: Duration,
 }
 
 /// The limits of bulk requests.
@@ -72,6 +93,16 @@ pub fn service_provider_config(base_url: &str, features: &Features) -> Value {
             "location": format!("{base_url}/ServiceProviderConfig"),
         },
     });
+    if let Some(Pagination { page_size, cursor_timeout }) = features.pagination {
+        config["pagination"] = json!({
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": page_size.default,
+            "maxPageSize": page_size.max,
+            "cursorTimeout": cursor_timeout.as_secs(),
+        });
+    }
     if let Some(uri) = &features.documentation_uri {
         config["documentationUri"] = uri.as_str().into();
     }
@@ -180,12 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn functions_that_are_there_are_told() {
+    fn functions_that_are_there_are_told_rfc_134() {
         let bulk = Some(BulkLimits { max_operations: 100, max_payload_size: 1_048_576 });
         let documentation_uri = Some("https://docs.test/".to_owned());
+        let page_size = PageSize { default: 100, max: 1000 };
+        let pagination = Some(Pagination { page_size, cursor_timeout: Duration::from_secs(3600) });
         let shown = service_provider_config(
             BASE,
-            &Features { max_results: 200, bulk, sort: true, etag: true, documentation_uri },
+            &Features { max_results: 200, bulk, sort: true, pagination, etag: true, documentation_uri },
         );
         assert_eq!(
             shown["bulk"],
@@ -194,6 +227,13 @@ mod tests {
         assert_eq!(
             (&shown["sort"], &shown["etag"]),
             (&json!({ "supported": true }), &json!({ "supported": true }))
+        );
+        assert_eq!(
+            shown["pagination"],
+            json!({
+                "cursor": true, "index": true, "defaultPaginationMethod": "index",
+                "defaultPageSize": 100, "maxPageSize": 1000, "cursorTimeout": 3600,
+            })
         );
         assert_eq!(shown["documentationUri"], "https://docs.test/");
     }

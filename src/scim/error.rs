@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::urn;
 
-/// The `scimType` keywords of RFC 7644 §3.12, table 9.
+/// The `scimType` keywords of RFC 7644 §3.12, table 9, and of RFC 9865 §2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScimType {
     /// The filter's syntax is wrong, or the attribute and comparison do not go together.
@@ -27,6 +27,12 @@ pub enum ScimType {
     InvalidVers,
     /// The request puts sensitive data where it must not be, such as into a URL.
     Sensitive,
+    /// The cursor is not one that this service made for this query (RFC 9865).
+    InvalidCursor,
+    /// The cursor is too old (RFC 9865).
+    ExpiredCursor,
+    /// With a cursor: `count` is no number, or another one than before (RFC 9865).
+    InvalidCount,
 }
 
 impl ScimType {
@@ -43,6 +49,9 @@ impl ScimType {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVers => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }

@@ -1,12 +1,9 @@
 //! Lists: which page of them a client asks for, and the ListResponse that answers (RFC 7644 §3.4.2, §3.4.2.4).
 
-use serde::{
-    Serialize, Serializer,
-    ser::{Error as _, SerializeStruct},
-};
-use serde_json::Value;
+use std::fmt::Write;
 
 use super::{
+    document::Document,
     error::{Error, ScimType},
     urn,
 };
@@ -29,6 +26,24 @@ pub struct PageSize {
     pub max: u64,
 }
 
+impl PageSize {
+    /// How many resources a page holds for which `count` was asked: none for a negative number, never more than allowed
+    /// (RFC-052, RFC-130).
+    fn of(self, count: Option<i64>) -> u64 {
+        count.map_or(self.default, |count| u64::try_from(count).unwrap_or(0)).min(self.max)
+    }
+
+    /// The same, for a page behind a cursor.
+    ///
+    /// # Errors
+    /// `invalidCount` if it is not a whole number (RFC-129).
+    pub fn parse_count(self, count: Option<&str>) -> Result<u64, Error> {
+        let count = count.map(|text| whole_number("count", text)).transpose();
+        let count = count.map_err(|detail| Error::new(ScimType::InvalidCount, detail))?;
+        Ok(self.of(count.flatten()))
+    }
+}
+
 impl Page {
     /// Reads the query parameters. Without them it is the first page of the default size (Q-03); an empty one counts
     /// as none.
@@ -36,17 +51,18 @@ impl Page {
     /// # Errors
     /// `invalidValue` if one is not a whole number (RFC-051).
     pub fn parse(start_index: Option<&str>, count: Option<&str>, size: PageSize) -> Result<Self, Error> {
-        let start_index = start_index.map(|text| whole_number("startIndex", text)).transpose()?.flatten();
-        let count = count.map(|text| whole_number("count", text)).transpose()?.flatten();
-        Ok(Self::new(start_index, count, size))
+        let read = |parameter, text: Option<&str>| {
+            let number = text.map(|text| whole_number(parameter, text)).transpose();
+            number.map(Option::flatten).map_err(|detail| Error::new(ScimType::InvalidValue, detail))
+        };
+        Ok(Self::new(read("startIndex", start_index)?, read("count", count)?, size))
     }
 
     /// The page of those numbers: a `startIndex` below 1 is 1, a negative `count` is 0, one that is too large is the
     /// largest allowed (RFC-051, RFC-052).
     pub fn new(start_index: Option<i64>, count: Option<i64>, size: PageSize) -> Self {
         let start_index = start_index.map_or(1, |index| u64::try_from(index).unwrap_or(0).max(1));
-        let count = count.map_or(size.default, |count| u64::try_from(count).unwrap_or(0));
-        Self { start_index, count: count.min(size.max) }
+        Self { start_index, count: size.of(count) }
     }
 
     /// How many resources of the list stand before the page.
@@ -55,9 +71,9 @@ impl Page {
     }
 }
 
-/// The number, `None` for no text. One that is too large for an integer is as large as one can be: the effect is the
+/// The number, `None` for no text, else what is wrong. One that is too large for an integer is as large as one can be: the effect is the
 /// same.
-fn whole_number(parameter: &str, text: &str) -> Result<Option<i64>, Error> {
+fn whole_number(parameter: &str, text: &str) -> Result<Option<i64>, String> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -65,37 +81,64 @@ fn whole_number(parameter: &str, text: &str) -> Result<Option<i64>, Error> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         let shown: String = text.chars().take(20).collect();
-        let detail = format!("`{parameter}` must be a whole number, and `{shown}` is not.");
-        return Err(Error::new(ScimType::InvalidValue, detail));
+        return Err(format!("`{parameter}` must be a whole number, and `{shown}` is not."));
     }
     let beyond = if digits.len() < text.len() { i64::MIN } else { i64::MAX };
     Ok(Some(text.parse().unwrap_or(beyond)))
 }
 
-/// The answer to a list or query. `R` is a resource, as anything that becomes JSON.
+/// The answer to a list or query.
 ///
 /// All numbers are JSON integers (Q-21), `Resources` is there also when it is empty (Q-02), and `itemsPerPage` is how
 /// many there really are (Q-04, RFC-053).
 #[derive(Clone, Debug, PartialEq)]
-pub struct ListResponse<R = Value> {
+pub struct ListResponse {
     /// How many resources the whole list has.
     pub total_results: u64,
-    /// The effective start of this page.
-    pub start_index: u64,
+    /// Where this page stands in it.
+    pub place: Place,
     /// This page of them.
-    pub resources: Vec<R>,
+    pub resources: Vec<Document>,
 }
 
-impl<R: Serialize> Serialize for ListResponse<R> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let items_per_page = u64::try_from(self.resources.len()).map_err(S::Error::custom)?;
-        let mut response = serializer.serialize_struct("ListResponse", 5)?;
-        response.serialize_field("schemas", &[urn::LIST_RESPONSE])?;
-        response.serialize_field("totalResults", &self.total_results)?;
-        response.serialize_field("startIndex", &self.start_index)?;
-        response.serialize_field("itemsPerPage", &items_per_page)?;
-        response.serialize_field("Resources", &self.resources)?;
-        response.end()
+/// Where a page stands in the whole list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The place of its first resource, counted from 1, as asked for (RFC-053).
+    Index(u64),
+    /// What leads to the page after it; `None` on the last one (RFC 9865 §2).
+    Cursor(Option<String>),
+}
+
+impl ListResponse {
+    /// A list of which nothing is left out.
+    pub fn whole(resources: Vec<Document>) -> Self {
+        Self { total_results: resources.len() as u64, place: Place::Index(1), resources }
+    }
+
+    /// The JSON text. The resources are joined as they are: writing a page is copying it.
+    pub fn to_text(&self) -> String {
+        let length: usize = self.resources.iter().map(|resource| resource.as_str().len() + 1).sum();
+        let mut text = String::with_capacity(length + 512);
+        let (schema, total, items) = (urn::LIST_RESPONSE, self.total_results, self.resources.len());
+        let place = match &self.place {
+            Place::Index(start_index) => format!(r#""startIndex":{start_index},"#),
+            Place::Cursor(Some(next)) => format!(r#""nextCursor":"{next}","#),
+            Place::Cursor(None) => String::new(),
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            r#"{{"schemas":["{schema}"],"totalResults":{total},{place}"itemsPerPage":{items},"Resources":["#
+        );
+        for (index, resource) in self.resources.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(resource.as_str());
+        }
+        text.push_str("]}");
+        text
     }
 }
 
@@ -147,20 +190,33 @@ mod tests {
 
     #[test]
     fn a_response_tells_what_it_really_holds_q_04_q_21() {
-        let response =
-            ListResponse { total_results: 7, start_index: 6, resources: vec![json!({ "id": "a" })] };
+        let resources = vec![Document::from(&json!({ "id": "a" })), Document::from(&json!({ "id": "b" }))];
+        let response = ListResponse { total_results: 7, place: Place::Index(6), resources };
         assert_eq!(
-            serde_json::to_string(&response).unwrap(),
-            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":7,"startIndex":6,"itemsPerPage":1,"Resources":[{"id":"a"}]}"#
+            response.to_text(),
+            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":7,"startIndex":6,"itemsPerPage":2,"Resources":[{"id":"a"},{"id":"b"}]}"#
         );
     }
 
     #[test]
+    fn a_page_behind_a_cursor_tells_the_next_one_and_no_index_rfc_125() {
+        let text = |next: Option<&str>| {
+            let place = Place::Cursor(next.map(str::to_owned));
+            ListResponse { total_results: 1, place, resources: vec![] }.to_text()
+        };
+        assert_eq!(
+            text(Some("abc")),
+            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":1,"nextCursor":"abc","itemsPerPage":0,"Resources":[]}"#
+        );
+        assert!(!text(None).contains("Cursor"));
+    }
+
+    #[test]
     fn an_empty_response_has_resources_q_01_q_02() {
-        let response = ListResponse::<Value> { total_results: 0, start_index: 1, resources: vec![] };
-        let response = serde_json::to_value(response).unwrap();
-        assert_eq!(response["Resources"], json!([]));
-        assert_eq!(response["itemsPerPage"], json!(0));
+        assert_eq!(
+            ListResponse::whole(vec![]).to_text(),
+            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}"#
+        );
     }
 
     proptest! {

@@ -1,8 +1,14 @@
 //! How a resource is shown: what the client asserted, with what the server knows (RFC 7643 §3, §3.1).
+//!
+//! That happens in two steps, so that a resource is not parsed and printed for each answer. The [`fragment`] is the text of
+//! all that changes only when the resource itself is written; it is stored. The [`document`] is made of it for an answer,
+//! with what belongs to other resources (a user's groups, a group's members), `meta`, and the URL of the service.
 
-use serde_json::{Map, Value, json};
+use std::fmt::{self, Write};
 
-use super::{resource::Resource, resource_type::ResourceType};
+use serde_json::Value;
+
+use super::{document::Document, resource::Resource, resource_type::ResourceType, urn};
 use crate::clock::Time;
 
 /// What the server knows about a resource.
@@ -39,44 +45,73 @@ pub fn entity_tag(version: i64) -> String {
     format!("W/\"{version}\"")
 }
 
-/// The resource as an answer holds it, whole: what was asked for with `attributes` is chosen from this later.
+/// The members of the resource's JSON object that follow from what was asserted, as text without the braces.
 ///
-/// `schemas` names the core schema and the extensions that the resource has attributes of, whatever the
-/// client listed (`RFC-013`, `ENT-04`, `ENT-30`). A user's `groups` and a group's `members` are added by who
-/// knows them.
-pub fn present(resource_type: &ResourceType, resource: &Resource, identity: &Identity<'_>) -> Value {
-    let extensions = resource_type.extensions.iter().map(|schema| schema.id.as_str());
-    let extensions: Vec<_> = extensions.filter(|urn| resource.find(urn).is_some()).collect();
-    let schemas: Vec<_> =
-        std::iter::once(resource_type.schema.id.as_str()).chain(extensions.iter().copied()).collect();
-
-    let mut shown = Map::new();
-    shown.insert("schemas".into(), json!(schemas));
-    shown.insert("id".into(), identity.id.into());
-    // Inserted before the rest, it stands before the rest.
-    if let Some(external_id) = resource.find("externalId") {
-        shown.insert("externalId".into(), external_id.clone());
+/// `schemas` names the core schema and the extensions that the resource has attributes of, whatever the client listed
+/// (`RFC-013`, `ENT-04`, `ENT-30`).
+pub fn fragment(core_schema: &str, id: &str, resource: &Resource) -> String {
+    let mut text = String::with_capacity(512);
+    let schemas: Value = std::iter::once(core_schema).chain(resource.extensions()).collect();
+    push(&mut text, "schemas", &schemas);
+    push(&mut text, "id", &Value::from(id));
+    let external_id = resource.attributes().get_key_value("externalId");
+    let is_core = |(name, _): &(&String, &Value)| name.as_str() != "externalId" && !urn::is_urn(name);
+    let core = resource.attributes().iter().filter(is_core);
+    let extensions = resource.attributes().iter().filter(|(name, _)| urn::is_urn(name));
+    for (name, value) in external_id.into_iter().chain(core).chain(extensions) {
+        push(&mut text, name, value);
     }
-    let core = resource.attributes().iter().filter(|(name, _)| !extensions.contains(&name.as_str()));
-    shown.extend(core.map(|(name, value)| (name.clone(), value.clone())));
-    shown.extend(extensions.iter().filter_map(|urn| Some(((*urn).to_owned(), resource.find(urn)?.clone()))));
-    shown.insert(
-        "meta".into(),
-        json!({
-            "resourceType": resource_type.name,
-            "created": identity.created.to_string(),
-            "lastModified": identity.last_modified.to_string(),
-            "location": identity.location(resource_type),
-            "version": identity.entity_tag(),
-        }),
+    text
+}
+
+/// The resource as an answer holds it, whole: what was asked for with `attributes` is chosen from this later. `related` is
+/// an attribute that follows from other resources, with its value as JSON text.
+pub fn document(
+    resource_type: &ResourceType,
+    fragment: &str,
+    related: Option<(&str, &str)>,
+    identity: &Identity<'_>,
+) -> Document {
+    let related_length = related.map_or(0, |(name, value)| name.len() + value.len());
+    let mut text = String::with_capacity(fragment.len() + related_length + identity.base_url.len() + 256);
+    text.push('{');
+    text.push_str(fragment);
+    if let Some((name, value)) = related {
+        push(&mut text, name, &Text(value));
+    }
+    let _ = write!(
+        text,
+        r#","meta":{{"resourceType":"{}","created":"{}","lastModified":"{}","location":{},"version":{}}}}}"#,
+        resource_type.name,
+        identity.created,
+        identity.last_modified,
+        Value::from(identity.location(resource_type)),
+        Value::from(identity.entity_tag()),
     );
-    Value::Object(shown)
+    Document::from_text(text)
+}
+
+/// JSON text as a value.
+struct Text<'t>(&'t str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+fn push(text: &mut String, name: &str, value: &impl fmt::Display) {
+    let comma = if text.is_empty() || text == "{" { "" } else { "," };
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{comma}{}:{value}", Value::from(name));
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::scim::{normalize, registry::Registry, urn};
+    use crate::scim::{normalize, registry::Registry};
 
     #[test]
     fn a_resource_is_shown_whole_and_in_a_fixed_order_rfc_001_rfc_005_rfc_006_rfc_013_rfc_044() {
@@ -95,13 +130,17 @@ mod tests {
             version: 3,
             base_url: "https://bridge.test/aha/scim/v2",
         };
-        let shown = present(registry.user(), &resource, &identity);
+        let fragment = fragment(urn::USER, "0198", &resource);
+        let groups = r#"[{"value":"g1"}]"#;
+        let shown =
+            document(registry.user(), &fragment, Some(("groups", groups)), &identity).to_value().unwrap();
         assert_eq!(
             shown,
             json!({
                 "schemas": [urn::USER, urn::ENTERPRISE_USER],
                 "id": "0198", "externalId": "E-1", "userName": "bob", "active": true,
                 urn::ENTERPRISE_USER: { "department": "Ops" },
+                "groups": [{ "value": "g1" }],
                 "meta": {
                     "resourceType": "User",
                     "created": "1970-01-01T00:00:00.000Z",
@@ -114,7 +153,7 @@ mod tests {
         let order: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(
             order,
-            ["schemas", "id", "externalId", "userName", "active", urn::ENTERPRISE_USER, "meta"],
+            ["schemas", "id", "externalId", "userName", "active", urn::ENTERPRISE_USER, "groups", "meta"],
         );
     }
 
@@ -133,7 +172,8 @@ mod tests {
             version: 1,
             base_url: "https://bridge.test/scim/v2",
         };
-        let shown = present(registry.group(), &accepted.resource, &identity);
+        let fragment = fragment(urn::GROUP, "g1", &accepted.resource);
+        let shown = document(registry.group(), &fragment, None, &identity).to_value().unwrap();
         assert_eq!(shown["schemas"], json!([urn::GROUP]));
         assert_eq!(shown["meta"]["location"], "https://bridge.test/scim/v2/Groups/g1");
         assert_eq!(

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    attribute::{Attribute, Returned},
+    attribute::{Attribute, Mutability, Returned},
+    document::Document,
     error::{Error, ScimType},
     filter::name,
     resource_type::{Named, ResourceType},
@@ -19,6 +20,8 @@ pub const MAX_LENGTH: usize = 8 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
     is_default: bool,
+    /// Whether a resource as it is stored holds nothing that an answer must not.
+    keeps_all: bool,
     members: Members,
 }
 
@@ -38,14 +41,13 @@ impl Projection {
             (None, None) => Ok(Self::default_of(resource_type)),
             (Some(names), None) => {
                 let mentioned = Mentioned::read("attributes", names, resource_type)?;
-                Ok(Self { is_default: false, members: of_resource(resource_type, Choice::Only(&mentioned)) })
+                let members = of_resource(resource_type, Choice::Only(&mentioned));
+                Ok(Self { is_default: false, keeps_all: false, members })
             }
             (None, Some(names)) => {
                 let mentioned = Mentioned::read("excludedAttributes", names, resource_type)?;
-                Ok(Self {
-                    is_default: false,
-                    members: of_resource(resource_type, Choice::Without(&mentioned)),
-                })
+                let members = of_resource(resource_type, Choice::Without(&mentioned));
+                Ok(Self { is_default: false, keeps_all: false, members })
             }
             (Some(_), Some(_)) => Err(Error::new(
                 ScimType::InvalidValue,
@@ -56,7 +58,10 @@ impl Projection {
 
     /// What an answer holds when the client does not say: all but what is returned never or on request only.
     pub fn default_of(resource_type: &ResourceType) -> Self {
-        Self { is_default: true, members: of_resource(resource_type, Choice::Default) }
+        let extensions = resource_type.extensions.iter().flat_map(|schema| &schema.attributes);
+        let keeps_all =
+            resource_type.top_level().chain(extensions).all(|attribute| is_shown_if_stored(attribute));
+        Self { is_default: true, keeps_all, members: of_resource(resource_type, Choice::Default) }
     }
 
     /// Whether the client left the choice to the server.
@@ -70,11 +75,29 @@ impl Projection {
         *self.members.fate(name) != Fate::LeftOut
     }
 
+    /// The part of the resource that the answer holds. By default that is all of it, for which its text need not be read.
+    ///
+    /// # Errors
+    /// When the document is no JSON.
+    pub fn reduce(&self, resource: Document) -> Result<Document, serde_json::Error> {
+        if self.keeps_all {
+            return Ok(resource);
+        }
+        Ok(Document::from(&self.apply(resource.to_value()?)))
+    }
+
     /// Takes out of the resource what the answer must not hold. The resource is in canonical form.
     pub fn apply(&self, mut resource: Value) -> Value {
         self.members.apply(&mut resource);
         resource
     }
+}
+
+/// Whether a value that is stored is shown by default. What clients may write only, such as `password`, is never stored.
+fn is_shown_if_stored(attribute: &Attribute) -> bool {
+    attribute.mutability == Mutability::WriteOnly
+        || (matches!(attribute.returned, Returned::Always | Returned::Default)
+            && attribute.sub_attributes.iter().all(|sub_attribute| is_shown_if_stored(sub_attribute)))
 }
 
 /// What becomes of the members of an object. It is worked out once for a request, however many resources it answers.
@@ -388,6 +411,22 @@ mod tests {
             only.keeps("emails") && only.keeps("id") && !only.keeps("name") && !only.keeps(ENTERPRISE_USER)
         );
         assert!(!only.is_default() && !without.is_default());
+    }
+
+    #[test]
+    fn text_is_sent_as_it_is_only_if_nothing_stored_is_hidden() {
+        let registry = crate::scim::registry::Registry::default();
+        for resource_type in registry.resource_types() {
+            let document = Document::from(&json!({ "id": "a", "unheardOf": [] }));
+            assert!(Projection::default_of(resource_type).keeps_all, "{}", resource_type.name);
+            assert_eq!(Projection::default_of(resource_type).reduce(document.clone()).unwrap(), document);
+        }
+        // This type has attributes that are returned on request, or never.
+        let reduced = Projection::default_of(&user_type()).reduce(Document::from(&full_user())).unwrap();
+        assert_eq!(reduced.to_value().unwrap(), projected(None, None));
+        let reduced =
+            Projection::parse(Some("id"), None, &user_type()).unwrap().reduce(Document::from(&full_user()));
+        assert_eq!(reduced.unwrap().to_value().unwrap(), projected(Some("id"), None));
     }
 
     proptest! {

@@ -4,10 +4,13 @@ use sqlx::{Any, Row, any::AnyRow, query::Query};
 
 use crate::{
     clock::Time,
-    scim::{fold::fold, resource::Resource},
+    scim::{fold::fold, meta, resource::Resource, urn},
 };
 
-use super::{GroupId, Store, StoreError, Transaction};
+use super::{
+    GroupId, Store, StoreError, Transaction,
+    listing::{self, Parameter, Range, Statements, Stored, ids},
+};
 
 /// A group.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,14 +29,21 @@ pub struct Group {
     pub modified_at: Time,
 }
 
+impl Group {
+    /// What answers show of the row, as [`meta::fragment`] makes it.
+    pub fn fragment(&self) -> String {
+        meta::fragment(urn::GROUP, self.id.as_str(), &self.resource)
+    }
+}
+
 /// What a filter requires of every match, as far as an index can find it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Narrowing {
     /// Nothing that is indexed.
     All,
     /// This id.
-    Id(GroupId),
-    /// This `displayName`, compared without case.
+    Id(String),
+    /// This `displayName`, folded.
     DisplayName(String),
     /// This `externalId`, case-exact.
     ExternalId(String),
@@ -47,96 +57,92 @@ macro_rules! columns {
     };
 }
 
-/// The group of that id.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find(store: &Store, app: &str, id: &GroupId) -> Result<Option<Group>, StoreError> {
-    sqlx::query(concat!("SELECT ", columns!(), " FROM user_groups WHERE id = $1 AND app = $2"))
-        .bind(id.as_str())
-        .bind(app)
-        .fetch_optional(store.reader())
-        .await?
-        .map(|row| read(&row))
-        .transpose()
+/// What [`Stored`] is read from.
+macro_rules! shown_columns {
+    () => {
+        "id, fragment, version, created_at, modified_at, 0"
+    };
 }
 
-/// How many groups the app has.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count(store: &Store, app: &str) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM user_groups WHERE app = $1")
-        .bind(app)
-        .fetch_one(store.reader())
-        .await?;
-    Ok(u64::try_from(count).unwrap_or(0))
+/// The two statements that read the groups that fulfil a condition, with as many values as it has places from `$3` on.
+macro_rules! statements {
+    ($condition:literal, []) => {
+        statements!($condition, " LIMIT $3 OFFSET $4", Vec::new())
+    };
+    ($condition:literal, [$value:expr]) => {
+        statements!($condition, " LIMIT $4 OFFSET $5", vec![Parameter::Text($value.clone())])
+    };
+    ($condition:literal, $part:literal, $values:expr) => {
+        Statements {
+            page: concat!(
+                "SELECT ",
+                shown_columns!(),
+                " FROM user_groups WHERE app = $1 AND id > $2 ",
+                $condition,
+                " ORDER BY id",
+                $part
+            ),
+            count: concat!("SELECT COUNT(*) FROM user_groups WHERE app = $1 AND id > $2 ", $condition),
+            values: $values,
+        }
+    };
 }
 
-/// A page of the groups, in the order of their ids.
-///
-/// # Errors
-/// When the database fails.
-pub async fn page(store: &Store, app: &str, offset: u64, limit: u64) -> Result<Vec<Group>, StoreError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM user_groups WHERE app = $1 ORDER BY id LIMIT $2 OFFSET $3"
-    ))
-    .bind(app)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(i64::try_from(offset).unwrap_or(i64::MAX))
-    .fetch_all(store.reader())
-    .await?;
-    rows.iter().map(read).collect()
+impl Narrowing {
+    fn statements(&self) -> Statements {
+        match self {
+            Self::All => statements!("", []),
+            Self::Id(id) => statements!("AND id = $3", [id]),
+            Self::DisplayName(key) => statements!("AND display_name_key = $3", [key]),
+            Self::ExternalId(id) => statements!("AND external_id = $3", [id]),
+            Self::Member(id) => statements!(
+                "AND id IN (SELECT group_id FROM group_members WHERE group_members.app = $1 AND member_id = $3)",
+                [id]
+            ),
+        }
+    }
 }
 
-/// The next groups behind `after` that fit `narrowing`, in the order of their ids: at most `limit`.
+/// The groups that fit `narrowing`, in the order of their ids.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn scan(
+pub async fn page(
     store: &Store,
     app: &str,
     narrowing: &Narrowing,
-    after: Option<&GroupId>,
-    limit: u32,
-) -> Result<Vec<Group>, StoreError> {
-    const ALL: &str =
-        concat!("SELECT ", columns!(), " FROM user_groups WHERE app = $1 AND id > $2 ORDER BY id LIMIT $3");
-    const BY_ID: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM user_groups WHERE app = $1 AND id > $2 AND id = $4 ORDER BY id LIMIT $3"
-    );
-    const BY_DISPLAY_NAME: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM user_groups WHERE app = $1 AND id > $2 AND display_name_key = $4 ORDER BY id LIMIT $3"
-    );
-    const BY_EXTERNAL_ID: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM user_groups WHERE app = $1 AND id > $2 AND external_id = $4 ORDER BY id LIMIT $3"
-    );
-    const BY_MEMBER: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM user_groups WHERE app = $1 AND id > $2 AND id IN (SELECT group_id FROM group_members \
-         WHERE group_members.app = $1 AND member_id = $4) ORDER BY id LIMIT $3"
-    );
-    let (sql, value) = match narrowing {
-        Narrowing::All => (ALL, None),
-        Narrowing::Id(id) => (BY_ID, Some(id.as_str().to_owned())),
-        Narrowing::DisplayName(name) => (BY_DISPLAY_NAME, Some(fold(name).into_owned())),
-        Narrowing::ExternalId(external_id) => (BY_EXTERNAL_ID, Some(external_id.clone())),
-        Narrowing::Member(id) => (BY_MEMBER, Some(id.clone())),
-    };
-    let mut query = sqlx::query(sql).bind(app).bind(after.map_or("", GroupId::as_str)).bind(i64::from(limit));
-    if let Some(value) = value {
-        query = query.bind(value);
-    }
-    query.fetch_all(store.reader()).await?.iter().map(read).collect()
+    range: Range<'_>,
+) -> Result<Vec<Stored>, StoreError> {
+    narrowing.statements().page(store, app, range).await
+}
+
+/// How many groups fit `narrowing`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> Result<u64, StoreError> {
+    narrowing.statements().count(store, app).await
+}
+
+/// The groups of these ids, in any order; those that there are none of are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
+    const STATEMENT: &str =
+        concat!("SELECT ", shown_columns!(), " FROM user_groups WHERE app = $1 AND id IN (", ids!(), ")");
+    listing::rows_of(store, STATEMENT, app, ids).await?.iter().map(listing::read).collect()
+}
+
+/// The group of that id, to be shown.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_shown(store: &Store, app: &str, id: &GroupId) -> Result<Option<Stored>, StoreError> {
+    const STATEMENT: &str =
+        concat!("SELECT ", shown_columns!(), " FROM user_groups WHERE app = $1 AND id = $2");
+    let row = sqlx::query(STATEMENT).bind(app).bind(id.as_str()).fetch_optional(store.reader()).await?;
+    row.map(|row| listing::read(&row)).transpose()
 }
 
 /// The group of that id, locked until the transaction ends.
@@ -183,7 +189,7 @@ pub async fn insert(transaction: &mut Transaction, group: &Group) -> Result<(), 
     let query = sqlx::query(concat!(
         "INSERT INTO user_groups (",
         columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        ", fragment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     ));
     bind(query, group)?.execute(transaction).await?;
     Ok(())
@@ -196,7 +202,7 @@ pub async fn insert(transaction: &mut Transaction, group: &Group) -> Result<(), 
 pub async fn save(transaction: &mut Transaction, group: &Group) -> Result<(), StoreError> {
     let query = sqlx::query(
         "UPDATE user_groups SET app = $2, display_name_key = $3, display = $4, external_id = $5, resource = $6, \
-         version = $7, created_at = $8, modified_at = $9 WHERE id = $1",
+         version = $7, created_at = $8, modified_at = $9, fragment = $10 WHERE id = $1",
     );
     bind(query, group)?.execute(transaction).await?;
     Ok(())
@@ -209,6 +215,18 @@ pub async fn save(transaction: &mut Transaction, group: &Group) -> Result<(), St
 pub async fn delete_row(transaction: &mut Transaction, id: &GroupId) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM user_groups WHERE id = $1").bind(id.as_str()).execute(transaction).await?;
     Ok(())
+}
+
+/// Groups whose derived column was never written: at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_incomplete(transaction: &mut Transaction, limit: i64) -> Result<Vec<Group>, StoreError> {
+    let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM user_groups WHERE fragment = '' LIMIT $1"))
+        .bind(limit)
+        .fetch_all(transaction)
+        .await?;
+    rows.iter().map(read).collect()
 }
 
 fn bind<'q>(
@@ -226,7 +244,8 @@ fn bind<'q>(
         .bind(resource)
         .bind(group.version)
         .bind(group.created_at.as_micros())
-        .bind(group.modified_at.as_micros()))
+        .bind(group.modified_at.as_micros())
+        .bind(group.fragment()))
 }
 
 fn read(row: &AnyRow) -> Result<Group, StoreError> {

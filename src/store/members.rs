@@ -2,7 +2,10 @@
 
 use sqlx::{Row, any::AnyRow};
 
-use super::{GroupId, Store, StoreError, Transaction};
+use super::{
+    GroupId, Store, StoreError, Transaction,
+    listing::{ids, rows_of},
+};
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,27 +83,20 @@ pub async fn ids(transaction: &mut Transaction, group_id: &GroupId) -> Result<Ve
     Ok(ids)
 }
 
-/// The groups that the resources with ids from `first` to `last` are members of, in the order of the members' ids. For one
-/// resource both are its id; a page of users is one range, since users are listed in the order of their ids.
+/// The groups that these resources are members of, in no order.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_range(
-    store: &Store,
-    app: &str,
-    first: &str,
-    last: &str,
-) -> Result<Vec<Membership>, StoreError> {
-    let rows = sqlx::query(
+pub async fn memberships(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Membership>, StoreError> {
+    const STATEMENT: &str = concat!(
         "SELECT member_id, group_id, display FROM group_members JOIN user_groups ON user_groups.id = group_id \
-         WHERE group_members.app = $1 AND member_id BETWEEN $2 AND $3 ORDER BY member_id, group_id",
-    )
-    .bind(app)
-    .bind(first)
-    .bind(last)
-    .fetch_all(store.reader())
-    .await?;
-    rows.iter()
+         WHERE group_members.app = $1 AND member_id IN (",
+        ids!(),
+        ")"
+    );
+    rows_of(store, STATEMENT, app, ids)
+        .await?
+        .iter()
         .map(|row| {
             Ok(Membership {
                 member_id: row.try_get("member_id")?,

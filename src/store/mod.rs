@@ -7,10 +7,12 @@
 //!
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
+mod complete;
 mod error;
 pub mod events;
 pub mod groups;
 pub mod id;
+pub mod listing;
 pub mod members;
 pub mod rosters;
 pub mod users;
@@ -29,6 +31,7 @@ pub use self::{
     error::StoreError,
     groups::Group,
     id::{GroupId, UserId},
+    listing::Stored,
     users::User,
 };
 
@@ -67,6 +70,8 @@ impl Store {
                 .max_connections(size)
                 .acquire_timeout(Duration::from_secs(10))
                 .idle_timeout(None)
+                // A local file does not go away between two statements; asking each time would double what a read costs.
+                .test_before_acquire(false)
                 .max_lifetime(None)
                 .after_connect(|connection, _| {
                     Box::pin(async move {
@@ -78,6 +83,7 @@ impl Store {
         };
         let writing = pool(1).await.map_err(not_opened)?;
         MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
+        complete::rows(&writing).await?;
         let reader = pool(READERS).await.map_err(not_opened)?;
         Ok(Self { reader, writer: Writer::start(writing) })
     }

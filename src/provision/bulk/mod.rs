@@ -105,7 +105,6 @@ impl Written {
 
 impl From<Presented> for Written {
     fn from(presented: Presented) -> Self {
-        let id = presented.resource["id"].as_str().unwrap_or_default().to_owned();
-        Self { id, location: presented.location, entity_tag: presented.entity_tag }
+        Self { id: presented.id, location: presented.location, entity_tag: presented.entity_tag }
     }
 }

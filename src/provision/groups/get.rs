@@ -19,8 +19,8 @@ pub async fn get(
     precondition: &Precondition,
     members: Members,
 ) -> Result<Presented, ProvisionError> {
-    let group = groups::find(&app.target.store, app.name(), id).await?.ok_or_else(|| not_found(id))?;
+    let group = groups::find_shown(&app.target.store, app.name(), id).await?.ok_or_else(|| not_found(id))?;
     let is_known = precondition.knows(&meta::entity_tag(group.version));
     let members = if is_known { Members::Omitted } else { members };
-    app.present_group(&group, members).await
+    app.present_stored_group(&group, members).await
 }

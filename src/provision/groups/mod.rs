@@ -6,7 +6,6 @@
 pub mod create;
 pub mod delete;
 pub mod get;
-pub mod list;
 mod membership;
 mod present;
 pub mod replace;

@@ -5,7 +5,8 @@
 ///
 /// Built with [`all`](Expression::all) and [`any`](Expression::any), an `And` never directly holds an `And`, nor an `Or`
 /// an `Or`. So the order in which a client grouped them makes no difference, and the depth of the tree is that of the
-/// parentheses, however long a chain of `and` is.
+/// parentheses, however long a chain of `and` is. Nor does either hold a part whose outcome is known: an `And` of nothing,
+/// which always holds, and an `Or` of nothing, which never does, stand only where they are the whole expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expression<T> {
     /// All of these hold.
@@ -25,6 +26,7 @@ impl<T> Expression<T> {
         for part in parts {
             match part {
                 Self::And(inner) => joined.extend(inner),
+                never if never.is_never() => return never,
                 other => joined.push(other),
             }
         }
@@ -40,6 +42,7 @@ impl<T> Expression<T> {
         for part in parts {
             match part {
                 Self::Or(inner) => joined.extend(inner),
+                always if always.is_always() => return always,
                 other => joined.push(other),
             }
         }
@@ -51,7 +54,40 @@ impl<T> Expression<T> {
 
     /// `not` before it.
     pub fn negated(self) -> Self {
-        Self::Not(Box::new(self))
+        match self {
+            always if always.is_always() => Self::never(),
+            never if never.is_never() => Self::always(),
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    /// What holds whatever is asked about.
+    pub fn always() -> Self {
+        Self::And(Vec::new())
+    }
+
+    /// What never holds.
+    pub fn never() -> Self {
+        Self::Or(Vec::new())
+    }
+
+    /// Whether it is known to hold.
+    pub fn is_always(&self) -> bool {
+        matches!(self, Self::And(parts) if parts.is_empty())
+    }
+
+    /// Whether it is known not to hold.
+    pub fn is_never(&self) -> bool {
+        matches!(self, Self::Or(parts) if parts.is_empty())
+    }
+
+    /// Whether some test is of that kind.
+    pub fn has(&self, is_meant: &impl Fn(&T) -> bool) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.has(is_meant)),
+            Self::Not(part) => part.has(is_meant),
+            Self::Test(test) => is_meant(test),
+        }
     }
 
     /// Whether the expression holds, given which tests succeed.

@@ -1,19 +1,19 @@
 //! Resolved -> evaluated: whether a resource, or an element, passes. Both are JSON in canonical form: attributes by their
 //! canonical names, an extension's attributes below the key that is its URN.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, convert::Infallible};
 
 use serde_json::{Number, Value};
 
 use super::{
-    ast::Operator,
+    ast::{Expression, Operator},
     resolve::timestamp,
     resolved::{Condition, ElementFilter, ElementTest, Filter, Operand, Test},
 };
 use crate::scim::{
     attribute::{Attribute, Kind},
     fold::fold,
-    resource_type::AttributeRef,
+    resource_type::{AttributeRef, ResourceType},
 };
 
 impl Filter {
@@ -21,6 +21,29 @@ impl Filter {
     pub fn matches(&self, resource: &Value) -> bool {
         self.root.holds(&|test| test.succeeds(resource))
     }
+
+    /// The filter as it is for resources of that type alone: what it asks of `meta.resourceType` is answered (RFC-063).
+    #[must_use]
+    pub fn specialised(self, resource_type: &ResourceType) -> Self {
+        let name = Value::from(resource_type.name);
+        let answered = self.root.try_replace(&|test| {
+            Ok::<_, Infallible>(match &test {
+                Test::Attribute(attribute, condition) if is_resource_type(attribute) => {
+                    if condition.holds(Some(&name)) { Expression::always() } else { Expression::never() }
+                }
+                _ => Expression::Test(test),
+            })
+        });
+        match answered {
+            Ok(root) => Self { root },
+        }
+    }
+}
+
+fn is_resource_type(attribute: &AttributeRef) -> bool {
+    attribute.extension.is_none()
+        && attribute.attribute.name == "meta"
+        && attribute.sub_attribute.as_ref().is_some_and(|sub_attribute| sub_attribute.name == "resourceType")
 }
 
 impl ElementFilter {

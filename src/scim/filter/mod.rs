@@ -19,6 +19,8 @@
 //! - An element's omitted `primary` is `false` (RFC-018), but not present.
 //! - Case is ignored by comparing lower-case forms ([`fold`](super::fold::fold)), without Unicode normalisation.
 //! - A `dateTime` without a zone is in UTC.
+//! - Where resources of several types are asked for at once, an attribute that one of them does not define has no value
+//!   there (RFC-068): `eq` and `pr` are false, `ne` is true. On an endpoint of one type it is an error instead.
 
 pub mod ast;
 pub mod eval;
@@ -34,4 +36,4 @@ mod properties;
 mod tests;
 
 pub use ast::{Expression, Operator};
-pub use resolved::{Condition, ElementFilter, ElementTest, Equality, Filter, Operand, Test};
+pub use resolved::{Condition, ElementFilter, ElementTest, Filter, Operand, Requirement, Test};

@@ -24,6 +24,9 @@ impl Display for ElementFilter {
 impl<T: Display> Display for Expression<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
+            // These two are never written by a client: they are what is left of a test whose outcome is known.
+            always if always.is_always() => f.write_str("true"),
+            never if never.is_never() => f.write_str("false"),
             Self::And(parts) => join(f, parts, " and "),
             Self::Or(parts) => join(f, parts, " or "),
             Self::Not(part) => write!(f, "not ({part})"),

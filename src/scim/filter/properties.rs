@@ -248,9 +248,8 @@ proptest! {
     fn whatever_is_required_holds_for_every_match((oracle, user) in (oracle(), user())) {
         let filter = Filter::parse(&oracle.text(), &user_type()).unwrap();
         if filter.matches(&user) {
-            for equality in filter.required_equalities() {
-                let name = super::name::canonical(&equality.attribute);
-                let alone = format!("{name} eq {}", Value::from(equality.text));
+            for required in filter.requirements() {
+                let alone = format!("{} {}", super::name::canonical(&required.attribute), required.condition);
                 prop_assert!(Filter::parse(&alone, &user_type()).unwrap().matches(&user), "{}", alone);
             }
         }

@@ -24,11 +24,47 @@ impl Filter {
     /// `invalidFilter`, with what is wrong at which character: the syntax, an attribute that is not defined or must not
     /// be asked for (`password`), or a comparison that does not fit the attribute's type.
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self, Error> {
+        Self::read(text, |test| resolve_test(test, resource_type))
+    }
+
+    /// Reads a filter that is asked of resources of several types, for those of this type. An attribute that the type does
+    /// not define has no value (RFC 7644 §3.4.2.1, RFC-068).
+    ///
+    /// # Errors
+    /// As [`Filter::parse`], save that no attribute needs to be defined.
+    pub fn parse_mixed(text: &str, resource_type: &ResourceType) -> Result<Self, Error> {
+        Self::read(text, |test| match &test {
+            WrittenTest::Attribute(written) if name::find(resource_type, written.name.item).is_none() => {
+                Ok(resolve_without_value(&written.condition))
+            }
+            WrittenTest::Element { name, .. } if name::find(resource_type, name.item).is_none() => {
+                Ok(Expression::never())
+            }
+            _ => resolve_test(test, resource_type),
+        })
+    }
+
+    fn read<'t>(
+        text: &'t str,
+        resolve: impl Fn(WrittenTest<'t>) -> Result<Expression<Test>, Problem>,
+    ) -> Result<Self, Error> {
         parse::filter(text)
-            .and_then(|written| written.try_replace(&|test| resolve_test(test, resource_type)))
+            .and_then(|written| written.try_replace(&resolve))
             .map(|root| Self { root })
             .map_err(|problem| problem.into_error(ScimType::InvalidFilter, "filter", text))
     }
+}
+
+/// What a condition comes to where there is never a value.
+fn resolve_without_value(condition: &WrittenCondition<'_>) -> Expression<Test> {
+    let holds = match condition {
+        WrittenCondition::Present => false,
+        WrittenCondition::Compare(operator, _) if asks_for_presence(condition) => {
+            operator.item == Operator::Equal
+        }
+        WrittenCondition::Compare(operator, _) => operator.item == Operator::NotEqual,
+    };
+    if holds { Expression::always() } else { Expression::never() }
 }
 
 impl ElementFilter {
@@ -244,6 +280,6 @@ fn number(text: &str) -> Option<Number> {
 }
 
 /// The time that an xsd:dateTime means (RFC 7643 §2.3.5).
-pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
+pub(in crate::scim) fn timestamp(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok())
 }

@@ -72,13 +72,13 @@ pub enum Operand {
     },
 }
 
-/// An attribute that equals a text in every resource that a filter matches.
+/// What is true of every resource that a filter matches.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Equality<'f> {
-    /// The attribute; one with several values has at least one that is equal.
+pub struct Requirement<'f> {
+    /// The attribute; of one with several values, one meets the condition.
     pub attribute: AttributeRef,
-    /// The text as the client wrote it; whether case matters is the attribute's `caseExact`.
-    pub text: &'f str,
+    /// The condition.
+    pub condition: &'f Condition,
 }
 
 impl Filter {
@@ -87,27 +87,39 @@ impl Filter {
         &self.root
     }
 
-    /// The equalities with a text that hold for every match, so that an index can narrow the search: those joined by
-    /// `and` at the top, also inside brackets. `emails[type eq "work"].value eq "x"` requires `emails.type` to equal
-    /// `work` and `emails.value` to equal `x`; that both are of one element is left to [`matches`](Filter::matches).
-    pub fn required_equalities(&self) -> Vec<Equality<'_>> {
-        let mut equalities = Vec::new();
+    /// The conditions that hold for every match, so that an index can narrow the search: those joined by `and` at the
+    /// top, also inside brackets. `emails[type eq "work"].value eq "x"` requires `emails.type` to equal `work` and
+    /// `emails.value` to equal `x`; that both are of one element is left to [`matches`](Filter::matches).
+    pub fn requirements(&self) -> Vec<Requirement<'_>> {
+        let mut requirements = Vec::new();
         for test in self.root.required() {
             match test {
                 Test::Attribute(attribute, condition) => {
-                    let text = condition.equal_text();
-                    equalities.extend(text.map(|text| Equality { attribute: attribute.clone(), text }));
+                    requirements.push(Requirement { attribute: attribute.clone(), condition });
                 }
                 Test::Element(attribute, filter) => {
-                    equalities.extend(filter.root.required().filter_map(|test| {
+                    requirements.extend(filter.root.required().map(|test| {
                         let sub_attribute = Some(test.sub_attribute.clone());
                         let attribute = AttributeRef { sub_attribute, ..attribute.clone() };
-                        Some(Equality { attribute, text: test.condition.equal_text()? })
+                        Requirement { attribute, condition: &test.condition }
                     }));
                 }
             }
         }
-        equalities
+        requirements
+    }
+
+    /// Whether the filter is one condition on one attribute: its only [requirement](Self::requirements) is then all of it.
+    pub fn is_single_condition(&self) -> bool {
+        matches!(self.root, Expression::Test(Test::Attribute(..)))
+    }
+
+    /// Whether it asks about the core attribute of that canonical name: if not, its value need not be known.
+    pub fn asks_about(&self, name: &str) -> bool {
+        self.root.has(&|test| {
+            let (Test::Attribute(attribute, _) | Test::Element(attribute, _)) = test;
+            attribute.extension.is_none() && attribute.attribute.name == name
+        })
     }
 }
 
@@ -146,8 +158,8 @@ impl ElementFilter {
 }
 
 impl Condition {
-    /// The text that a value must equal, if that is the condition.
-    fn equal_text(&self) -> Option<&str> {
+    /// The text that a value must equal, if that is the condition; whether case matters is the attribute's `caseExact`.
+    pub fn equal_text(&self) -> Option<&str> {
         match self {
             Self::Compare(Operator::Equal, Operand::Text { text, .. }) => Some(text),
             _ => None,

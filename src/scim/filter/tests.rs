@@ -312,11 +312,12 @@ fn the_canonical_form_has_canonical_names_and_typed_values(#[case] written: &str
 #[case(r#"emails[type eq "work" or value eq "x"]"#, &[])]
 fn required_equalities_are_those_that_every_match_has(#[case] text: &str, #[case] expected: &[(&str, &str)]) {
     let filter = filter(text);
-    let equalities = filter.required_equalities();
-    let names: Vec<_> = equalities.iter().map(|equality| name::canonical(&equality.attribute)).collect();
-    let equalities: Vec<_> =
-        names.iter().zip(&equalities).map(|(name, equality)| (name.as_str(), equality.text)).collect();
-    assert_eq!(equalities, expected);
+    let requirements = filter.requirements();
+    let equalities: Vec<_> = requirements
+        .iter()
+        .filter_map(|required| Some((name::canonical(&required.attribute), required.condition.equal_text()?)))
+        .collect();
+    assert_eq!(equalities.iter().map(|(name, text)| (name.as_str(), *text)).collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -333,4 +334,42 @@ fn a_value_of_another_type_than_the_schema_says_is_never_equal() {
         assert!(!filter(text).matches(&odd), "{text}");
     }
     assert!(!filter("userName pr").matches(&Value::Null));
+}
+
+#[rstest]
+#[case::equality("seats eq 5 and displayName eq x", r#"false"#)]
+#[case::or("seats eq 5 or displayName eq x", r#"displayName eq "x""#)]
+#[case::presence("seats pr", "false")]
+#[case::difference("seats ne 5", "true")]
+#[case::absence("seats eq null", "true")]
+#[case::existence("seats ne null", "false")]
+#[case::negation("not (seats eq 5) and displayName pr", "displayName pr")]
+#[case::elements("emails[type eq work]", "false")]
+#[case::known_as_ever("displayName eq x and not (id eq g)", r#"displayName eq "x" and not (id eq "g")"#)]
+fn among_several_types_an_undefined_attribute_has_no_value_rfc_068(#[case] text: &str, #[case] left: &str) {
+    assert_eq!(Filter::parse_mixed(text, &group_type()).unwrap().to_string(), left);
+}
+
+#[test]
+fn among_several_types_what_is_defined_is_held_to_its_type() {
+    for text in ["displayName gt true and members gt", "displayName", "meta pr and meta.created co x"] {
+        assert!(Filter::parse_mixed(text, &group_type()).is_err(), "{text}");
+    }
+}
+
+#[rstest]
+#[case(r#"meta.resourceType eq "User""#, "true", "false")]
+#[case("(meta.resourceType eq User) or (meta.resourceType eq Group)", "true", "true")]
+#[case("meta.resourceType ne User and id pr", "false", "id pr")]
+#[case("not (meta.resourceType eq User) or id pr", "id pr", "true")]
+#[case("meta.resourceType eq user", "false", "false")]
+fn the_resource_type_is_known_beforehand_rfc_063(
+    #[case] text: &str,
+    #[case] of_users: &str,
+    #[case] of_groups: &str,
+) {
+    for (resource_type, left) in [(user_type(), of_users), (group_type(), of_groups)] {
+        let filter = Filter::parse_mixed(text, &resource_type).unwrap().specialised(&resource_type);
+        assert_eq!(filter.to_string(), left, "{}", resource_type.name);
+    }
 }

@@ -3,6 +3,7 @@
 //! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
 //! worker's side. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
+mod emails;
 mod queue;
 mod read;
 mod record;
@@ -10,7 +11,12 @@ mod write;
 
 pub use self::{
     queue::{Claim, QueueDepth, claim, depth, next_due, release_all},
-    read::{Narrowing, Page, count, count_enabled_administrators, find, find_any, page, scan},
+    read::{
+        Narrowing, count, count_enabled_administrators, count_matching, find_all, find_any, find_shown, page,
+    },
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
-    write::{delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, save},
+    write::{
+        delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, list_incomplete,
+        save,
+    },
 };

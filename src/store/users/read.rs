@@ -1,51 +1,168 @@
 //! Reads that answer the IdP: live users only.
 
-use crate::store::{Store, StoreError, UserId};
+use crate::{
+    clock::Time,
+    store::{
+        Store, StoreError, UserId,
+        listing::{self, Parameter, Range, Statements, Stored, ids},
+    },
+};
 
 use super::{
     User,
     record::{columns, read},
-    user_name_key,
 };
 
-/// What a filter requires of every match, as far as an index can find it. At most one thing: each leaves few rows.
+/// What a filter requires of every match, as far as an index can find it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Narrowing {
     /// Nothing that is indexed.
     All,
     /// This id.
-    Id(UserId),
-    /// This `userName`, compared without case.
+    Id(String),
+    /// This `userName`, folded.
     UserName(String),
+    /// A `userName` that starts so, folded.
+    UserNamePrefix(String),
     /// This `externalId`, case-exact.
     ExternalId(String),
+    /// One e-mail address is this one, folded.
+    Email(String),
+    /// `active` reads so.
+    Active(bool),
+    /// It was last changed at this time or later.
+    ModifiedSince(Time),
+    /// It was last changed before this time.
+    ModifiedBefore(Time),
 }
 
-/// A part of an app's users in the order of their ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// How many users to pass over.
-    pub offset: u64,
-    /// How many to read at the most.
-    pub limit: u64,
+/// What [`Stored`] is read from.
+macro_rules! shown_columns {
+    () => {
+        "id, fragment, version, created_at, modified_at, CASE WHEN EXISTS (SELECT 1 FROM group_members \
+         WHERE group_members.app = $1 AND group_members.member_id = users.id) THEN 1 ELSE 0 END"
+    };
 }
 
-/// The live user of that id.
+/// The two statements that read the live users that fulfil a condition, with as many values as it has places from `$3` on.
+macro_rules! statements {
+    ($condition:literal, []) => {
+        statements!($condition, " LIMIT $3 OFFSET $4", Vec::new())
+    };
+    ($condition:literal, [$value:expr]) => {
+        statements!($condition, " LIMIT $4 OFFSET $5", vec![$value])
+    };
+    ($condition:literal, [$value:expr, $other:expr]) => {
+        statements!($condition, " LIMIT $5 OFFSET $6", vec![$value, $other])
+    };
+    ($condition:literal, $part:literal, $values:expr) => {
+        Statements {
+            page: concat!(
+                "SELECT ",
+                shown_columns!(),
+                " FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 ",
+                $condition,
+                " ORDER BY id",
+                $part
+            ),
+            count: concat!(
+                "SELECT COUNT(*) FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 ",
+                $condition
+            ),
+            values: $values,
+        }
+    };
+}
+
+impl Narrowing {
+    fn statements(&self) -> Statements {
+        let text = |text: &String| Parameter::Text(text.clone());
+        match self {
+            Self::All => statements!("", []),
+            Self::Id(id) => statements!("AND id = $3", [text(id)]),
+            Self::UserName(key) => statements!("AND user_name_key = $3", [text(key)]),
+            Self::UserNamePrefix(prefix) => match successor(prefix) {
+                Some(end) => statements!(
+                    "AND user_name_key >= $3 AND user_name_key < $4",
+                    [text(prefix), Parameter::Text(end)]
+                ),
+                None => statements!("AND user_name_key >= $3", [text(prefix)]),
+            },
+            Self::ExternalId(id) => statements!("AND external_id = $3", [text(id)]),
+            Self::Email(key) => statements!(
+                "AND id IN (SELECT user_id FROM user_emails WHERE user_emails.app = $1 AND value_key = $3)",
+                [text(key)]
+            ),
+            Self::Active(active) => {
+                statements!("AND shown_active = $3", [Parameter::Number(i64::from(*active))])
+            }
+            Self::ModifiedSince(time) => {
+                statements!("AND modified_at >= $3", [Parameter::Number(time.as_micros())])
+            }
+            Self::ModifiedBefore(time) => {
+                statements!("AND modified_at < $3", [Parameter::Number(time.as_micros())])
+            }
+        }
+    }
+}
+
+/// The first text behind all that start with `prefix`; `None` if there is none.
+fn successor(prefix: &str) -> Option<String> {
+    let mut characters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = characters.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            characters.push(next);
+            return Some(characters.into_iter().collect());
+        }
+    }
+    None
+}
+
+/// The live users that fit `narrowing`, in the order of their ids, which is that of their creation.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(store: &Store, app: &str, id: &UserId) -> Result<Option<User>, StoreError> {
-    sqlx::query(concat!(
+pub async fn page(
+    store: &Store,
+    app: &str,
+    narrowing: &Narrowing,
+    range: Range<'_>,
+) -> Result<Vec<Stored>, StoreError> {
+    narrowing.statements().page(store, app, range).await
+}
+
+/// How many live users fit `narrowing`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> Result<u64, StoreError> {
+    narrowing.statements().count(store, app).await
+}
+
+/// The live users of these ids, in any order; those that there are none of are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
+    const STATEMENT: &str = concat!(
         "SELECT ",
-        columns!(),
-        " FROM users WHERE id = $1 AND app = $2 AND deleted_at IS NULL"
-    ))
-    .bind(id.as_str())
-    .bind(app)
-    .fetch_optional(store.reader())
-    .await?
-    .map(|row| read(&row))
-    .transpose()
+        shown_columns!(),
+        " FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN (",
+        ids!(),
+        ")"
+    );
+    listing::rows_of(store, STATEMENT, app, ids).await?.iter().map(listing::read).collect()
+}
+
+/// The live user of that id, to be shown.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_shown(store: &Store, app: &str, id: &UserId) -> Result<Option<Stored>, StoreError> {
+    const STATEMENT: &str =
+        concat!("SELECT ", shown_columns!(), " FROM users WHERE app = $1 AND deleted_at IS NULL AND id = $2");
+    let row = sqlx::query(STATEMENT).bind(app).bind(id.as_str()).fetch_optional(store.reader()).await?;
+    row.map(|row| listing::read(&row)).transpose()
 }
 
 /// The user of that id, deleted or not.
@@ -74,68 +191,6 @@ pub async fn count(store: &Store, app: &str) -> Result<u64, StoreError> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// A page of the live users, in the order of their ids, which is that of their creation.
-///
-/// # Errors
-/// When the database fails.
-pub async fn page(store: &Store, app: &str, page: Page) -> Result<Vec<User>, StoreError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND deleted_at IS NULL ORDER BY id LIMIT $2 OFFSET $3"
-    ))
-    .bind(app)
-    .bind(i64::try_from(page.limit).unwrap_or(i64::MAX))
-    .bind(i64::try_from(page.offset).unwrap_or(i64::MAX))
-    .fetch_all(store.reader())
-    .await?;
-    rows.iter().map(read).collect()
-}
-
-/// The next live users behind `after` that fit `narrowing`, in the order of their ids: at most `limit`.
-///
-/// # Errors
-/// When the database fails.
-pub async fn scan(
-    store: &Store,
-    app: &str,
-    narrowing: &Narrowing,
-    after: Option<&UserId>,
-    limit: u32,
-) -> Result<Vec<User>, StoreError> {
-    const ALL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3"
-    );
-    const BY_ID: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 AND id = $4 ORDER BY id LIMIT $3"
-    );
-    const BY_USER_NAME: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 AND user_name_key = $4 ORDER BY id LIMIT $3"
-    );
-    const BY_EXTERNAL_ID: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 AND external_id = $4 ORDER BY id LIMIT $3"
-    );
-    let (sql, value) = match narrowing {
-        Narrowing::All => (ALL, None),
-        Narrowing::Id(id) => (BY_ID, Some(id.as_str().to_owned())),
-        Narrowing::UserName(user_name) => (BY_USER_NAME, Some(user_name_key(user_name))),
-        Narrowing::ExternalId(external_id) => (BY_EXTERNAL_ID, Some(external_id.clone())),
-    };
-    let mut query = sqlx::query(sql).bind(app).bind(after.map_or("", UserId::as_str)).bind(i64::from(limit));
-    if let Some(value) = value {
-        query = query.bind(value);
-    }
-    query.fetch_all(store.reader()).await?.iter().map(read).collect()
-}
-
 /// How many enabled administrators the target has, as last seen.
 ///
 /// # Errors
@@ -148,4 +203,23 @@ pub async fn count_enabled_administrators(store: &Store, app: &str) -> Result<u6
     .fetch_one(store.reader())
     .await?;
     Ok(u64::try_from(administrators).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_successor_of_a_prefix_stands_behind_all_that_start_with_it() {
+        for (prefix, expected) in [
+            ("a", Some("b")),
+            ("az", Some("a{")),
+            ("a\u{d7ff}", Some("a\u{e000}")),
+            ("a\u{10ffff}", Some("b")),
+            ("\u{10ffff}", None),
+            ("", None),
+        ] {
+            assert_eq!(successor(prefix).as_deref(), expected, "{prefix:?}");
+        }
+    }
 }

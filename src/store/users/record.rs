@@ -6,7 +6,7 @@ use sqlx::{Any, Row, any::AnyRow, query::Query};
 use crate::{
     clock::Time,
     connector::{Account, Lane, Observed},
-    scim::{fold::fold, resource::Resource},
+    scim::{fold::fold, meta, resource::Resource, urn},
     store::{StoreError, UserId},
 };
 
@@ -119,6 +119,13 @@ impl User {
         }
     }
 
+    /// What answers show of the row, as [`meta::fragment`] makes it: what the IdP asserted, with `active` as
+    /// [`shown_active`](Self::shown_active) says.
+    pub fn fragment(&self) -> String {
+        let shown = self.resource.clone().with_active(self.shown_active());
+        meta::fragment(urn::USER, self.id.as_str(), &shown)
+    }
+
     /// The account at the target, if one is known.
     pub fn account(&self) -> Option<&Account> {
         self.observed.account()
@@ -135,7 +142,15 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// Binds all columns of `user`, `$1` to `$25`.
+/// What is written beside the columns that are read, and follows from them.
+macro_rules! derived_columns {
+    () => {
+        "fragment, shown_active"
+    };
+}
+pub(super) use derived_columns;
+
+/// Binds all columns of `user`, `$1` to `$25`, and the derived ones, `$26` and `$27`.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -175,7 +190,9 @@ pub(super) fn bind<'q>(
         .bind(user.failure.clone())
         .bind(user.lease.as_ref().map(|lease| lease.owner.clone()))
         .bind(user.lease.as_ref().map(|lease| lease.until.as_micros()))
-        .bind(display(&user.resource).to_owned()))
+        .bind(display(&user.resource).to_owned())
+        .bind(user.fragment())
+        .bind(i64::from(user.shown_active())))
 }
 
 /// What a user is called where it is a member.

@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    User,
-    record::{bind, columns, read},
+    User, emails,
+    record::{bind, columns, derived_columns, read},
     user_name_key,
 };
 
@@ -87,11 +87,13 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
     let query = sqlx::query(concat!(
         "INSERT INTO users (",
         columns!(),
+        ", ",
+        derived_columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23, $24, $25)"
+         $23, $24, $25, $26, $27)"
     ));
-    bind(query, user)?.execute(transaction).await?;
-    Ok(())
+    bind(query, user)?.execute(&mut *transaction).await?;
+    emails::insert(transaction, user).await
 }
 
 /// Replaces the row of `user`.
@@ -103,10 +105,11 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
         "UPDATE users SET app = $2, user_name_key = $3, external_id = $4, account_key = $5, resource = $6, ownership = $7, \
          version = $8, applied_version = $9, created_at = $10, modified_at = $11, deleted_at = $12, account_id = $13, \
          observed = $14, observed_at = $15, enabled_administrator = $16, answered = $17, fallback = $18, lane = $19, \
-         due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24, display = $25 WHERE id = $1",
+         due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24, display = $25, \
+         fragment = $26, shown_active = $27 WHERE id = $1",
     );
-    bind(query, user)?.execute(transaction).await?;
-    Ok(())
+    bind(query, user)?.execute(&mut *transaction).await?;
+    emails::save(transaction, user).await
 }
 
 /// Removes the row, and the user from its groups, which get a new version: of an unmanaged user whose account is gone, or of
@@ -116,6 +119,7 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
 /// When the database fails.
 pub async fn delete_row(transaction: &mut Transaction, user: &User, now: Time) -> Result<(), StoreError> {
     members::leave_all(transaction, &user.app, user.id.as_str(), now).await?;
+    emails::delete(transaction, &user.id).await?;
     sqlx::query("DELETE FROM users WHERE id = $1").bind(user.id.as_str()).execute(transaction).await?;
     Ok(())
 }
@@ -141,4 +145,16 @@ pub async fn list_accounts(
             Ok((UserId::from(row.try_get::<String, _>("id")?), row.try_get::<String, _>("account_id")?))
         })
         .collect()
+}
+
+/// Users whose derived columns were never written: at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_incomplete(transaction: &mut Transaction, limit: i64) -> Result<Vec<User>, StoreError> {
+    let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM users WHERE fragment = '' LIMIT $1"))
+        .bind(limit)
+        .fetch_all(transaction)
+        .await?;
+    rows.iter().map(read).collect()
 }

@@ -1,0 +1,4 @@
+//! What measurements need: people, and somebody who asks for them.
+
+pub mod load;
+pub mod people;
