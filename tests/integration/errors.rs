@@ -106,7 +106,6 @@ async fn what_does_not_exist_is_404_with_a_detail_that_names_it() {
     for (path, named) in [
         ("/Nothing", "There is no endpoint /test/scim/v2/Nothing."),
         ("/Users/1/2", "There is no endpoint /test/scim/v2/Users/1/2."),
-        ("", "There is no endpoint /test/scim/v2."),
         ("/users", "There is no endpoint /test/scim/v2/users."),
         ("/Users/1", "There is no User with the id 1."),
         ("/Users/%FF", "There is no endpoint /test/scim/v2/Users/%FF."),
@@ -173,11 +172,9 @@ async fn there_is_no_405_for_an_app_that_does_not_exist() {
 #[tokio::test]
 async fn endpoints_that_scim_knows_and_this_service_does_not_have_are_501() {
     let bridge = Setup::memory().start().await;
-    for path in ["/Me", "/Bulk", "/.search", "/Users/.search", "/Groups/.search"] {
-        for method in METHODS {
-            let answer = Answer::of(bridge.request(method.clone(), path).body("{")).await;
-            assert_eq!(answer.error(501, ""), format!("{path} is not implemented."), "{method}");
-        }
+    for method in METHODS {
+        let answer = Answer::of(bridge.request(method.clone(), "/Me").body("{")).await;
+        assert_eq!(answer.error(501, ""), "/Me is not implemented.", "{method}");
     }
 }
 
