@@ -2,7 +2,7 @@
 //!
 //! Every write takes the same way, written out in [`create`]: load, repair and validate (pure), find out whether anything
 //! really changes (`submit`), commit the new desired state, wait for the target (`confirm`), answer. Every read is
-//! answered from the store alone: [`get`], [`search`].
+//! answered from the store alone: [`get`], [`search`]. [`bulk`] does many writes for one request.
 
 pub mod bulk;
 mod confirm;

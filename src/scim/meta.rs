@@ -39,8 +39,8 @@ impl Identity<'_> {
     }
 }
 
-/// The weak entity tag of a version: one version can be shown in many ways, by `attributes`, and with what other resources
-/// say, such as the names of members.
+/// The weak entity tag of a version. It is weak because one version can be shown in many ways: in parts, and with what
+/// follows from other resources, which are a user's `groups` and the `display` of a group's members.
 pub fn entity_tag(version: i64) -> String {
     format!("W/\"{version}\"")
 }

@@ -5,12 +5,14 @@
 mod aha_contract;
 mod aha_says_no;
 mod architecture;
+mod bulk;
 mod call_counts;
 mod cursors;
 mod discovery;
 mod entra;
 mod entra_validator;
 mod errors;
+mod etags;
 mod harness;
 mod hostile;
 mod lifecycle;

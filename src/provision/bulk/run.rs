@@ -29,9 +29,9 @@ pub(super) struct Run<'a> {
     creations: HashMap<String, usize>,
     /// For each operation those that create what it refers to.
     references: Vec<Vec<usize>>,
-    waiting: Vec<(usize, Waiting)>,
-    /// The ids in the paths of those that wait.
-    changing: HashSet<String>,
+    waiting: Vec<(usize, Box<Waiting>)>,
+    /// What those that wait are about.
+    changing: HashSet<(Endpoint, String)>,
     ended: Vec<Option<Ended>>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Run<'a> {
                 // The worker need not wait until this request waits for it.
                 self.app.target.wake.notify_one();
                 self.waiting.push((place, waiting));
-                self.changing.extend(self.path_id(place).map(str::to_owned));
+                self.changing.extend(self.operations[place].subject.clone());
             }
             Ok(Begun::Done(done)) => self.ended[place] = Some(Ok(done)),
             Err(error) => self.ended[place] = Some(Err(error)),
@@ -124,13 +124,9 @@ impl<'a> Run<'a> {
     /// Whether it depends on how something ends: on what it refers to, or on an earlier change of the same user.
     fn must_wait(&self, place: usize) -> bool {
         let is_open = |target: &usize| self.ended[*target].is_none();
-        let same_user = self.path_id(place).is_some_and(|id| self.changing.contains(id));
-        same_user || self.references[place].iter().any(is_open)
-    }
-
-    /// The id in its path, as it is written.
-    fn path_id(&self, place: usize) -> Option<&str> {
-        self.operations[place].action.as_ref().ok()?.id()
+        let subject = &self.operations[place].subject;
+        subject.as_ref().is_some_and(|subject| self.changing.contains(subject))
+            || self.references[place].iter().any(is_open)
     }
 
     /// The operation with ids in the place of all references.
@@ -201,10 +197,11 @@ impl<'a> Run<'a> {
         {
             return Some(written.location.clone());
         }
-        let action = self.operations[place].action.as_ref().ok()?;
-        let id = action.id()?;
-        let id = referenced(id).map_or(Some(id), |bulk_id| self.created_id(bulk_id))?;
-        Some(format!("{}{}/{id}", self.app.base_url, action.endpoint().as_str()))
+        let (endpoint, id) = self.operations[place].subject.as_ref()?;
+        let id = referenced(id).map_or(Some(id.as_str()), |bulk_id| self.created_id(bulk_id))?;
+        // A POST has no business at a resource, and so none that it could be about.
+        let is_post = self.operations[place].method == "POST";
+        (!is_post).then(|| format!("{}{}/{id}", self.app.base_url, endpoint.as_str()))
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) enum Begun {
     /// A group's is done once it is stored.
     Done(Done),
     /// A user's may have to wait for the target.
-    Waiting(Waiting),
+    Waiting(Box<Waiting>),
 }
 
 /// What is durable and not confirmed.
@@ -54,7 +54,7 @@ pub(super) async fn begin(
                 }
                 Change::Delete => {
                     let submission = delete::begin(app, &id, precondition, request).await?;
-                    Ok(Begun::Waiting(Waiting::Deletion(submission)))
+                    Ok(Begun::Waiting(Box::new(Waiting::Deletion(submission))))
                 }
             }
         }
@@ -82,9 +82,9 @@ pub(super) async fn begin(
 pub(super) async fn finish(
     app: &BridgedApp,
     request: &Request,
-    waiting: Waiting,
+    waiting: Box<Waiting>,
 ) -> Result<Done, ProvisionError> {
-    match waiting {
+    match *waiting {
         Waiting::Write(submission, kind) => {
             Ok(kind(confirm::finish(app, submission, request.deadline).await?.into()))
         }
@@ -96,7 +96,7 @@ pub(super) async fn finish(
 }
 
 fn write(submission: Submission, kind: fn(Written) -> Done) -> Result<Begun, ProvisionError> {
-    Ok(Begun::Waiting(Waiting::Write(submission, kind)))
+    Ok(Begun::Waiting(Box::new(Waiting::Write(submission, kind))))
 }
 
 fn done(presented: Presented, kind: fn(Written) -> Done) -> Result<Begun, ProvisionError> {
