@@ -16,5 +16,6 @@ mod lifecycle;
 mod lists;
 mod okta;
 mod okta_spec;
+mod races;
 mod roster;
 mod write_path;
