@@ -12,13 +12,16 @@ pub enum Observed {
     Absent,
     /// There is an account.
     Present(Account),
+    /// There is an account that was last seen like this, and a change of it was sent whose answer did not come: it holds
+    /// what was seen, or what was sent.
+    Uncertain(Account),
 }
 
 impl Observed {
     /// The account, if there is one.
     pub fn account(&self) -> Option<&Account> {
         match self {
-            Self::Present(account) => Some(account),
+            Self::Present(account) | Self::Uncertain(account) => Some(account),
             Self::Unknown | Self::Absent => None,
         }
     }

@@ -41,7 +41,8 @@ pub trait Connector: Send + Sync + fmt::Debug {
     fn account_key(&self, desired: &Desired) -> Option<String>;
 
     /// The calls that bring the target from `observed` to `desired`, fewest and in order; empty when there is no
-    /// difference. Pure. Only the first call is ever sent: the bridge plans again from what it answered, so calls after
+    /// difference. Of an [uncertain](Observed::Uncertain) account all is asserted anew that a change whose answer was lost
+    /// can have touched. Pure. Only the first call is ever sent: the bridge plans again from what it answered, so calls after
     /// the first are a forecast.
     fn plan(&self, desired: &Desired, observed: &Observed) -> Vec<Call>;
 

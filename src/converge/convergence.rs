@@ -133,8 +133,11 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
                 return settle::released(target, user, sighting).await;
             }
             Err(TargetError::Unavailable { reason }) => {
-                if matches!(call, Call::Create { .. }) {
-                    sighting.observed = Observed::Unknown;
+                // It may have been applied all the same.
+                match call {
+                    Call::Find { .. } => {}
+                    Call::Create { .. } => sighting.observed = Observed::Unknown,
+                    Call::Update { account, .. } => sighting.observed = Observed::Uncertain(account),
                 }
                 return settle::failed(target, user, sighting, reason).await;
             }

@@ -20,6 +20,7 @@ mod lists;
 mod okta;
 mod okta_spec;
 mod process;
+mod races;
 mod roster;
 mod search;
 mod write_path;

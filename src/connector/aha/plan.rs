@@ -3,6 +3,9 @@
 //! Two rules beyond the obvious. A user without access who has no account gets none: a create would send an invitation.
 //! And an account that is to be disabled is sent `enabled: false` and nothing else: no other change may get the
 //! revocation rejected. What else differs is sent when the account is enabled again, in the same call.
+//!
+//! After a change whose answer was lost, nothing that was seen before can be compared with: all that is desired is sent, also
+//! what seems to be there. A look instead would cost a call and, while the lost change is still on its way, be wrong.
 
 use crate::connector::{Account, Call, Changes, Desired, Name, Observed};
 
@@ -25,6 +28,21 @@ pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
                 vec![Call::Update { account: account.clone(), changes }]
             }
         }
+        Observed::Uncertain(account) => {
+            vec![Call::Update { account: account.clone(), changes: everything(desired) }]
+        }
+    }
+}
+
+fn everything(desired: &Desired) -> Changes {
+    if !desired.enabled {
+        return Changes { enabled: Some(false), ..Changes::default() };
+    }
+    Changes {
+        email: Some(desired.email.clone()),
+        given_name: desired.given_name.clone(),
+        family_name: desired.family_name.clone(),
+        enabled: Some(true),
     }
 }
 
@@ -121,6 +139,26 @@ mod tests {
         let expected = Changes { enabled: Some(false), ..Changes::default() };
         assert_eq!(changes_of(&leaver, account()), Some(expected));
         assert_eq!(changes_of(&leaver, Account { enabled: false, ..account() }), None);
+    }
+
+    #[test]
+    fn after_a_lost_answer_everything_is_asserted_anew_whatever_was_seen_before() {
+        for enabled in [false, true] {
+            let uncertain = Observed::Uncertain(Account { enabled, ..account() });
+            let changes_of = |desired: &Desired| match plan(desired, &uncertain).as_slice() {
+                [Call::Update { changes, .. }] => changes.clone(),
+                other => panic!("{other:?}"),
+            };
+            let leaver = Desired { enabled: false, ..desired() };
+            assert_eq!(changes_of(&leaver), Changes { enabled: Some(false), ..Changes::default() });
+            let everything = Changes {
+                email: Some(desired().email),
+                given_name: desired().given_name,
+                family_name: desired().family_name,
+                enabled: Some(true),
+            };
+            assert_eq!(changes_of(&desired()), everything);
+        }
     }
 
     #[test]

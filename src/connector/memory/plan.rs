@@ -9,10 +9,10 @@ pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
             vec![Call::Create { email: desired.email.clone(), name: desired.name_for_create() }]
         }
         Observed::Unknown | Observed::Absent => Vec::new(),
-        Observed::Present(account) if account.enabled != desired.enabled => {
+        Observed::Present(account) if account.enabled == desired.enabled => Vec::new(),
+        Observed::Present(account) | Observed::Uncertain(account) => {
             let changes = Changes { enabled: Some(desired.enabled), ..Changes::default() };
             vec![Call::Update { account: account.clone(), changes }]
         }
-        Observed::Present(_) => Vec::new(),
     }
 }

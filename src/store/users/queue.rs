@@ -31,13 +31,15 @@ pub struct Claim {
 }
 
 /// Takes the most urgent due users under a lease: by lane, then by age. A user whose account another user is being worked
-/// on for (one that was deleted and made again) waits until that is done.
+/// on for (one that was deleted and made again) waits until that is done. Who takes over a lease that ran out knows that a
+/// call may have been sent under it.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<User>, StoreError> {
     let rows = sqlx::query(concat!(
-        "UPDATE users SET lease_owner = $1, lease_until = $2 WHERE id IN (SELECT candidate.id FROM users AS candidate \
+        "UPDATE users SET lease_owner = $1, lease_until = $2, \
+         uncertain = CASE WHEN lease_owner IS NULL THEN uncertain ELSE 1 END WHERE id IN (SELECT candidate.id FROM users AS candidate \
          WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 \
          AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
          AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
@@ -79,13 +81,14 @@ pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time
     Ok(next.map(Time::from_micros))
 }
 
-/// Ends all leases of the app, for a database that belongs to this process alone: whoever held them is gone.
+/// Ends all leases of the app, for a database that belongs to this process alone: whoever held them is gone, perhaps with a
+/// call under way.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn release_all(transaction: &mut Transaction, app: &str) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE users SET lease_owner = NULL, lease_until = NULL WHERE app = $1 AND lease_owner IS NOT NULL",
+        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 1 WHERE app = $1 AND lease_owner IS NOT NULL",
     )
     .bind(app)
     .execute(transaction)

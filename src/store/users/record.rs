@@ -137,7 +137,7 @@ macro_rules! columns {
     () => {
         "id, app, user_name_key, external_id, account_key, resource, ownership, version, applied_version, created_at, \
          modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
-         due_at, attempts, failure, lease_owner, lease_until, display"
+         due_at, attempts, failure, lease_owner, lease_until, display, uncertain"
     };
 }
 pub(super) use columns;
@@ -150,7 +150,7 @@ macro_rules! derived_columns {
 }
 pub(super) use derived_columns;
 
-/// Binds all columns of `user`, `$1` to `$25`, and the derived ones, `$26` and `$27`.
+/// Binds all columns of `user`, `$1` to `$26`, and the derived ones, `$27` and `$28`.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -159,11 +159,14 @@ pub(super) fn bind<'q>(
     user: &User,
 ) -> Result<Query<'q, Any, sqlx::any::AnyArguments>, StoreError> {
     let account = user.account();
-    let enabled_administrator = account.is_some_and(|account| account.administrator && account.enabled);
+    let uncertain = matches!(user.observed, Observed::Uncertain(_));
+    // Who counts as an administrator that is left must be one for certain.
+    let enabled_administrator =
+        !uncertain && account.is_some_and(|account| account.administrator && account.enabled);
     let observed = match &user.observed {
         Observed::Unknown => None,
         Observed::Absent => Some("null".to_owned()),
-        Observed::Present(account) => Some(to_json("observed", account)?),
+        Observed::Present(account) | Observed::Uncertain(account) => Some(to_json("observed", account)?),
     };
     Ok(query
         .bind(user.id.as_str().to_owned())
@@ -191,6 +194,7 @@ pub(super) fn bind<'q>(
         .bind(user.lease.as_ref().map(|lease| lease.owner.clone()))
         .bind(user.lease.as_ref().map(|lease| lease.until.as_micros()))
         .bind(display(&user.resource).to_owned())
+        .bind(i64::from(uncertain))
         .bind(user.fragment())
         .bind(i64::from(user.shown_active())))
 }
@@ -211,11 +215,13 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
     };
     let required_time =
         |column: &str| -> Result<Time, StoreError> { Ok(Time::from_micros(row.try_get::<i64, _>(column)?)) };
-    let observed = match row.try_get::<Option<String>, _>("observed")? {
-        None => Observed::Unknown,
-        Some(json) => {
-            from_json::<Option<Account>>("observed", &json)?.map_or(Observed::Absent, Observed::Present)
-        }
+    let seen = row.try_get::<Option<String>, _>("observed")?;
+    let seen = seen.map(|json| from_json::<Option<Account>>("observed", &json)).transpose()?;
+    let observed = match (seen, row.try_get::<i64, _>("uncertain")?) {
+        (None, _) => Observed::Unknown,
+        (Some(None), _) => Observed::Absent,
+        (Some(Some(account)), 0) => Observed::Present(account),
+        (Some(Some(account)), _) => Observed::Uncertain(account),
     };
     let lane = row.try_get::<i64, _>("lane")?;
     let lease = match (row.try_get::<Option<String>, _>("lease_owner")?, time("lease_until")?) {

@@ -1,0 +1,138 @@
+//! Writes that meet: each other, the worker in the middle of a call, a call whose answer is lost, a crash, a clock that
+//! jumps. Each test is an order of events that would once have left somebody with access, or the wrong account changed.
+
+use std::time::Duration;
+
+use http::Method;
+use rstest::rstest;
+use scim_bridge::{
+    clock::ManualClock,
+    sim::aha::{Fault, Person, SimulatedAha, switches::DisabledOwner},
+};
+use serde_json::{Value, json};
+
+use crate::harness::{ADMINISTRATOR, Bridge, Setup, as_time_passes, eventually, user};
+
+const SAM: &str = "sam.doe@example.com";
+const CREATE: &str = "POST /products/:id/users";
+const UPDATE: &str = "PUT /users/:id";
+const FIND: &str = "GET /users?email";
+
+/// How far time moves at once where only its passing matters.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Longer than a write waits for the target (`confirm_within`, 8 s).
+const LONG: Duration = Duration::from_secs(20);
+
+const EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// A bridge with a clock by hand. Requests may take any time of that clock, which runs faster than the work.
+async fn start(change: impl FnOnce(Setup) -> Setup) -> (Bridge, ManualClock) {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    (change(setup.server_keys("request_timeout = '10m'")).start().await, clock)
+}
+
+fn replace(path: &str, value: impl Into<Value>) -> Value {
+    json!([{ "op": "replace", "path": path, "value": value.into() }])
+}
+
+fn patch_body(path: &str, value: impl Into<Value>) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": replace(path, value) })
+}
+
+fn path(id: &str) -> String {
+    format!("/Users/{id}")
+}
+
+fn is_enabled(aha: &SimulatedAha, email: &str) -> bool {
+    aha.find_user_by_email(email).expect("an account").enabled
+}
+
+async fn idle(bridge: &Bridge, clock: &ManualClock) {
+    as_time_passes(clock, STEP, bridge.wait_until_idle()).await;
+}
+
+async fn id_of(bridge: &Bridge, email: &str) -> String {
+    let list = bridge.filter("/Users", &format!("userName eq \"{email}\"")).await;
+    list.body["Resources"][0]["id"].as_str().unwrap_or_else(|| panic!("{email}: {list}")).to_owned()
+}
+
+/// Sends a request in a task of its own and does not care for the answer.
+fn send_and_forget(bridge: &Bridge, method: Method, path: &str, body: &Value) {
+    let request =
+        bridge.request(method, path).header("content-type", "application/scim+json").body(body.to_string());
+    tokio::spawn(async move { _ = request.send().await });
+}
+
+// --- a call whose answer is lost ---
+
+#[rstest]
+#[case::dropped(Fault::drop_connection().after_applying())]
+#[case::gateway(Fault::html(502).after_applying())]
+#[tokio::test]
+async fn who_is_disabled_after_an_enable_whose_answer_was_lost_is_disabled(#[case] fault: Fault) {
+    let (bridge, clock) = start(|setup| setup.app_keys("confirm_within = '0s'")).await;
+    let path = path(&bridge.create_user(SAM).await);
+    idle(&bridge, &clock).await;
+    bridge.patch(&path, replace("active", false)).await;
+    idle(&bridge, &clock).await;
+    assert!(!is_enabled(&bridge.aha, SAM));
+
+    bridge.aha.take_calls();
+    bridge.aha.fault(fault.on(UPDATE));
+    assert_eq!(bridge.patch(&path, replace("active", true)).await.status, 200);
+    eventually("the failure", async || bridge.status().await["queue"]["grant"]["failing"] == 1).await;
+    assert!(is_enabled(&bridge.aha, SAM), "it was applied");
+    let revoked = bridge.patch(&path, replace("active", false)).await;
+    assert_eq!((revoked.status, &revoked.body["active"]), (200, &json!(false)), "{revoked}");
+    idle(&bridge, &clock).await;
+    assert!(!is_enabled(&bridge.aha, SAM), "a promised revocation: {}", bridge.aha.calls());
+}
+
+#[tokio::test]
+async fn who_is_enabled_after_a_disable_whose_answer_was_lost_is_enabled() {
+    let (bridge, clock) = start(|setup| setup.app_keys("confirm_within = '0s'")).await;
+    let path = path(&bridge.create_user(SAM).await);
+    idle(&bridge, &clock).await;
+    bridge.aha.fault(Fault::drop_connection().after_applying().on(UPDATE));
+    bridge.patch(&path, replace("active", false)).await;
+    eventually("the failure", async || bridge.status().await["queue"]["revoke"]["failing"] == 1).await;
+    assert!(!is_enabled(&bridge.aha, SAM), "it was applied");
+    bridge.patch(&path, replace("active", true)).await;
+    idle(&bridge, &clock).await;
+    assert!(is_enabled(&bridge.aha, SAM), "{}", bridge.aha.calls());
+}
+
+#[tokio::test]
+async fn a_rename_whose_answer_was_lost_and_that_is_taken_back_leaves_the_old_login() {
+    let (bridge, clock) = start(|setup| setup.app_keys("confirm_within = '0s'")).await;
+    let path = path(&bridge.create_user(SAM).await);
+    idle(&bridge, &clock).await;
+    bridge.aha.fault(Fault::drop_connection().after_applying().on(UPDATE));
+    let login = |email: &str| replace("emails[type eq \"work\"].value", email);
+    bridge.patch(&path, login("other@example.com")).await;
+    eventually("the failure", async || bridge.status().await["queue"]["change"]["failing"] == 1).await;
+    bridge.patch(&path, login(SAM)).await;
+    idle(&bridge, &clock).await;
+    assert!(is_enabled(&bridge.aha, SAM), "{}", bridge.aha.calls());
+    assert_eq!(bridge.aha.users().len(), 2, "nobody was invited again");
+}
+
+#[tokio::test]
+async fn who_is_disabled_after_a_crash_during_an_enable_is_disabled() {
+    let (mut bridge, clock) = start(Setup::killable).await;
+    let path = path(&bridge.create_user(SAM).await);
+    bridge.patch(&path, replace("active", false)).await;
+    bridge.aha.fault(Fault::delay(LONG).after_applying().on(UPDATE));
+    send_and_forget(&bridge, Method::PATCH, &path, &patch_body("active", true));
+    eventually("the enable", async || is_enabled(&bridge.aha, SAM)).await;
+    bridge.crash();
+    // The worker of the new start cannot call at first, so the revocation replaces the enable before it is sent again.
+    bridge.aha.fault(Fault::html(503).on(UPDATE).times(1));
+    bridge.start_again().await;
+    bridge.wait_until_ready().await;
+    let revoked = as_time_passes(&clock, STEP, bridge.patch(&path, replace("active", false))).await;
+    assert_eq!((revoked.status, &revoked.body["active"]), (200, &json!(false)), "{revoked}");
+    idle(&bridge, &clock).await;
+    assert!(!is_enabled(&bridge.aha, SAM), "{}", bridge.aha.calls());
+}
