@@ -20,7 +20,7 @@ use crate::{
         worker,
     },
     http::{self, MountedApp, PatchAnswers, Service},
-    provision::BridgedApp,
+    provision::{BridgedApp, groups::UnknownMembers},
     scim::{extension, registry::Registry, schema::Schema},
     store::{Store, StoreError, UserId, rosters, users},
     upstream::SetupError,
@@ -192,6 +192,10 @@ async fn mount(
         base_url: format!("{public_url}/{name}/scim/v2"),
         registry: Arc::new(registry(app)?),
         confirm_within: app.confirm_within,
+        unknown_members: match app.unknown_members {
+            config::UnknownMembers::Refuse => UnknownMembers::Refused,
+            config::UnknownMembers::Keep => UnknownMembers::Kept,
+        },
         target: target.clone(),
         roster: roster.clone(),
     };

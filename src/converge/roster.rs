@@ -171,7 +171,7 @@ async fn see(transaction: &mut Transaction, seen: Seen<'_>) -> Result<(), StoreE
             return Ok(());
         }
         for deleted in &users {
-            users::delete_row(transaction, &deleted.id).await?;
+            users::delete_row(transaction, deleted, seen.now).await?;
         }
     }
     find(transaction, seen).await
@@ -313,7 +313,7 @@ async fn miss(
                         };
                         events::append(transaction, event).await?;
                         if user.ownership == Ownership::Unmanaged {
-                            return users::delete_row(transaction, &id).await;
+                            return users::delete_row(transaction, &user, now).await;
                         }
                         user.observed = Observed::Absent;
                     }

@@ -6,6 +6,7 @@ use crate::{
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind},
+        members,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
 };
@@ -37,7 +38,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
             Box::pin(async move {
                 let (worked, sighting) = (record_of, seen);
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(End::LeaseLost) };
-                if let Some(other) = claim_account(transaction, &user, &sighting).await? {
+                if let Some(other) = claim_account(transaction, &user, &sighting, now).await? {
                     return Ok(End::AccountTaken(other));
                 }
                 user.lease = None;
@@ -50,7 +51,8 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     user.answered = Answered::Yes;
                 } else if user.answered == Answered::No {
                     // A newer version waits; if it is rejected, this one is what the target has.
-                    user.fallback = Some(fallback_of(&worked));
+                    let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
+                    user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
                 }
                 users::save(transaction, &user).await?;
                 let detail = format!("version {}", worked.version);
@@ -246,7 +248,7 @@ async fn put_back(
         // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
         // not show it as a new one.
         if user.account().is_none() {
-            return users::delete_row(transaction, &user.id).await;
+            return users::delete_row(transaction, &user, now).await;
         }
         user.deleted_at = Some(now);
         user.due_at = None;
@@ -262,6 +264,7 @@ async fn put_back(
     .await?;
     if name_holder.is_none_or(|holder| holder.id == user.id) {
         user.deleted_at = None;
+        members::rejoin(transaction, &user.app, user.id.as_str(), &fallback.left_groups, now).await?;
     }
     user.resource = fallback.resource;
     user.ownership = fallback.ownership;
@@ -294,6 +297,7 @@ async fn claim_account(
     transaction: &mut Transaction,
     user: &User,
     sighting: &Sighting,
+    now: Time,
 ) -> Result<Option<UserId>, StoreError> {
     let (Some(account), true) = (sighting.observed.account(), user.account_key.is_some()) else {
         return Ok(None);
@@ -308,7 +312,7 @@ async fn claim_account(
         match (other.is_live(), other.ownership) {
             (true, Ownership::Created | Ownership::Adopted) => return Ok(Some(other.id)),
             // Found by a roster pass in the meantime.
-            (true, Ownership::Unmanaged) => users::delete_row(transaction, &other.id).await?,
+            (true, Ownership::Unmanaged) => users::delete_row(transaction, &other, now).await?,
             (false, _) => {
                 other.due_at = None;
                 other.observed = Observed::Absent;
@@ -330,7 +334,12 @@ fn see(user: &mut User, sighting: Sighting, now: Time) {
 
 /// The desired state of `user`, to be put back if a later one is rejected.
 pub fn fallback_of(user: &User) -> Fallback {
-    Fallback { resource: user.resource.clone(), ownership: user.ownership, version: user.version }
+    Fallback {
+        resource: user.resource.clone(),
+        ownership: user.ownership,
+        version: user.version,
+        left_groups: Vec::new(),
+    }
 }
 
 async fn record(

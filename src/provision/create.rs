@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    clock::Time,
     connector::{Lane, Observed},
     scim::{
         error::{Error, ScimType},
@@ -54,7 +55,7 @@ pub async fn create(app: &BridgedApp, body: Value, actor: &str) -> Result<Presen
                     }
                     return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
                 }
-                inherit(transaction, &mut user, same_account).await?;
+                inherit(transaction, &mut user, same_account, change.now).await?;
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
@@ -113,6 +114,7 @@ async fn inherit(
     transaction: &mut Transaction,
     user: &mut User,
     deleted: Vec<User>,
+    now: Time,
 ) -> Result<(), ProvisionError> {
     for mut earlier in deleted {
         if earlier.lease.is_none() && earlier.account().is_some() && user.account().is_none() {
@@ -121,7 +123,7 @@ async fn inherit(
             user.ownership = Ownership::Adopted;
         }
         if earlier.lease.is_none() {
-            users::delete_row(transaction, &earlier.id).await?;
+            users::delete_row(transaction, &earlier, now).await?;
         } else {
             // Its worker stops when it sees that nothing is due any more; a call that is out already is waited for.
             earlier.version += 1;

@@ -1,6 +1,6 @@
 //! DELETE of a user.
 
-use crate::store::{UserId, events::EventKind, members, users};
+use crate::store::{UserId, events::EventKind, users};
 
 use super::{
     BridgedApp, ProvisionError,
@@ -25,7 +25,6 @@ pub async fn delete(app: &BridgedApp, id: &UserId, actor: &str) -> Result<(), Pr
                 let before = users::get(transaction, &change.app, &id).await?.filter(|user| user.is_live());
                 let before = before.ok_or_else(|| not_found(&id))?;
                 let resource = before.resource.clone();
-                members::leave_all(transaction, &change.app, id.as_str(), change.now).await?;
                 submit(transaction, &change, before, resource, EventKind::Deleted).await
             })
         })

@@ -46,7 +46,7 @@ impl BridgedApp {
         Ok(users.iter().map(|user| self.present_member(user, of(user)).resource).collect())
     }
 
-    /// What the IdP asserted, with `active` as [`User::shown_active`] says, and with `groups`, which follow from the
+    /// What the IdP asserted, with `active`, if it is assigned, as [`User::shown_active`] says, and with `groups`, which follow from the
     /// members of groups (RFC 7643 §4.1.2).
     fn present_member(&self, user: &User, memberships: &[Membership]) -> Presented {
         let identity = Identity {
@@ -57,7 +57,10 @@ impl BridgedApp {
             base_url: &self.base_url,
         };
         let user_type = self.registry.user();
-        let mut resource = user.resource.clone().with_active(user.shown_active());
+        let mut resource = user.resource.clone();
+        if resource.active().is_some() {
+            resource = resource.with_active(user.shown_active());
+        }
         if !memberships.is_empty() {
             let groups: Value =
                 memberships.iter().map(|membership| self.present_membership(membership)).collect();

@@ -51,8 +51,8 @@ pub fn present(resource_type: &ResourceType, resource: &Resource, identity: &Ide
     if let Some(external_id) = resource.find("externalId") {
         shown.insert("externalId".into(), external_id.clone());
     }
-    let core = resource.attributes().iter().filter(|(name, _)| !extensions.contains(&name.as_str()));
-    shown.extend(core.map(|(name, value)| (name.clone(), value.clone())));
+    let core = resource.shown().filter(|(name, _)| !extensions.contains(name));
+    shown.extend(core.map(|(name, value)| (name.to_owned(), value.clone())));
     shown.extend(extensions.iter().filter_map(|urn| Some(((*urn).to_owned(), resource.find(urn)?.clone()))));
     shown.insert(
         "meta".into(),

@@ -30,7 +30,7 @@ pub async fn list(
     members: Members,
 ) -> Result<ListResponse<Value>, ProvisionError> {
     match filter {
-        Some(filter) => matching(app, filter, page).await,
+        Some(filter) => matching(app, filter, page, members).await,
         None => all(app, page, members).await,
     }
 }
@@ -49,7 +49,9 @@ async fn matching(
     app: &BridgedApp,
     filter: &Filter,
     page: Page,
+    members: Members,
 ) -> Result<ListResponse<Value>, ProvisionError> {
+    let interest = filter.interest_in("members");
     let narrowing = narrowing(filter);
     let mut response =
         ListResponse { total_results: 0, start_index: page.start_index, resources: Vec::new() };
@@ -57,14 +59,13 @@ async fn matching(
     loop {
         let groups = groups::scan(&app.target.store, app.name(), &narrowing, after.as_ref(), CHUNK).await?;
         for group in &groups {
-            let resource = app.present_group(group, Members::Shown).await?.resource;
-            if !filter.matches(&resource) {
+            if !filter.matches(&app.present_group_for(group, &interest).await?) {
                 continue;
             }
             response.total_results += 1;
             let is_on_page = response.total_results > page.offset();
             if is_on_page && (response.resources.len() as u64) < page.count {
-                response.resources.push(resource);
+                response.resources.push(app.present_group(group, members).await?.resource);
             }
         }
         match groups.last() {

@@ -76,6 +76,15 @@ impl<T> Expression<T> {
         })
     }
 
+    /// All tests, wherever they stand.
+    pub fn tests(&self) -> Vec<&T> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::tests).collect(),
+            Self::Not(part) => part.tests(),
+            Self::Test(test) => vec![test],
+        }
+    }
+
     /// Puts an expression in the place of every test.
     ///
     /// # Errors

@@ -34,4 +34,4 @@ mod properties;
 mod tests;
 
 pub use ast::{Expression, Operator};
-pub use resolved::{Condition, ElementFilter, ElementTest, Equality, Filter, Operand, Test};
+pub use resolved::{Condition, ElementFilter, ElementTest, Equality, Filter, Interest, Operand, Test};

@@ -81,7 +81,49 @@ pub struct Equality<'f> {
     pub text: &'f str,
 }
 
+/// What a filter must see of a multi-valued attribute to decide.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Interest<'f> {
+    /// Nothing: it does not ask about the attribute.
+    None,
+    /// Whether there are elements with these texts as their `value`. Elements with another one make no difference.
+    Values(Vec<&'f str>),
+    /// Everything.
+    All,
+}
+
 impl Filter {
+    /// What must be known of the core attribute of that canonical name: the ten thousand members of a group need not be
+    /// loaded to find out whether one person is among them (`ENT-12`).
+    pub fn interest_in(&self, name: &str) -> Interest<'_> {
+        let is_value = |sub: &Attribute| sub.name == "value";
+        let mut values = Vec::new();
+        for test in self.root.tests() {
+            let (Test::Attribute(at, _) | Test::Element(at, _)) = test;
+            if at.extension.is_some() || at.attribute.name != name {
+                continue;
+            }
+            let value = match test {
+                Test::Attribute(AttributeRef { sub_attribute: Some(sub), .. }, condition)
+                    if is_value(sub) =>
+                {
+                    condition.equal_text()
+                }
+                Test::Element(_, ElementFilter { root: Expression::Test(test) })
+                    if is_value(&test.sub_attribute) =>
+                {
+                    test.condition.equal_text()
+                }
+                _ => None,
+            };
+            match value {
+                Some(value) => values.push(value),
+                None => return Interest::All,
+            }
+        }
+        if values.is_empty() { Interest::None } else { Interest::Values(values) }
+    }
+
     /// The tree, for who can answer parts of it in another way than by asking each resource.
     pub fn root(&self) -> &Expression<Test> {
         &self.root

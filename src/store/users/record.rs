@@ -7,7 +7,7 @@ use crate::{
     clock::Time,
     connector::{Account, Lane, Observed},
     scim::{fold::fold, resource::Resource},
-    store::{StoreError, UserId},
+    store::{GroupId, StoreError, UserId},
 };
 
 /// A user: what the IdP wants, what the target was seen to hold, and where the work between the two stands.
@@ -83,6 +83,9 @@ pub struct Fallback {
     pub ownership: Ownership,
     /// The version that had this state.
     pub version: i64,
+    /// The groups that the user left because it was deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_groups: Vec<GroupId>,
 }
 
 /// The right of one worker to work on a user, until it ends.
@@ -115,7 +118,7 @@ impl User {
         match &self.observed {
             Observed::Present(account) if !self.is_pending() => account.enabled,
             Observed::Absent if !self.is_pending() => false,
-            _ => self.resource.active().unwrap_or(true),
+            _ => self.resource.allows_access(),
         }
     }
 

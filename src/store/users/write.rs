@@ -2,7 +2,10 @@
 
 use sqlx::Row;
 
-use crate::store::{StoreError, Transaction, UserId};
+use crate::{
+    clock::Time,
+    store::{StoreError, Transaction, UserId, members},
+};
 
 use super::{
     User,
@@ -103,16 +106,14 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
     Ok(())
 }
 
-/// Removes the row and its memberships: of an unmanaged user whose account is gone, or of a create that the target rejected.
+/// Removes the row of `user` and its memberships: of an unmanaged user whose account is gone, or of a create that the
+/// target rejected.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete_row(transaction: &mut Transaction, id: &UserId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM group_members WHERE member_id = $1")
-        .bind(id.as_str())
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str()).execute(transaction).await?;
+pub async fn delete_row(transaction: &mut Transaction, user: &User, now: Time) -> Result<(), StoreError> {
+    members::leave_all(transaction, &user.app, user.id.as_str(), now).await?;
+    sqlx::query("DELETE FROM users WHERE id = $1").bind(user.id.as_str()).execute(transaction).await?;
     Ok(())
 }
 
