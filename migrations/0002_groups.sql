@@ -26,5 +26,5 @@ CREATE TABLE group_members (
 
 CREATE INDEX group_members_by_member ON group_members (app, member_id, group_id);
 
--- What a user is called where it is a member: displayName, else the formatted name, else userName.
+-- What a user is called where it is a member: displayName, else the formatted name, else nothing.
 ALTER TABLE users ADD COLUMN display TEXT NOT NULL DEFAULT '';

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
+use serde_json::Value;
 
 use crate::{
     config::PatchAnswer,
@@ -41,7 +42,7 @@ pub(super) async fn get(caller: Caller, id: Id<GroupId>, query: Query) -> Result
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let members = members(&projection);
     let presented = to_the_end(caller.app.clone(), move |app| async move {
         groups::create::create(&app.bridged, body, members).await
@@ -55,7 +56,7 @@ pub(super) async fn replace(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let members = members(&projection);
     let presented = to_the_end(caller.app.clone(), move |app| async move {
         groups::replace::replace(&app.bridged, &id.0, body, members).await
@@ -69,7 +70,7 @@ pub(super) async fn update(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let answers_nothing = caller.app.patch_answers.group == PatchAnswer::NoContent && projection.is_default();
     let members = if answers_nothing { Members::Omitted } else { members(&projection) };
     let presented = to_the_end(caller.app.clone(), move |app| async move {
@@ -96,6 +97,12 @@ pub(super) async fn delete(caller: Caller, id: Id<GroupId>) -> Result<Response, 
 fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {
     let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
     Ok(Projection::parse(attributes, excluded, app.registry.group())?)
+}
+
+/// What is returned on request only is so after a write that sent it (RFC-027).
+fn projection_of_write(app: &BridgedApp, query: &Query, body: &Value) -> Result<Projection, Failure> {
+    let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
+    Ok(Projection::parse_for_write(attributes, excluded, body, app.registry.group())?)
 }
 
 /// Members are read only for an answer that holds them.

@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use http::{StatusCode, request::Parts};
+use serde_json::Value;
 
 use crate::{
     config::PatchAnswer,
@@ -49,7 +50,7 @@ pub(super) async fn get(caller: Caller, id: Id<UserId>, query: Query) -> Result<
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let actor = caller.actor.clone();
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::create::create(&app.bridged, body, &actor).await
@@ -63,7 +64,7 @@ pub(super) async fn replace(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let actor = caller.actor.clone();
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::replace::replace(&app.bridged, &id.0, body, &actor).await
@@ -77,7 +78,7 @@ pub(super) async fn update(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let actor = caller.actor.clone();
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::update::update(&app.bridged, &id.0, body, &actor).await
@@ -117,6 +118,12 @@ impl<S: Send + Sync, I: From<String>> FromRequestParts<S> for Id<I> {
 fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {
     let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
     Ok(Projection::parse(attributes, excluded, app.registry.user())?)
+}
+
+/// What is returned on request only is so after a write that sent it (RFC-027).
+fn projection_of_write(app: &BridgedApp, query: &Query, body: &Value) -> Result<Projection, Failure> {
+    let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
+    Ok(Projection::parse_for_write(attributes, excluded, body, app.registry.user())?)
 }
 
 /// Runs a write in a task of its own: a client that hangs up does not cancel it halfway.

@@ -39,7 +39,7 @@ pub struct Member {
     pub id: String,
     /// Which of the two it is.
     pub kind: MemberKind,
-    /// What it is called; `None` where nothing of that id is known.
+    /// What it is called; `None` where nothing of that id is known, or it has no name for people.
     pub display: Option<String>,
 }
 
@@ -297,7 +297,12 @@ async fn touch(transaction: &mut Transaction, group_id: &GroupId, now: Time) -> 
 }
 
 fn read(row: &AnyRow) -> Result<Member, StoreError> {
-    Ok(Member { id: row.try_get("member_id")?, kind: kind(row)?, display: row.try_get("display")? })
+    let display: Option<String> = row.try_get("display")?;
+    Ok(Member {
+        id: row.try_get("member_id")?,
+        kind: kind(row)?,
+        display: display.filter(|display| !display.is_empty()),
+    })
 }
 
 fn kind(row: &AnyRow) -> Result<MemberKind, StoreError> {

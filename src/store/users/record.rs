@@ -181,10 +181,10 @@ pub(super) fn bind<'q>(
         .bind(display(&user.resource).to_owned()))
 }
 
-/// What a user is called where it is a member.
+/// What a user is called where it is a member; empty if it has no name for people. A `userName` is none.
 fn display(resource: &Resource) -> &str {
     let formatted = || resource.find("name")?.get("formatted")?.as_str();
-    resource.display_name().or_else(formatted).or_else(|| resource.user_name()).unwrap_or_default()
+    resource.display_name().or_else(formatted).unwrap_or_default()
 }
 
 /// Reads a row that has all columns.
