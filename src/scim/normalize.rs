@@ -147,8 +147,9 @@ pub fn read(resource_type: &ResourceType, body: Value) -> Result<Accepted, Error
             }
             if attribute.name == "schemas" {
                 check_schemas(resource_type, &value, &mut ignored)?;
-            } else if is_kept(attribute)
+            } else if is_read(attribute)
                 && let Some(value) = value::read(attribute, value, &attribute.name, &mut ignored)?
+                && is_kept(attribute)
             {
                 attributes.insert(attribute.name.clone(), value);
             }
@@ -187,8 +188,9 @@ fn read_extension(
         if !seen.insert(attribute.name.as_str()) {
             return Err(value::given_twice(&path));
         }
-        if is_kept(attribute)
+        if is_read(attribute)
             && let Some(value) = value::read(attribute, value, &path, ignored)?
+            && is_kept(attribute)
         {
             attributes.insert(attribute.name.clone(), value);
         }
@@ -196,8 +198,13 @@ fn read_extension(
     Ok((!attributes.is_empty()).then_some(attributes))
 }
 
-/// Whether what a client sends for the attribute is taken into the resource. Read-only attributes are the
-/// server's (`RFC-003`, `RFC-022`); a write-only one, the password, is accepted and forgotten at once
+/// Whether what a client sends for the attribute is looked at, and must be right. Read-only attributes are the
+/// server's (`RFC-003`, `RFC-022`).
+fn is_read(attribute: &Attribute) -> bool {
+    attribute.mutability != Mutability::ReadOnly
+}
+
+/// Whether it is then taken into the resource. A write-only one, the password, is accepted and forgotten at once
 /// (`OKT-01`).
 pub(super) fn is_kept(attribute: &Attribute) -> bool {
     matches!(attribute.mutability, Mutability::ReadWrite | Mutability::Immutable)

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aha_contract;
+mod discovery_is_true;
 mod groups;
 mod groups_conversations;
 mod harness;
