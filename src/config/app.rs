@@ -33,6 +33,8 @@ pub struct App {
     pub user_patch_answer: PatchAnswer,
     /// What a PATCH of a group is answered with.
     pub group_patch_answer: PatchAnswer,
+    /// What becomes of a member of a group whose id belongs to nothing here.
+    pub unknown_members: UnknownMembers,
     /// The target.
     pub connector: Connector,
 }
@@ -70,6 +72,15 @@ pub enum PatchAnswer {
     NoContent,
 }
 
+/// What becomes of a member of a group whose id belongs to nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownMembers {
+    /// The request is refused.
+    Refuse,
+    /// It is kept as a member.
+    Keep,
+}
+
 impl App {
     /// Reads the app `name`. `request_timeout` is the server's.
     pub(super) fn read(
@@ -91,6 +102,9 @@ impl App {
             table.or("user_patch_answer", PatchAnswer::Resource, |value| value.one_of(&ANSWERS));
         let group_patch_answer =
             table.or("group_patch_answer", PatchAnswer::NoContent, |value| value.one_of(&ANSWERS));
+        let unknown_members = table.or("unknown_members", UnknownMembers::Refuse, |value| {
+            value.one_of(&[("refuse", UnknownMembers::Refuse), ("keep", UnknownMembers::Keep)])
+        });
         let connector = Connector::read(table);
         Ok(Self {
             name: name?,
@@ -99,6 +113,7 @@ impl App {
             schemas: schemas?,
             user_patch_answer: user_patch_answer?,
             group_patch_answer: group_patch_answer?,
+            unknown_members: unknown_members?,
             connector: connector?,
         })
     }

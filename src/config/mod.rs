@@ -31,7 +31,7 @@ mod tests;
 
 pub use self::{
     aha::{AhaConfig, Rate, Role},
-    app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer},
+    app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer, UnknownMembers},
     base_url::{BaseUrl, InvalidBaseUrl},
     connector::Connector,
     database::Database,

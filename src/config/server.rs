@@ -34,7 +34,8 @@ impl Default for Server {
             public_url: None,
             // Kubernetes kills after 30 s.
             shutdown_grace: Duration::from_secs(25),
-            max_body_bytes: 1024 * 1024,
+            // A group of ten thousand members, sent back as it was read, is 2.2 MB.
+            max_body_bytes: 8 * 1024 * 1024,
             // Okta gives up after 60 s; Entra does not say.
             request_timeout: Duration::from_secs(30),
         }

@@ -120,7 +120,7 @@ fn what_is_left_out_has_the_documented_default() {
     let config = parse(&aha("")).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.public_url, None);
-    assert_eq!(config.server.max_body_bytes, 1024 * 1024);
+    assert_eq!(config.server.max_body_bytes, 8 * 1024 * 1024);
     assert_eq!(config.database.url, "sqlite:scim-bridge.db");
     let app = &config.apps["aha"];
     assert!(app.tokens.is_empty());
@@ -376,7 +376,7 @@ fn each_missing_key_is_told_with_what_it_is() {
 )]
 #[case(
     "anything = 1",
-    "anything: unknown key; the keys here are tokens, confirm_within, schemas, user_patch_answer, group_patch_answer, connector"
+    "anything: unknown key; the keys here are tokens, confirm_within, schemas, user_patch_answer, group_patch_answer, unknown_members, connector"
 )]
 fn a_problem_of_a_memory_app_is_told(#[case] key: &str, #[case] expected: &str) {
     assert_eq!(problems(&memory(key)), format!("bridge.toml:3: apps.lab.{expected}"));

@@ -37,7 +37,7 @@ impl Desired {
             email: resource.login_email().unwrap_or_default().to_owned(),
             given_name,
             family_name,
-            enabled: !deleted && resource.active().unwrap_or(true),
+            enabled: !deleted && resource.allows_access(),
         }
     }
 

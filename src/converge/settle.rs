@@ -6,6 +6,7 @@ use crate::{
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind},
+        members,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
 };
@@ -50,7 +51,8 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     user.answered = Answered::Yes;
                 } else if user.answered == Answered::No {
                     // A newer version waits; if it is rejected, this one is what the target has.
-                    user.fallback = Some(fallback_of(&worked));
+                    let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
+                    user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
                 }
                 users::save(transaction, &user).await?;
                 let detail = format!("version {}", worked.version);
@@ -262,6 +264,7 @@ async fn put_back(
     .await?;
     if name_holder.is_none_or(|holder| holder.id == user.id) {
         user.deleted_at = None;
+        members::rejoin(transaction, &user.app, user.id.as_str(), &fallback.left_groups, now).await?;
     }
     user.resource = fallback.resource;
     user.ownership = fallback.ownership;
@@ -331,7 +334,12 @@ fn see(user: &mut User, sighting: Sighting, now: Time) {
 
 /// The desired state of `user`, to be put back if a later one is rejected.
 pub fn fallback_of(user: &User) -> Fallback {
-    Fallback { resource: user.resource.clone(), ownership: user.ownership, version: user.version }
+    Fallback {
+        resource: user.resource.clone(),
+        ownership: user.ownership,
+        version: user.version,
+        left_groups: Vec::new(),
+    }
 }
 
 async fn record(

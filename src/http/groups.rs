@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
+use serde_json::Value;
 
 use crate::{
     config::PatchAnswer,
@@ -33,7 +34,7 @@ pub(super) async fn get(
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let members = members(&projection);
     let presented = to_the_end(caller.app.clone(), move |app| async move {
         groups::create::create(&app.bridged, body, members).await
@@ -48,7 +49,7 @@ pub(super) async fn replace(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let members = members(&projection);
     let presented = to_the_end(caller.app.clone(), move |app| async move {
         groups::replace::replace(&app.bridged, &id.0, precondition, body, members).await
@@ -63,7 +64,7 @@ pub(super) async fn update(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let answers_nothing = caller.app.patch_answers.group == PatchAnswer::NoContent && projection.is_default();
     let members = if answers_nothing { Members::Omitted } else { members(&projection) };
     let presented = to_the_end(caller.app.clone(), move |app| async move {
@@ -93,6 +94,12 @@ pub(super) async fn delete(
 fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {
     let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
     Ok(Projection::parse(attributes, excluded, app.registry.group())?)
+}
+
+/// What is returned on request only is so after a write that sent it (RFC-027).
+fn projection_of_write(app: &BridgedApp, query: &Query, body: &Value) -> Result<Projection, Failure> {
+    let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
+    Ok(Projection::parse_for_write(attributes, excluded, body, app.registry.group())?)
 }
 
 /// Members are read only for an answer that holds them.

@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use http::{StatusCode, request::Parts};
+use serde_json::Value;
 
 use crate::{
     config::PatchAnswer,
@@ -38,7 +39,7 @@ pub(super) async fn get(
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let request = caller.request();
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::create::create(&app.bridged, body, &request).await
@@ -53,7 +54,7 @@ pub(super) async fn replace(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let request = caller.request();
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::replace::replace(&app.bridged, &id.0, precondition, body, &request).await
@@ -68,7 +69,7 @@ pub(super) async fn update(
     query: Query,
     Json(body): Json,
 ) -> Result<Response, Failure> {
-    let projection = projection(&caller.app.bridged, &query)?;
+    let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let request = caller.request();
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::update::update(&app.bridged, &id.0, precondition, body, &request).await
@@ -112,6 +113,12 @@ impl<S: Send + Sync, I: From<String>> FromRequestParts<S> for Id<I> {
 fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {
     let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
     Ok(Projection::parse(attributes, excluded, app.registry.user())?)
+}
+
+/// What is returned on request only is so after a write that sent it (RFC-027).
+fn projection_of_write(app: &BridgedApp, query: &Query, body: &Value) -> Result<Projection, Failure> {
+    let (attributes, excluded) = (query.find("attributes"), query.find("excludedAttributes"));
+    Ok(Projection::parse_for_write(attributes, excluded, body, app.registry.user())?)
 }
 
 /// Runs a write in a task of its own: a client that hangs up does not cancel it halfway.

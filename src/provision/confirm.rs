@@ -122,11 +122,9 @@ async fn promise(app: &BridgedApp, user: &User) -> Result<Option<User>, Provisio
                     let newer =
                         stored.fallback.as_ref().is_some_and(|fallback| fallback.version > promised.version);
                     if !newer {
-                        stored.fallback = Some(Fallback {
-                            resource: promised.resource.clone(),
-                            ownership: promised.ownership,
-                            version: promised.version,
-                        });
+                        let left_groups =
+                            stored.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
+                        stored.fallback = Some(Fallback { left_groups, ..settle::fallback_of(&promised) });
                     }
                 } else {
                     return Ok(None);

@@ -2,7 +2,7 @@
 
 use crate::{
     scim::precondition::Precondition,
-    store::{UserId, events::EventKind, members, users},
+    store::{UserId, events::EventKind, users},
 };
 
 use super::{
@@ -46,7 +46,6 @@ pub(super) async fn begin(
                 let before = before.ok_or_else(|| not_found(&id))?;
                 check_version(&precondition, before.version)?;
                 let resource = before.resource.clone();
-                members::leave_all(transaction, &change.app, id.as_str(), change.now).await?;
                 submit(transaction, &change, before, resource, EventKind::Deleted).await
             })
         })

@@ -39,6 +39,8 @@ pub struct BridgedApp {
     pub registry: Arc<Registry>,
     /// How long a write waits for the target before it is answered as accepted.
     pub confirm_within: Duration,
+    /// What becomes of a member of a group whose id belongs to nothing here.
+    pub unknown_members: groups::UnknownMembers,
     /// Where its accounts are.
     pub target: Arc<Target>,
     /// Whether the accounts of the target are known yet.

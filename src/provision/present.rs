@@ -3,15 +3,20 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     scim::{
         document::Document,
+        filter::Interest,
         meta::{self, Identity},
         registry::Registry,
         resource_type::ResourceType,
     },
-    store::{StoreError, Stored, User, members},
+    store::{
+        StoreError, Stored, User,
+        members::{self, Member},
+    },
 };
 
 use super::{BridgedApp, ProvisionError};
@@ -64,7 +69,8 @@ struct Element<'a> {
     reference: String,
     #[serde(rename = "type")]
     kind: &'a str,
-    display: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display: Option<&'a str>,
 }
 
 impl BridgedApp {
@@ -88,7 +94,7 @@ impl BridgedApp {
         kind: Kind,
         stored: &Stored,
     ) -> Result<Presented, ProvisionError> {
-        let related = self.related(kind, &[stored]).await?;
+        let related = self.related(kind, &[stored], &Interest::All).await?;
         Ok(self.present_with(kind, stored, &related))
     }
 
@@ -111,11 +117,18 @@ impl BridgedApp {
         }
     }
 
-    /// What follows from other resources for each of these.
-    pub(super) async fn related(&self, kind: Kind, resources: &[&Stored]) -> Result<Related, StoreError> {
-        match kind {
-            Kind::User => self.groups_of(resources).await,
-            Kind::Group => self.members_of(resources).await,
+    /// What follows from other resources for each of these, as far as it is of interest.
+    pub(super) async fn related(
+        &self,
+        kind: Kind,
+        resources: &[&Stored],
+        interest: &Interest<'_>,
+    ) -> Result<Related, StoreError> {
+        match (kind, interest) {
+            (_, Interest::None) => Ok(Related::new()),
+            (Kind::User, Interest::Values(_) | Interest::All) => self.groups_of(resources).await,
+            (Kind::Group, Interest::Values(ids)) => self.members_of(resources, Some(ids)).await,
+            (Kind::Group, Interest::All) => self.members_of(resources, None).await,
         }
     }
 
@@ -130,7 +143,7 @@ impl BridgedApp {
                 value: membership.group_id.as_str(),
                 reference: format!("{}/Groups/{}", self.base_url, membership.group_id),
                 kind: "direct",
-                display: &membership.display,
+                display: Some(&membership.display),
             });
         }
         let sorted = groups.into_iter().map(|(user, mut groups)| {
@@ -140,23 +153,37 @@ impl BridgedApp {
         Ok(sorted.collect())
     }
 
-    /// Each group's members, also when there are none: some clients miss the key (`OKT-09`).
-    async fn members_of(&self, groups: &[&Stored]) -> Result<Related, StoreError> {
+    /// Each group's members, or only those with one of the `ids`; also when there are none: some clients miss the key
+    /// (`OKT-09`).
+    async fn members_of(&self, groups: &[&Stored], ids: Option<&[&str]>) -> Result<Related, StoreError> {
+        let store = &self.target.store;
         let mut related = Related::with_capacity(groups.len());
         for group in groups {
-            let members = members::list(&self.target.store, &group.id.as_str().into()).await?;
-            let shown: Vec<_> = members
-                .iter()
-                .map(|member| Element {
-                    value: &member.id,
-                    reference: format!("{}/{}s/{}", self.base_url, member.kind.as_str(), member.id),
-                    kind: member.kind.as_str(),
-                    display: &member.display,
-                })
-                .collect();
+            let id = group.id.as_str().into();
+            let members = match ids {
+                Some(ids) => members::list_some(store, &id, ids).await?,
+                None => members::list(store, &id).await?,
+            };
+            let shown: Vec<_> = members.iter().map(|member| element(&self.base_url, member)).collect();
             related.insert(group.id.clone(), text(&shown));
         }
         Ok(related)
+    }
+}
+
+/// A member as it reads, always with the id of a SCIM resource and its URL (`Q-75`).
+pub(super) fn show_member(base_url: &str, member: &Member) -> Value {
+    serde_json::to_value(element(base_url, member))
+        .expect("texts under names that are text are a JSON object")
+}
+
+fn element<'a>(base_url: &str, member: &'a Member) -> Element<'a> {
+    let kind = member.kind.as_str();
+    Element {
+        value: &member.id,
+        reference: format!("{base_url}/{kind}s/{}", member.id),
+        kind,
+        display: member.display.as_deref(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     store::{
         Transaction, User,
         events::{self, Event, EventKind},
+        members,
         users::{self, Answered, Ownership},
     },
 };
@@ -114,6 +115,10 @@ pub(super) async fn submit(
     }
     if deletes {
         user.deleted_at = Some(change.now);
+        let left_groups = members::leave_all(transaction, &change.app, user.id.as_str(), change.now).await?;
+        if let Some(fallback) = &mut user.fallback {
+            fallback.left_groups = left_groups;
+        }
     }
     if plan.is_empty() && is_idle {
         // The target holds it already. While somebody is at work there, what was seen of it may be out of date.

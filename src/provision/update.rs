@@ -50,11 +50,7 @@ pub(super) async fn begin(
                 let before = before.ok_or_else(|| not_found(&id))?;
                 check_version(&precondition, before.version)?;
                 let patch = Patch::parse(body, registry.user())?;
-                let mut resource = patch.apply(&before.resource, id.as_str())?;
-                // To unassign `active` says neither yes nor no (RFC 7643 §2.5), so nobody is enabled or disabled by it.
-                if let (None, Some(active)) = (resource.active(), before.resource.active()) {
-                    resource = resource.with_active(active);
-                }
+                let resource = patch.apply(&before.resource, id.as_str())?.with_access_of(&before.resource);
                 let submission = submit(transaction, &change, before, resource, EventKind::Changed).await?;
                 Ok::<_, ProvisionError>((submission, patch.ignored().to_vec()))
             })

@@ -54,11 +54,10 @@ pub fn fragment(core_schema: &str, id: &str, resource: &Resource) -> String {
     let schemas: Value = std::iter::once(core_schema).chain(resource.extensions()).collect();
     push(&mut text, "schemas", &schemas);
     push(&mut text, "id", &Value::from(id));
-    let external_id = resource.attributes().get_key_value("externalId");
-    let is_core = |(name, _): &(&String, &Value)| name.as_str() != "externalId" && !urn::is_urn(name);
-    let core = resource.attributes().iter().filter(is_core);
-    let extensions = resource.attributes().iter().filter(|(name, _)| urn::is_urn(name));
-    for (name, value) in external_id.into_iter().chain(core).chain(extensions) {
+    let external_id = resource.shown().filter(|(name, _)| *name == "externalId");
+    let core = resource.shown().filter(|(name, _)| *name != "externalId" && !urn::is_urn(name));
+    let extensions = resource.shown().filter(|(name, _)| urn::is_urn(name));
+    for (name, value) in external_id.chain(core).chain(extensions) {
         push(&mut text, name, value);
     }
     text

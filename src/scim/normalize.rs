@@ -50,6 +50,15 @@ pub fn create(resource_type: &ResourceType, body: Value) -> Result<Accepted, Err
 /// As for [`create`], and `mutability` if an immutable value differs from the one that is set (`RFC-036`).
 pub fn replace(resource_type: &ResourceType, old: &Resource, body: Value) -> Result<Accepted, Error> {
     let Accepted { resource, ignored } = read(resource_type, body)?;
+    Ok(Accepted { resource: over(resource_type, old, resource)?, ignored })
+}
+
+/// What becomes of `old` when `resource`, which [`read`] gave, takes its place.
+///
+/// # Errors
+///
+/// `mutability` if an immutable value differs from the one that is set (`RFC-036`).
+pub fn over(resource_type: &ResourceType, old: &Resource, resource: Resource) -> Result<Resource, Error> {
     let mut attributes = resource.into_attributes();
     keep_fixed(resource_type.top_level(), old.attributes(), &mut attributes)?;
     for schema in &resource_type.extensions {
@@ -64,11 +73,11 @@ pub fn replace(resource_type: &ResourceType, old: &Resource, body: Value) -> Res
         }
     }
     let resource = Resource::from_attributes(attributes);
-    let resource = match (resource.active(), old.active()) {
+    Ok(match (resource.active(), old.active()) {
         (None, Some(active)) => resource.with_active(active),
+        (None, None) if resource_type.schema.attribute("active").is_some() => resource.with_access_of(old),
         _ => resource,
-    };
-    Ok(Accepted { resource, ignored })
+    })
 }
 
 /// The name of a required attribute that is missing, also one of a complex value or an extension that the
@@ -107,7 +116,12 @@ fn find_missing_in<'a>(
     })
 }
 
-fn read(resource_type: &ResourceType, body: Value) -> Result<Accepted, Error> {
+/// Reads the body of a POST or PUT, before anything is known of what it creates or replaces.
+///
+/// # Errors
+///
+/// As for [`create`].
+pub fn read(resource_type: &ResourceType, body: Value) -> Result<Accepted, Error> {
     let Value::Object(body) = body else {
         return Err(Error::new(
             ScimType::InvalidSyntax,
@@ -133,8 +147,9 @@ fn read(resource_type: &ResourceType, body: Value) -> Result<Accepted, Error> {
             }
             if attribute.name == "schemas" {
                 check_schemas(resource_type, &value, &mut ignored)?;
-            } else if is_kept(attribute)
+            } else if is_read(attribute)
                 && let Some(value) = value::read(attribute, value, &attribute.name, &mut ignored)?
+                && is_kept(attribute)
             {
                 attributes.insert(attribute.name.clone(), value);
             }
@@ -173,8 +188,9 @@ fn read_extension(
         if !seen.insert(attribute.name.as_str()) {
             return Err(value::given_twice(&path));
         }
-        if is_kept(attribute)
+        if is_read(attribute)
             && let Some(value) = value::read(attribute, value, &path, ignored)?
+            && is_kept(attribute)
         {
             attributes.insert(attribute.name.clone(), value);
         }
@@ -182,8 +198,13 @@ fn read_extension(
     Ok((!attributes.is_empty()).then_some(attributes))
 }
 
-/// Whether what a client sends for the attribute is taken into the resource. Read-only attributes are the
-/// server's (`RFC-003`, `RFC-022`); a write-only one, the password, is accepted and forgotten at once
+/// Whether what a client sends for the attribute is looked at, and must be right. Read-only attributes are the
+/// server's (`RFC-003`, `RFC-022`).
+fn is_read(attribute: &Attribute) -> bool {
+    attribute.mutability != Mutability::ReadOnly
+}
+
+/// Whether it is then taken into the resource. A write-only one, the password, is accepted and forgotten at once
 /// (`OKT-01`).
 pub(super) fn is_kept(attribute: &Attribute) -> bool {
     matches!(attribute.mutability, Mutability::ReadWrite | Mutability::Immutable)

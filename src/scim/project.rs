@@ -1,6 +1,8 @@
 //! Which attributes an answer holds: `attributes`, `excludedAttributes` and the characteristic `returned` (RFC 7644
 //! §3.4.2.5, §3.9; RFC 7643 §7).
 
+mod sent;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -41,12 +43,12 @@ impl Projection {
             (None, None) => Ok(Self::default_of(resource_type)),
             (Some(names), None) => {
                 let mentioned = Mentioned::read("attributes", names, resource_type)?;
-                let members = of_resource(resource_type, Choice::Only(&mentioned));
+                let members = of_resource(resource_type, Choice::Only(&mentioned), &NOTHING);
                 Ok(Self { is_default: false, keeps_all: false, members })
             }
             (None, Some(names)) => {
                 let mentioned = Mentioned::read("excludedAttributes", names, resource_type)?;
-                let members = of_resource(resource_type, Choice::Without(&mentioned));
+                let members = of_resource(resource_type, Choice::Without(&mentioned), &NOTHING);
                 Ok(Self { is_default: false, keeps_all: false, members })
             }
             (Some(_), Some(_)) => Err(Error::new(
@@ -61,7 +63,33 @@ impl Projection {
         let extensions = resource_type.extensions.iter().flat_map(|schema| &schema.attributes);
         let keeps_all =
             resource_type.top_level().chain(extensions).all(|attribute| is_shown_if_stored(attribute));
-        Self { is_default: true, keeps_all, members: of_resource(resource_type, Choice::Default) }
+        Self { is_default: true, keeps_all, members: of_resource(resource_type, Choice::Default, &NOTHING) }
+    }
+
+    /// As [`parse`](Self::parse), for the answer to a write: it also holds what is returned on request only and stands in
+    /// the request's `body`, unless the client chose `attributes` (RFC 7643 §7, RFC-027).
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub fn parse_for_write(
+        attributes: Option<&str>,
+        excluded_attributes: Option<&str>,
+        body: &Value,
+        resource_type: &ResourceType,
+    ) -> Result<Self, Error> {
+        let projection = Self::parse(attributes, excluded_attributes, resource_type)?;
+        if !has_requested(resource_type) || attributes.is_some_and(|names| !names.trim().is_empty()) {
+            return Ok(projection);
+        }
+        let mut sent = Mentioned::default();
+        for name in sent::names(body, resource_type) {
+            if let Some(named) = name::find(resource_type, &name) {
+                sent.add(&named);
+            }
+        }
+        let excluded =
+            Mentioned::read("excludedAttributes", excluded_attributes.unwrap_or_default(), resource_type)?;
+        Ok(Self { members: of_resource(resource_type, Choice::Without(&excluded), &sent), ..projection })
     }
 
     /// Whether the client left the choice to the server.
@@ -216,12 +244,23 @@ impl Mentioned {
     }
 }
 
-fn of_resource(resource_type: &ResourceType, choice: Choice<'_>) -> Members {
-    let mut members = of_attributes(resource_type.top_level(), choice);
+/// Whether anything of the type is returned on request only.
+fn has_requested(resource_type: &ResourceType) -> bool {
+    fn is_requested(attribute: &Arc<Attribute>) -> bool {
+        attribute.returned == Returned::Request || attribute.sub_attributes.iter().any(is_requested)
+    }
+    let extensions = resource_type.extensions.iter().flat_map(|schema| &schema.attributes);
+    resource_type.top_level().chain(extensions).any(is_requested)
+}
+
+/// `sent` is what stood in the request.
+fn of_resource(resource_type: &ResourceType, choice: Choice<'_>, sent: &Mentioned) -> Members {
+    let mut members = of_attributes(resource_type.top_level(), choice, sent);
     let extensions = resource_type.extensions.iter();
     members.listed.extend(extensions.map(|extension| {
         let choice = of_extension(&extension.id, choice);
-        (extension.id.clone(), of_attributes(&extension.attributes, choice).into_fate())
+        let sent = sent.find(&extension.id).unwrap_or(&NOTHING);
+        (extension.id.clone(), of_attributes(&extension.attributes, choice, sent).into_fate())
     }));
     members
 }
@@ -246,6 +285,7 @@ fn of_extension<'m>(urn: &str, choice: Choice<'m>) -> Choice<'m> {
 fn of_attributes<'a>(
     attributes: impl IntoIterator<Item = &'a Arc<Attribute>>,
     choice: Choice<'_>,
+    sent: &Mentioned,
 ) -> Members {
     let others = match choice {
         Choice::Default | Choice::Without(_) => Fate::Kept,
@@ -253,14 +293,19 @@ fn of_attributes<'a>(
     };
     let listed = attributes
         .into_iter()
-        .map(|attribute| (attribute.name.clone(), of_attribute(attribute, choice)))
+        .map(|attribute| (attribute.name.clone(), of_attribute(attribute, choice, sent)))
         .filter(|(_, fate)| *fate != others)
         .collect();
     Members { listed, others }
 }
 
-fn of_attribute(attribute: &Attribute, choice: Choice<'_>) -> Fate {
-    let inner = match (attribute.returned, choice) {
+fn of_attribute(attribute: &Attribute, choice: Choice<'_>, sent: &Mentioned) -> Fate {
+    let sent = sent.find(&attribute.name);
+    let returned = match attribute.returned {
+        Returned::Request if sent.is_some() => Returned::Default,
+        returned => returned,
+    };
+    let inner = match (returned, choice) {
         (Returned::Never, _) => return Fate::LeftOut,
         (Returned::Always, _) | (Returned::Default, Choice::Default) => Choice::Default,
         (_, Choice::Only(mentioned)) => match mentioned.find(&attribute.name) {
@@ -275,7 +320,7 @@ fn of_attribute(attribute: &Attribute, choice: Choice<'_>) -> Fate {
             Some(attribute) => Choice::Without(attribute),
         },
     };
-    of_attributes(&attribute.sub_attributes, inner).into_fate()
+    of_attributes(&attribute.sub_attributes, inner, sent.unwrap_or(&NOTHING)).into_fate()
 }
 
 #[cfg(test)]
@@ -336,6 +381,27 @@ mod tests {
         let projection = Projection::parse(attributes, excluded_attributes, &user_type()).unwrap();
         assert!(projection.is_default());
         assert_eq!(projection, Projection::default_of(&user_type()));
+    }
+
+    #[rstest]
+    #[case::sent(json!({ "recoveryHint": "new" }), None, None, Some("hint"))]
+    #[case::sent_by_patch(json!({ "Operations": [{ "op": "replace", "path": "recoveryhint", "value": "new" }] }), None, None, Some("hint"))]
+    #[case::not_sent(json!({ "userName": "x" }), None, None, None)]
+    #[case::sent_and_excluded(json!({ "recoveryHint": "new" }), None, Some("recoveryHint"), None)]
+    #[case::sent_and_something_else_excluded(json!({ "recoveryHint": "new" }), None, Some("userName"), Some("hint"))]
+    #[case::sent_and_something_else_chosen(json!({ "recoveryHint": "new" }), Some("userName"), None, None)]
+    fn what_is_returned_on_request_is_returned_to_who_wrote_it_rfc_027(
+        #[case] body: Value,
+        #[case] attributes: Option<&str>,
+        #[case] excluded_attributes: Option<&str>,
+        #[case] expected: Option<&str>,
+    ) {
+        let projection =
+            Projection::parse_for_write(attributes, excluded_attributes, &body, &user_type()).unwrap();
+        let shown = projection.apply(full_user());
+        assert_eq!(shown.get("recoveryHint").and_then(Value::as_str), expected);
+        assert_eq!(shown.get("password"), None);
+        assert_eq!(projection.is_default(), attributes.is_none() && excluded_attributes.is_none());
     }
 
     #[rstest]

@@ -4,7 +4,8 @@
 //! RFC's text: `addresses.primary` is listed (§4.1.2 and §8.2 use it); references and binaries are case-exact
 //! (§2.3.6, §2.3.7), and so are values that hold an `id`; a group's `displayName` is required, as §4.2 says,
 //! and unique, as Entra needs it (`C-14`); `members.value` is required, since a member without it is nobody;
-//! `members.$ref` and `members.display` are kept up by the server, whatever a client sends.
+//! `members.display`, which §4.2 does not name and all clients expect, is kept up by the server. So is `members.$ref`, which
+//! follows from `value`.
 
 use std::sync::{Arc, LazyLock};
 

@@ -21,6 +21,9 @@ pub struct Resource {
     attributes: Map<String, Value>,
 }
 
+/// Where a user keeps what `active` was before it was unassigned. No attribute can have this name.
+const ACTIVE_BEFORE: &str = "$active";
+
 impl Resource {
     /// The attributes, which must be as the type's description says.
     pub(super) fn from_attributes(attributes: Map<String, Value>) -> Self {
@@ -39,10 +42,42 @@ impl Resource {
         self
     }
 
+    /// This resource without a top-level multi-valued attribute, and the elements that it had.
+    #[must_use]
+    pub fn without_elements(mut self, name: &str) -> (Self, Vec<Value>) {
+        let elements = match self.attributes.shift_remove(name) {
+            Some(Value::Array(elements)) => elements,
+            _ => Vec::new(),
+        };
+        (self, elements)
+    }
+
     /// This resource with `active` set.
     #[must_use]
     pub fn with_active(self, active: bool) -> Self {
         self.with("active", active)
+    }
+
+    /// This user, which takes the place of `before`. To unassign `active` says neither yes nor no (RFC 7643 §2.5), so
+    /// nobody gains or loses access by it: what it was is remembered.
+    #[must_use]
+    pub fn with_access_of(self, before: &Self) -> Self {
+        let remembered = match self.active() {
+            Some(_) => None,
+            None => before.active().or_else(|| before.find(ACTIVE_BEFORE)?.as_bool()),
+        };
+        self.with(ACTIVE_BEFORE, remembered)
+    }
+
+    /// Whether a user may log in: what `active` says, else what it said before it was unassigned, else yes.
+    pub fn allows_access(&self) -> bool {
+        self.active().or_else(|| self.find(ACTIVE_BEFORE)?.as_bool()).unwrap_or(true)
+    }
+
+    /// The attributes that are shown; extensions are objects under their URN.
+    pub fn shown(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let attributes = self.attributes.iter().map(|(name, value)| (name.as_str(), value));
+        attributes.filter(|(name, _)| *name != ACTIVE_BEFORE)
     }
 
     /// All attributes; extensions are objects under their URN.
@@ -182,5 +217,18 @@ mod tests {
         assert_eq!(user.clone().with_active(true).active(), Some(true));
         assert_eq!(user.extensions().collect::<Vec<_>>(), ["urn:example:x"]);
         assert_eq!(user.with("active", Value::Null).active(), None);
+    }
+
+    #[rstest]
+    #[case(true)]
+    #[case(false)]
+    fn to_unassign_active_changes_nobodys_access(#[case] active: bool) {
+        let before = resource(json!({"userName":"b","active":active}));
+        let unassigned = before.clone().with("active", Value::Null).with_access_of(&before);
+        assert_eq!((unassigned.active(), unassigned.allows_access()), (None, active));
+        assert_eq!(unassigned.shown().collect::<Vec<_>>(), [("userName", &json!("b"))]);
+        let again = unassigned.clone().with_access_of(&unassigned);
+        assert_eq!(again, unassigned);
+        assert_eq!(again.with_active(true).with_access_of(&unassigned), before.with_active(true));
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn read_one(
 }
 
 /// Reads what an object says of a complex attribute's sub-attributes, also which of them it unassigns.
-/// Read-only ones are left out.
+/// Read-only ones are left out, and so are write-only ones once they are found right.
 pub(super) fn read_parts(
     attribute: &Attribute,
     value: Value,
@@ -131,14 +131,17 @@ pub(super) fn read_parts(
             ignored.push(&format!("{path}.{name}"));
             continue;
         };
-        if matches!(sub.mutability, Mutability::ReadOnly | Mutability::WriteOnly) {
+        if sub.mutability == Mutability::ReadOnly {
             continue;
         }
         let path = format!("{path}.{}", sub.name);
         if parts.iter().any(|(seen, _)| seen.name == sub.name) {
             return Err(given_twice(&path));
         }
-        parts.push((sub.clone(), read(sub, value, &path, ignored)?));
+        let value = read(sub, value, &path, ignored)?;
+        if sub.mutability != Mutability::WriteOnly {
+            parts.push((sub.clone(), value));
+        }
     }
     Ok(parts)
 }

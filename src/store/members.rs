@@ -1,9 +1,14 @@
 //! The `group_members` table: who is in which group.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use sqlx::{Row, any::AnyRow};
+
+use crate::clock::Time;
 
 use super::{
     GroupId, Store, StoreError, Transaction,
+    batch::Batch,
     listing::{ids, rows_of},
 };
 
@@ -24,6 +29,11 @@ impl MemberKind {
             Self::Group => "Group",
         }
     }
+
+    /// The one of that name, compared without case; `None` if there is none.
+    pub fn find(name: &str) -> Option<Self> {
+        [Self::User, Self::Group].into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(name))
+    }
 }
 
 /// A member of a group.
@@ -33,8 +43,8 @@ pub struct Member {
     pub id: String,
     /// Which of the two it is.
     pub kind: MemberKind,
-    /// What it is called.
-    pub display: String,
+    /// What it is called; `None` where nothing of that id is known, or it has no name for people.
+    pub display: Option<String>,
 }
 
 /// A group that something is a member of.
@@ -66,21 +76,50 @@ pub async fn list_in(transaction: &mut Transaction, group_id: &GroupId) -> Resul
     rows.iter().map(read).collect()
 }
 
-const LIST: &str = "SELECT member_id, kind, \
-     COALESCE((SELECT display FROM users WHERE users.id = member_id), \
-              (SELECT display FROM user_groups WHERE user_groups.id = member_id), '') AS display \
-     FROM group_members WHERE group_id = $1 ORDER BY member_id";
+macro_rules! members {
+    () => {
+        "SELECT member_id, kind, \
+         COALESCE((SELECT display FROM users WHERE users.id = member_id), \
+                  (SELECT display FROM user_groups WHERE user_groups.id = member_id)) AS display \
+         FROM group_members WHERE group_id = $1"
+    };
+}
 
-/// The ids of the members of a group.
+const LIST: &str = concat!(members!(), " ORDER BY member_id");
+
+/// As [`list`], only those members that have one of the `ids`, in no order.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn ids(transaction: &mut Transaction, group_id: &GroupId) -> Result<Vec<String>, StoreError> {
-    let ids = sqlx::query_scalar("SELECT member_id FROM group_members WHERE group_id = $1")
+pub async fn list_some(store: &Store, group_id: &GroupId, ids: &[&str]) -> Result<Vec<Member>, StoreError> {
+    static LIST_SOME: LazyLock<Batch> =
+        LazyLock::new(|| Batch::ids_in(concat!(members!(), " AND member_id IN "), 2, ""));
+    let mut members = Vec::new();
+    for (sql, ids) in LIST_SOME.pieces(ids) {
+        let mut query = sqlx::query(sql).bind(group_id.as_str());
+        for id in ids {
+            query = query.bind(id);
+        }
+        for row in query.fetch_all(store.reader()).await? {
+            members.push(read(&row)?);
+        }
+    }
+    Ok(members)
+}
+
+/// The ids of the members of a group, with what they belong to.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ids(
+    transaction: &mut Transaction,
+    group_id: &GroupId,
+) -> Result<HashMap<String, MemberKind>, StoreError> {
+    let rows = sqlx::query("SELECT member_id, kind FROM group_members WHERE group_id = $1")
         .bind(group_id.as_str())
         .fetch_all(transaction)
         .await?;
-    Ok(ids)
+    rows.iter().map(|row| Ok((row.try_get("member_id")?, kind(row)?))).collect()
 }
 
 /// The groups that these resources are members of, in no order.
@@ -107,27 +146,36 @@ pub async fn memberships(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<M
         .collect()
 }
 
-/// What the id belongs to, if it can be a member: a user that is not deleted, or a group of the same app.
+/// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find_kind(
+pub async fn kinds(
     transaction: &mut Transaction,
     app: &str,
-    id: &str,
-) -> Result<Option<MemberKind>, StoreError> {
-    let row = sqlx::query(
-        "SELECT 'User' AS kind FROM users WHERE id = $1 AND app = $2 AND deleted_at IS NULL \
-         UNION ALL SELECT 'Group' AS kind FROM user_groups WHERE id = $1 AND app = $2",
-    )
-    .bind(id)
-    .bind(app)
-    .fetch_optional(transaction)
-    .await?;
-    row.map(|row| kind(&row)).transpose()
+    ids: &[&str],
+) -> Result<HashMap<String, MemberKind>, StoreError> {
+    static USERS: LazyLock<Batch> = LazyLock::new(|| {
+        Batch::ids_in("SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN ", 2, "")
+    });
+    static GROUPS: LazyLock<Batch> =
+        LazyLock::new(|| Batch::ids_in("SELECT id FROM user_groups WHERE app = $1 AND id IN ", 2, ""));
+    let mut kinds = HashMap::with_capacity(ids.len());
+    for (batch, kind) in [(&*USERS, MemberKind::User), (&*GROUPS, MemberKind::Group)] {
+        // Nearly all members are users, and nothing is both.
+        let left: Vec<&str> = ids.iter().copied().filter(|id| !kinds.contains_key(*id)).collect();
+        for (sql, ids) in batch.pieces(&left) {
+            let mut query = sqlx::query_scalar::<_, String>(sql).bind(app);
+            for id in ids {
+                query = query.bind(id);
+            }
+            kinds.extend(query.fetch_all(&mut *transaction).await?.into_iter().map(|id| (id, kind)));
+        }
+    }
+    Ok(kinds)
 }
 
-/// Makes `id` a member. Whether it was none before.
+/// Makes the `ids`, which are all of that kind, members. Whether one of them was none before.
 ///
 /// # Errors
 /// When the database fails.
@@ -135,32 +183,50 @@ pub async fn add(
     transaction: &mut Transaction,
     app: &str,
     group_id: &GroupId,
-    id: &str,
     kind: MemberKind,
+    ids: &[&str],
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "INSERT INTO group_members (app, group_id, member_id, kind) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-    )
-    .bind(app)
-    .bind(group_id.as_str())
-    .bind(id)
-    .bind(kind.as_str())
-    .execute(transaction)
-    .await?;
-    Ok(done.rows_affected() > 0)
+    static ADD: LazyLock<Batch> = LazyLock::new(|| {
+        let row = |parameter| format!("($1, $2, $3, ${parameter})");
+        Batch::new(
+            "INSERT INTO group_members (app, group_id, kind, member_id) VALUES ",
+            4,
+            row,
+            " ON CONFLICT DO NOTHING",
+        )
+    });
+    let mut added = false;
+    for (sql, ids) in ADD.pieces(ids) {
+        let mut query = sqlx::query(sql).bind(app).bind(group_id.as_str()).bind(kind.as_str());
+        for id in ids {
+            query = query.bind(id);
+        }
+        added |= query.execute(&mut *transaction).await?.rows_affected() > 0;
+    }
+    Ok(added)
 }
 
-/// Ends the membership of `id`. Whether it was a member.
+/// Ends the memberships of the `ids`. Whether one of them was a member.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove(transaction: &mut Transaction, group_id: &GroupId, id: &str) -> Result<bool, StoreError> {
-    let done = sqlx::query("DELETE FROM group_members WHERE group_id = $1 AND member_id = $2")
-        .bind(group_id.as_str())
-        .bind(id)
-        .execute(transaction)
-        .await?;
-    Ok(done.rows_affected() > 0)
+pub async fn remove(
+    transaction: &mut Transaction,
+    group_id: &GroupId,
+    ids: &[&str],
+) -> Result<bool, StoreError> {
+    static REMOVE: LazyLock<Batch> = LazyLock::new(|| {
+        Batch::ids_in("DELETE FROM group_members WHERE group_id = $1 AND member_id IN ", 2, "")
+    });
+    let mut removed = false;
+    for (sql, ids) in REMOVE.pieces(ids) {
+        let mut query = sqlx::query(sql).bind(group_id.as_str());
+        for id in ids {
+            query = query.bind(id);
+        }
+        removed |= query.execute(&mut *transaction).await?.rows_affected() > 0;
+    }
+    Ok(removed)
 }
 
 /// Ends all memberships in the group. Whether there were any.
@@ -175,7 +241,7 @@ pub async fn clear(transaction: &mut Transaction, group_id: &GroupId) -> Result<
     Ok(done.rows_affected() > 0)
 }
 
-/// Ends all memberships of `id`, which is no more. The groups that it leaves get a new version.
+/// Ends all memberships of `id`, which is no more. The groups that it leaves get a new version; they are the answer.
 ///
 /// # Errors
 /// When the database fails.
@@ -183,32 +249,63 @@ pub async fn leave_all(
     transaction: &mut Transaction,
     app: &str,
     id: &str,
-    now: crate::clock::Time,
+    now: Time,
+) -> Result<Vec<GroupId>, StoreError> {
+    let left: Vec<String> =
+        sqlx::query_scalar("DELETE FROM group_members WHERE app = $1 AND member_id = $2 RETURNING group_id")
+            .bind(app)
+            .bind(id)
+            .fetch_all(&mut *transaction)
+            .await?;
+    let left: Vec<GroupId> = left.into_iter().map(GroupId::from).collect();
+    for group_id in &left {
+        touch(transaction, group_id, now).await?;
+    }
+    Ok(left)
+}
+
+/// Makes the user `id` a member again of those `groups` that are still there; they get a new version.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rejoin(
+    transaction: &mut Transaction,
+    app: &str,
+    id: &str,
+    groups: &[GroupId],
+    now: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE user_groups SET version = version + 1, modified_at = $3 \
-         WHERE id IN (SELECT group_id FROM group_members WHERE app = $1 AND member_id = $2)",
-    )
-    .bind(app)
-    .bind(id)
-    .bind(now.as_micros())
-    .execute(&mut *transaction)
-    .await?;
-    sqlx::query("DELETE FROM group_members WHERE app = $1 AND member_id = $2")
-        .bind(app)
-        .bind(id)
-        .execute(transaction)
-        .await?;
+    for group_id in groups {
+        if touch(transaction, group_id, now).await? {
+            add(transaction, app, group_id, MemberKind::User, &[id]).await?;
+        }
+    }
     Ok(())
 }
 
+/// Gives the group a new version. Whether it is there.
+async fn touch(transaction: &mut Transaction, group_id: &GroupId, now: Time) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE user_groups SET version = version + 1, modified_at = $2 WHERE id = $1")
+        .bind(group_id.as_str())
+        .bind(now.as_micros())
+        .execute(transaction)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 fn read(row: &AnyRow) -> Result<Member, StoreError> {
-    Ok(Member { id: row.try_get("member_id")?, kind: kind(row)?, display: row.try_get("display")? })
+    let display: Option<String> = row.try_get("display")?;
+    Ok(Member {
+        id: row.try_get("member_id")?,
+        kind: kind(row)?,
+        display: display.filter(|display| !display.is_empty()),
+    })
 }
 
 fn kind(row: &AnyRow) -> Result<MemberKind, StoreError> {
     let text: String = row.try_get("kind")?;
-    [MemberKind::User, MemberKind::Group].into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-        StoreError::Corrupt { column: "kind", reason: format!("{text:?} is no kind of member") }
+    MemberKind::find(&text).ok_or_else(|| StoreError::Corrupt {
+        column: "kind",
+        reason: format!("{text:?} is no kind of member"),
     })
 }

@@ -7,6 +7,7 @@
 //!
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
+mod batch;
 mod complete;
 mod error;
 pub mod events;

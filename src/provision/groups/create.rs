@@ -8,7 +8,7 @@ use crate::{
     store::{Group, GroupId, groups},
 };
 
-use super::{Members, membership, refuse_taken_name};
+use super::{Members, membership::Rules, refuse_taken_name};
 
 /// Creates the group that `body` describes, with its members.
 ///
@@ -17,12 +17,12 @@ use super::{Members, membership, refuse_taken_name};
 pub async fn create(app: &BridgedApp, body: Value, members: Members) -> Result<Presented, ProvisionError> {
     let accepted = normalize::create(app.registry.group(), body)?;
     log_ignored(app, &accepted.ignored);
-    let listed: Vec<Value> = accepted.resource.elements("members").cloned().collect();
-    let now = app.target.clock.now();
+    let (resource, listed) = accepted.resource.without_elements("members");
+    let (rules, now) = (Rules::of(app), app.target.clock.now());
     let group = Group {
         id: GroupId::new(now),
         app: app.name().to_owned(),
-        resource: accepted.resource.with("members", Value::Null),
+        resource,
         version: 1,
         created_at: now,
         modified_at: now,
@@ -34,7 +34,7 @@ pub async fn create(app: &BridgedApp, body: Value, members: Members) -> Result<P
             Box::pin(async move {
                 refuse_taken_name(transaction, &group).await?;
                 groups::insert(transaction, &group).await?;
-                membership::change(transaction, &group, vec![MembershipChange::Add(listed)]).await?;
+                rules.change(transaction, &group, vec![MembershipChange::Add(listed)]).await?;
                 Ok::<_, ProvisionError>(group)
             })
         })

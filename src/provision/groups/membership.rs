@@ -1,89 +1,160 @@
 //! Changes of members, row by row.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
+    provision::present::show_member,
     scim::{
         error::{Error, ScimType},
         patch::{MembershipChange, member_id},
     },
-    store::{Group, Transaction, members},
+    store::{
+        Group, Transaction,
+        members::{self, MemberKind},
+    },
 };
 
-use super::ProvisionError;
+use super::{BridgedApp, ProvisionError};
 
-/// Carries the changes out in order. Whether anything changed.
-///
-/// # Errors
-/// `invalidValue` for a member that does not exist (`C-23`, `ENT-40`), what a rewrite of the list fails with, and failures
-/// of the database.
-pub(super) async fn change(
-    transaction: &mut Transaction,
-    group: &Group,
-    changes: Vec<MembershipChange>,
-) -> Result<bool, ProvisionError> {
-    let mut changed = false;
-    for change in changes {
-        changed |= match change {
-            MembershipChange::Add(list) => add(transaction, group, &list).await?,
-            MembershipChange::Remove(ids) => {
-                remove(transaction, group, ids.iter().map(String::as_str)).await?
+/// What becomes of a member whose id belongs to nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownMembers {
+    /// The request is refused (`C-23`).
+    Refused,
+    /// It becomes a member like any other, as RFC 7644 allows. Only some test suites want that.
+    Kept,
+}
+
+/// What an app says of members, to be taken into a transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    base_url: String,
+    unknown_members: UnknownMembers,
+}
+
+impl Rules {
+    pub(super) fn of(app: &BridgedApp) -> Self {
+        Self { base_url: app.base_url.clone(), unknown_members: app.unknown_members }
+    }
+
+    /// Carries the changes out in order. Whether anything changed.
+    ///
+    /// # Errors
+    /// `invalidValue` for a member that does not exist (`C-23`, `ENT-40`) or is not what its `type` says, what a rewrite of
+    /// the list fails with, and failures of the database.
+    pub(super) async fn change(
+        &self,
+        transaction: &mut Transaction,
+        group: &Group,
+        changes: Vec<MembershipChange>,
+    ) -> Result<bool, ProvisionError> {
+        let mut changed = false;
+        for change in changes {
+            changed |= match change {
+                MembershipChange::Add(list) => self.add(transaction, group, &list).await?,
+                MembershipChange::Remove(ids) => {
+                    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                    members::remove(transaction, &group.id, &ids).await?
+                }
+                MembershipChange::Clear => members::clear(transaction, &group.id).await?,
+                MembershipChange::Replace(list) => self.replace(transaction, group, &list).await?,
+                MembershipChange::Rewrite(rewrite) => {
+                    let before = members::list_in(transaction, &group.id).await?;
+                    let shown = before.iter().map(|member| show_member(&self.base_url, member));
+                    let after = rewrite.apply(shown.collect())?;
+                    self.replace(transaction, group, &after).await?
+                }
+            };
+        }
+        Ok(changed)
+    }
+
+    async fn add(
+        &self,
+        transaction: &mut Transaction,
+        group: &Group,
+        list: &[Value],
+    ) -> Result<bool, ProvisionError> {
+        let asserted = asserted(list);
+        let ids: Vec<&str> = asserted.keys().map(String::as_str).collect();
+        let known = members::kinds(transaction, &group.app, &ids).await?;
+        let (mut users, mut groups) = (Vec::new(), Vec::new());
+        for (id, asserted) in &asserted {
+            let kind = match known.get(id) {
+                _ if id == group.id.as_str() => {
+                    return Err(invalid("A group cannot be its own member.".into()));
+                }
+                Some(kind) => *kind,
+                None if self.unknown_members == UnknownMembers::Kept => asserted.unwrap_or(MemberKind::User),
+                None => {
+                    let id = quotable(id);
+                    let detail =
+                        format!("There is no user or group with the id {id} that could be a member.");
+                    return Err(invalid(detail));
+                }
+            };
+            check_kind(id, *asserted, kind)?;
+            match kind {
+                MemberKind::User => users.push(id.as_str()),
+                MemberKind::Group => groups.push(id.as_str()),
             }
-            MembershipChange::Clear => members::clear(transaction, &group.id).await?,
-            MembershipChange::Replace(list) => replace(transaction, group, &list).await?,
-            MembershipChange::Rewrite(rewrite) => {
-                let before = members::list_in(transaction, &group.id).await?;
-                let shown =
-                    before.iter().map(|member| json!({ "value": member.id, "type": member.kind.as_str() }));
-                let after = rewrite.apply(shown.collect())?;
-                replace(transaction, group, &after).await?
+        }
+        let users = members::add(transaction, &group.app, &group.id, MemberKind::User, &users).await?;
+        let groups = members::add(transaction, &group.app, &group.id, MemberKind::Group, &groups).await?;
+        Ok(users || groups)
+    }
+
+    /// Makes the list exact by the difference to what is there: Okta sends whole lists for one change.
+    async fn replace(
+        &self,
+        transaction: &mut Transaction,
+        group: &Group,
+        list: &[Value],
+    ) -> Result<bool, ProvisionError> {
+        let before = members::ids(transaction, &group.id).await?;
+        let wanted: HashSet<String> = list.iter().filter_map(member_id).collect();
+        let left: Vec<&str> = before.keys().filter(|id| !wanted.contains(*id)).map(String::as_str).collect();
+        let mut new = Vec::new();
+        for member in list {
+            let Some(id) = member_id(member) else { continue };
+            match before.get(&id) {
+                Some(kind) => check_kind(&id, asserted_kind(member), *kind)?,
+                None => new.push(member.clone()),
             }
-        };
+        }
+        let removed = members::remove(transaction, &group.id, &left).await?;
+        Ok(self.add(transaction, group, &new).await? || removed)
     }
-    Ok(changed)
 }
 
-async fn add(transaction: &mut Transaction, group: &Group, list: &[Value]) -> Result<bool, ProvisionError> {
-    let mut changed = false;
-    for id in list.iter().filter_map(member_id) {
-        let kind = members::find_kind(transaction, &group.app, &id).await?;
-        let Some(kind) = kind.filter(|_| id != group.id.as_str()) else { return Err(no_such_member(&id)) };
-        changed |= members::add(transaction, &group.app, &group.id, &id, kind).await?;
+/// The ids of a list of members, each with what the client says that it belongs to.
+fn asserted(list: &[Value]) -> HashMap<String, Option<MemberKind>> {
+    list.iter().filter_map(|member| Some((member_id(member)?, asserted_kind(member)))).collect()
+}
+
+fn asserted_kind(member: &Value) -> Option<MemberKind> {
+    MemberKind::find(member.get("type")?.as_str()?)
+}
+
+/// Refuses a member that is called a user and is a group, or the other way round: one of the two is a mistake, and it is not
+/// for us to say which. Most clients leave `type` out (`Q-51`).
+fn check_kind(id: &str, asserted: Option<MemberKind>, kind: MemberKind) -> Result<(), ProvisionError> {
+    match asserted {
+        Some(asserted) if asserted != kind => {
+            let (id, asserted, kind) = (quotable(id), asserted.as_str(), kind.as_str());
+            Err(invalid(format!("`members.type` of {id} is {asserted}, and the id belongs to a {kind}.")))
+        }
+        _ => Ok(()),
     }
-    Ok(changed)
 }
 
-async fn remove<'i>(
-    transaction: &mut Transaction,
-    group: &Group,
-    ids: impl Iterator<Item = &'i str>,
-) -> Result<bool, ProvisionError> {
-    let mut changed = false;
-    for id in ids {
-        changed |= members::remove(transaction, &group.id, id).await?;
-    }
-    Ok(changed)
+/// An id is repeated as it came, but not at any length.
+fn quotable(id: &str) -> String {
+    id.chars().take(64).collect()
 }
 
-/// Makes the list exact by the difference to what is there: Okta sends whole lists for one change.
-async fn replace(
-    transaction: &mut Transaction,
-    group: &Group,
-    list: &[Value],
-) -> Result<bool, ProvisionError> {
-    let before: HashSet<String> = members::ids(transaction, &group.id).await?.into_iter().collect();
-    let wanted: HashSet<String> = list.iter().filter_map(member_id).collect();
-    let left = before.iter().filter(|id| !wanted.contains(*id)).map(String::as_str);
-    let removed = remove(transaction, group, left).await?;
-    let is_new = |member: &&Value| member_id(member).is_some_and(|id| !before.contains(&id));
-    let new: Vec<Value> = list.iter().filter(is_new).cloned().collect();
-    Ok(add(transaction, group, &new).await? || removed)
-}
-
-fn no_such_member(id: &str) -> ProvisionError {
-    let id: String = id.chars().take(64).collect();
-    let detail = format!("There is no user or group with the id {id} that could be a member.");
+fn invalid(detail: String) -> ProvisionError {
     Error::new(ScimType::InvalidValue, detail).into()
 }

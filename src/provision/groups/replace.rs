@@ -8,7 +8,7 @@ use crate::{
     store::{GroupId, groups},
 };
 
-use super::{Members, membership, not_found, refuse_taken_name};
+use super::{Members, membership::Rules, not_found, save_changed};
 
 /// Replaces the group of that id, and its members, by what `body` describes.
 ///
@@ -21,31 +21,26 @@ pub async fn replace(
     body: Value,
     members: Members,
 ) -> Result<Presented, ProvisionError> {
-    let (registry, name, id, now) =
-        (app.registry.clone(), app.name().to_owned(), id.clone(), app.target.clock.now());
-    let (group, ignored) = app
+    // A body of ten thousand members is read here, so that other writes do not wait for it.
+    let accepted = normalize::read(app.registry.group(), body)?;
+    log_ignored(app, &accepted.ignored);
+    let (resource, listed) = accepted.resource.without_elements("members");
+    let (rules, registry, name) = (Rules::of(app), app.registry.clone(), app.name().to_owned());
+    let (id, now) = (id.clone(), app.target.clock.now());
+    let group = app
         .target
         .store
         .write(move |transaction| {
             Box::pin(async move {
                 let before = groups::get(transaction, &name, &id).await?.ok_or_else(|| not_found(&id))?;
                 check_version(&precondition, before.version)?;
-                let accepted = normalize::replace(registry.group(), &before.resource, body)?;
-                let listed: Vec<Value> = accepted.resource.elements("members").cloned().collect();
                 let mut group = before.clone();
-                group.resource = accepted.resource.with("members", Value::Null);
+                group.resource = normalize::over(registry.group(), &before.resource, resource)?;
                 let changes = vec![MembershipChange::Replace(listed)];
-                let members_changed = membership::change(transaction, &group, changes).await?;
-                if members_changed || group.resource != before.resource {
-                    refuse_taken_name(transaction, &group).await?;
-                    group.version += 1;
-                    group.modified_at = now;
-                    groups::save(transaction, &group).await?;
-                }
-                Ok::<_, ProvisionError>((group, accepted.ignored))
+                let members_changed = rules.change(transaction, &group, changes).await?;
+                save_changed(transaction, &before, group, members_changed, now).await
             })
         })
         .await?;
-    log_ignored(app, &ignored);
     app.present_group(&group, members).await
 }

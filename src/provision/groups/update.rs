@@ -8,7 +8,7 @@ use crate::{
     store::{GroupId, groups},
 };
 
-use super::{Members, membership, not_found, refuse_taken_name};
+use super::{Members, membership::Rules, not_found, save_changed};
 
 /// Applies the PATCH request `body` to the group of that id, all of it or nothing.
 ///
@@ -21,30 +21,25 @@ pub async fn update(
     body: Value,
     members: Members,
 ) -> Result<Presented, ProvisionError> {
-    let (registry, name, id, now) =
-        (app.registry.clone(), app.name().to_owned(), id.clone(), app.target.clock.now());
-    let (group, ignored) = app
+    // A body of ten thousand members is read here, so that other writes do not wait for it.
+    let mut patch = Patch::parse(body, app.registry.group())?;
+    log_ignored(app, patch.ignored());
+    let changes = patch.take_membership_changes();
+    let (rules, name) = (Rules::of(app), app.name().to_owned());
+    let (id, now) = (id.clone(), app.target.clock.now());
+    let group = app
         .target
         .store
         .write(move |transaction| {
             Box::pin(async move {
                 let before = groups::get(transaction, &name, &id).await?.ok_or_else(|| not_found(&id))?;
                 check_version(&precondition, before.version)?;
-                let mut patch = Patch::parse(body, registry.group())?;
-                let changes = patch.take_membership_changes();
                 let mut group = before.clone();
                 group.resource = patch.apply(&before.resource, id.as_str())?;
-                let members_changed = membership::change(transaction, &group, changes).await?;
-                if members_changed || group.resource != before.resource {
-                    refuse_taken_name(transaction, &group).await?;
-                    group.version += 1;
-                    group.modified_at = now;
-                    groups::save(transaction, &group).await?;
-                }
-                Ok::<_, ProvisionError>((group, patch.ignored().to_vec()))
+                let members_changed = rules.change(transaction, &group, changes).await?;
+                save_changed(transaction, &before, group, members_changed, now).await
             })
         })
         .await?;
-    log_ignored(app, &ignored);
     app.present_group(&group, members).await
 }

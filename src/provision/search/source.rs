@@ -9,7 +9,11 @@ use crate::{
         BridgedApp, ProvisionError,
         present::{Kind, Related},
     },
-    scim::{document::Document, filter::Filter, query::Part},
+    scim::{
+        document::Document,
+        filter::{Filter, Interest},
+        query::Part,
+    },
     store::{StoreError, Stored, groups, listing::Range, users},
 };
 
@@ -96,7 +100,7 @@ impl<'a> Source<'a> {
             if let Some(last) = rows.last() {
                 after.clone_from(&last.id);
             }
-            let related = self.related(&rows.iter().collect::<Vec<_>>(), self.asks_about_related()).await?;
+            let related = self.related(&rows.iter().collect::<Vec<_>>(), &self.interest_in_related()).await?;
             for row in rows {
                 let resource = tree(&self.app.present_with(self.kind, &row, &related).resource)?;
                 let matches = self.rest.as_ref().is_none_or(|rest| rest.matches(&resource));
@@ -113,7 +117,8 @@ impl<'a> Source<'a> {
     /// The rows as an answer holds them.
     pub(super) async fn show(&self, rows: &[&Stored]) -> Result<Vec<Document>, ProvisionError> {
         let is_shown = self.part.projection.keeps(self.kind.related_attribute());
-        let related = self.related(rows, is_shown).await?;
+        let interest = if is_shown { Interest::All } else { Interest::None };
+        let related = self.related(rows, &interest).await?;
         let shown = rows.iter().map(|row| {
             let resource = self.app.present_with(self.kind, row, &related).resource;
             Ok(self.part.projection.reduce(resource).map_err(corrupt)?)
@@ -121,15 +126,17 @@ impl<'a> Source<'a> {
         shown.collect()
     }
 
-    /// Whether a filter or an order needs what follows from other resources: it is not read for all rows otherwise.
-    fn asks_about_related(&self) -> bool {
+    /// What a filter or an order must see of what follows from other resources: the rest is not read for all rows.
+    fn interest_in_related(&self) -> Interest<'_> {
         let name = self.kind.related_attribute();
-        self.rest.as_ref().is_some_and(|rest| rest.asks_about(name))
-            || self.part.sort_by.as_ref().is_some_and(|sort_by| sort_by.is_by(name))
+        if self.part.sort_by.as_ref().is_some_and(|sort_by| sort_by.is_by(name)) {
+            return Interest::All;
+        }
+        self.rest.as_ref().map_or(Interest::None, |rest| rest.interest_in(name))
     }
 
-    async fn related(&self, rows: &[&Stored], is_needed: bool) -> Result<Related, StoreError> {
-        if is_needed { self.app.related(self.kind, rows).await } else { Ok(Related::new()) }
+    async fn related(&self, rows: &[&Stored], interest: &Interest<'_>) -> Result<Related, StoreError> {
+        self.app.related(self.kind, rows, interest).await
     }
 }
 

@@ -81,15 +81,6 @@ impl<T> Expression<T> {
         matches!(self, Self::Or(parts) if parts.is_empty())
     }
 
-    /// Whether some test is of that kind.
-    pub fn has(&self, is_meant: &impl Fn(&T) -> bool) -> bool {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.has(is_meant)),
-            Self::Not(part) => part.has(is_meant),
-            Self::Test(test) => is_meant(test),
-        }
-    }
-
     /// Whether the expression holds, given which tests succeed.
     pub fn holds(&self, succeeds: &impl Fn(&T) -> bool) -> bool {
         match self {
@@ -110,6 +101,15 @@ impl<T> Expression<T> {
             Self::Test(test) => Some(test),
             _ => None,
         })
+    }
+
+    /// All tests, wherever they stand.
+    pub fn tests(&self) -> Vec<&T> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::tests).collect(),
+            Self::Not(part) => part.tests(),
+            Self::Test(test) => vec![test],
+        }
     }
 
     /// Puts an expression in the place of every test.

@@ -36,4 +36,4 @@ mod properties;
 mod tests;
 
 pub use ast::{Expression, Operator};
-pub use resolved::{Condition, ElementFilter, ElementTest, Filter, Operand, Requirement, Test};
+pub use resolved::{Condition, ElementFilter, ElementTest, Filter, Interest, Operand, Requirement, Test};

@@ -81,6 +81,17 @@ pub struct Requirement<'f> {
     pub condition: &'f Condition,
 }
 
+/// What a filter must see of a multi-valued attribute to decide.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Interest<'f> {
+    /// Nothing: it does not ask about the attribute.
+    None,
+    /// Whether there are elements with these texts as their `value`. Elements with another one make no difference.
+    Values(Vec<&'f str>),
+    /// Everything.
+    All,
+}
+
 impl Filter {
     /// The tree, for who can answer parts of it in another way than by asking each resource.
     pub fn root(&self) -> &Expression<Test> {
@@ -114,12 +125,35 @@ impl Filter {
         matches!(self.root, Expression::Test(Test::Attribute(..)))
     }
 
-    /// Whether it asks about the core attribute of that canonical name: if not, its value need not be known.
-    pub fn asks_about(&self, name: &str) -> bool {
-        self.root.has(&|test| {
-            let (Test::Attribute(attribute, _) | Test::Element(attribute, _)) = test;
-            attribute.extension.is_none() && attribute.attribute.name == name
-        })
+    /// What must be known of the core attribute of that canonical name: the ten thousand members of a group need not be
+    /// loaded to find out whether one person is among them (`ENT-12`).
+    pub fn interest_in(&self, name: &str) -> Interest<'_> {
+        let is_value = |sub: &Attribute| sub.name == "value";
+        let mut values = Vec::new();
+        for test in self.root.tests() {
+            let (Test::Attribute(at, _) | Test::Element(at, _)) = test;
+            if at.extension.is_some() || at.attribute.name != name {
+                continue;
+            }
+            let value = match test {
+                Test::Attribute(AttributeRef { sub_attribute: Some(sub), .. }, condition)
+                    if is_value(sub) =>
+                {
+                    condition.equal_text()
+                }
+                Test::Element(_, ElementFilter { root: Expression::Test(test) })
+                    if is_value(&test.sub_attribute) =>
+                {
+                    test.condition.equal_text()
+                }
+                _ => None,
+            };
+            match value {
+                Some(value) => values.push(value),
+                None => return Interest::All,
+            }
+        }
+        if values.is_empty() { Interest::None } else { Interest::Values(values) }
     }
 }
 

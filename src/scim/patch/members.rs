@@ -47,7 +47,7 @@ impl Rewrite {
     }
 }
 
-impl Patch<'_> {
+impl Patch {
     /// Takes the changes of `members` out of the request, in order. They and what is left do not depend on each other.
     pub fn take_membership_changes(&mut self) -> Vec<MembershipChange> {
         let is_membership = |described: &mut Described| described.operation.is_about("members");

@@ -41,8 +41,8 @@ use operation::Operation;
 
 /// The operations of a PATCH request on a resource of one type.
 #[derive(Clone, Debug)]
-pub struct Patch<'t> {
-    resource_type: &'t ResourceType,
+pub struct Patch {
+    resource_type: ResourceType,
     operations: Vec<Described>,
     echoed_ids: Vec<String>,
     ignored: Vec<String>,
@@ -55,7 +55,7 @@ struct Described {
     operation: Operation,
 }
 
-impl<'t> Patch<'t> {
+impl Patch {
     /// Reads the body of a PATCH request.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl<'t> Patch<'t> {
     /// a path is malformed, `noTarget` for a `remove` without a path, `mutability` if an operation goes for
     /// what is read-only, `invalidValue` if a value does not fit. The text names the operation, counted from
     /// 1.
-    pub fn parse(body: Value, resource_type: &'t ResourceType) -> Result<Self, Error> {
+    pub fn parse(body: Value, resource_type: &ResourceType) -> Result<Self, Error> {
         let mut ignored = Ignored::default();
         let mut resolved = resolve::Resolved::default();
         let mut operations = Vec::new();
@@ -75,7 +75,12 @@ impl<'t> Patch<'t> {
             let described = |operation| Described { description: description.clone(), operation };
             operations.extend(resolved.operations.drain(..).map(described));
         }
-        Ok(Self { resource_type, operations, echoed_ids: resolved.echoed_ids, ignored: ignored.into_names() })
+        Ok(Self {
+            resource_type: resource_type.clone(),
+            operations,
+            echoed_ids: resolved.echoed_ids,
+            ignored: ignored.into_names(),
+        })
     }
 
     /// Names and URNs in the request that nothing is defined for; for the log.
@@ -101,7 +106,7 @@ impl<'t> Patch<'t> {
             operation.apply(&mut attributes).map_err(|error| explain(description, error))?;
         }
         // What was missing before is not this request's doing.
-        let missing = |attributes| normalize::find_missing(self.resource_type, attributes);
+        let missing = |attributes| normalize::find_missing(&self.resource_type, attributes);
         match missing(&attributes) {
             Some(path) if missing(resource.attributes()).as_ref() != Some(&path) => {
                 let detail = format!("`{path}` is required and cannot be removed.");

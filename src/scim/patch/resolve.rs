@@ -56,8 +56,12 @@ pub(super) fn resolve(
         Path::Elements { attribute, filter, sub_attribute } => {
             if may_write(&attribute.attribute, &written)? && may_write_part(sub_attribute.as_ref(), &written)?
             {
+                let is_forgotten =
+                    sub_attribute.as_ref().is_some_and(|sub| sub.mutability == Mutability::WriteOnly);
                 let change = resolve_elements(written, &attribute, filter, sub_attribute, ignored)?;
-                resolved.operations.push(Operation::new(attribute, change));
+                if !is_forgotten {
+                    resolved.operations.push(Operation::new(attribute, change));
+                }
             }
         }
     }
@@ -127,6 +131,8 @@ fn resolve_attribute(
     }
     let path = name::canonical(&at);
     let attribute = at.attribute.clone();
+    let is_forgotten =
+        at.leaf().mutability == Mutability::WriteOnly || attribute.mutability == Mutability::WriteOnly;
     let change = match (at.sub_attribute.clone(), attribute.multi_valued) {
         (Some(sub), multi_valued) => {
             let parts = vec![resolve_part(written, sub, &path, ignored)?];
@@ -139,7 +145,10 @@ fn resolve_attribute(
         (None, true) => resolve_list(written, &attribute, &path, ignored)?,
         (None, false) => resolve_single(written, &attribute, &path, ignored)?,
     };
-    resolved.operations.push(Operation::new(at, change));
+    // A password must be right, and then it is accepted and forgotten (`OKT-07`).
+    if !is_forgotten {
+        resolved.operations.push(Operation::new(at, change));
+    }
     Ok(())
 }
 
@@ -240,13 +249,11 @@ fn may_write_part(sub_attribute: Option<&Arc<Attribute>>, written: &Written) -> 
     sub_attribute.map_or(Ok(true), |sub| may_write(sub, written))
 }
 
-/// Whether the operation has an effect on the attribute. Not if it is the password, which is accepted and
-/// forgotten (`OKT-07`), nor if a read-only attribute is just sent back among others; one that a path goes
-/// for is refused (`RFC-106`).
+/// Whether the operation is to be looked at. Not if a read-only attribute is just sent back among others; one that a
+/// path goes for is refused (`RFC-106`).
 fn may_write(attribute: &Attribute, written: &Written) -> Result<bool, Error> {
     match attribute.mutability {
-        Mutability::ReadWrite | Mutability::Immutable => Ok(true),
-        Mutability::WriteOnly => Ok(false),
+        Mutability::ReadWrite | Mutability::Immutable | Mutability::WriteOnly => Ok(true),
         Mutability::ReadOnly if written.origin == Origin::Value => Ok(false),
         Mutability::ReadOnly => Err(read_only(&attribute.name)),
     }

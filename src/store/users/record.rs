@@ -7,7 +7,7 @@ use crate::{
     clock::Time,
     connector::{Account, Lane, Observed},
     scim::{fold::fold, meta, resource::Resource, urn},
-    store::{StoreError, UserId},
+    store::{GroupId, StoreError, UserId},
 };
 
 /// A user: what the IdP wants, what the target was seen to hold, and where the work between the two stands.
@@ -83,6 +83,9 @@ pub struct Fallback {
     pub ownership: Ownership,
     /// The version that had this state.
     pub version: i64,
+    /// The groups that the user left because it was deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_groups: Vec<GroupId>,
 }
 
 /// The right of one worker to work on a user, until it ends.
@@ -115,14 +118,17 @@ impl User {
         match &self.observed {
             Observed::Present(account) if !self.is_pending() => account.enabled,
             Observed::Absent if !self.is_pending() => false,
-            _ => self.resource.active().unwrap_or(true),
+            _ => self.resource.allows_access(),
         }
     }
 
-    /// What answers show of the row, as [`meta::fragment`] makes it: what the IdP asserted, with `active` as
-    /// [`shown_active`](Self::shown_active) says.
+    /// What answers show of the row, as [`meta::fragment`] makes it: what the IdP asserted, with `active`, if it is
+    /// assigned, as [`shown_active`](Self::shown_active) says.
     pub fn fragment(&self) -> String {
-        let shown = self.resource.clone().with_active(self.shown_active());
+        let shown = match self.resource.active() {
+            Some(_) => self.resource.clone().with_active(self.shown_active()),
+            None => self.resource.clone(),
+        };
         meta::fragment(urn::USER, self.id.as_str(), &shown)
     }
 
@@ -196,13 +202,18 @@ pub(super) fn bind<'q>(
         .bind(display(&user.resource).to_owned())
         .bind(i64::from(uncertain))
         .bind(user.fragment())
-        .bind(i64::from(user.shown_active())))
+        .bind(activity(user)))
 }
 
-/// What a user is called where it is a member.
+/// `active` as filters find it: 1 if it reads as true, 0 if as false, -1 if it is unassigned, which equals neither.
+fn activity(user: &User) -> i64 {
+    user.resource.active().map_or(-1, |_| i64::from(user.shown_active()))
+}
+
+/// What a user is called where it is a member; empty if it has no name for people. A `userName` is none.
 fn display(resource: &Resource) -> &str {
     let formatted = || resource.find("name")?.get("formatted")?.as_str();
-    resource.display_name().or_else(formatted).or_else(|| resource.user_name()).unwrap_or_default()
+    resource.display_name().or_else(formatted).unwrap_or_default()
 }
 
 /// Reads a row that has all columns.

@@ -112,8 +112,8 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
     emails::save(transaction, user).await
 }
 
-/// Removes the row, and the user from its groups, which get a new version: of an unmanaged user whose account is gone, or of
-/// a create that the target rejected.
+/// Removes the row of `user`, and the user from its groups, which get a new version: of an unmanaged user whose account is
+/// gone, or of a create that the target rejected.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,0 +1,114 @@
+"""Starts the binary with an app that accepts everything, runs scim2-tester and scim-sanity against it, and stops it.
+
+Whatever they find fails the run. Their values are random, so they judge several times.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+
+from httpx2 import Client
+from scim2_client.engines.httpx2 import SyncSCIMClient
+from scim2_tester import Status, check_server
+
+ROUNDS = 3
+TOKEN = "judges-0123456789abcdef0123456789abcdef"
+
+# scim-sanity wants the group in the answer to a PATCH, and adds a member that exists nowhere. Both are for the app to say.
+CONFIG = """
+[server]
+listen = "127.0.0.1:0"
+[database]
+url = "sqlite:{folder}/judges.db"
+[apps.lab]
+connector = "memory"
+group_patch_answer = "resource"
+unknown_members = "keep"
+tokens = [{{ name = "judges", token = "{token}" }}]
+"""
+
+# What is not there yet, by the name of the check. To be empty.
+NOT_YET = {"search_with_attributes"}
+
+
+def main(binary: str) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        config = pathlib.Path(folder, "judges.toml")
+        config.write_text(CONFIG.format(folder=folder, token=TOKEN))
+        server = subprocess.Popen(
+            [binary, "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
+        )
+        try:
+            url = wait_for_url(server)
+            failures = [failure for _ in range(ROUNDS) for failure in scim2_tester(url) + scim_sanity(url)]
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+    for failure in failures:
+        print(f"FAILED {failure}")
+    if server.returncode != 0:
+        print(f"FAILED the server ended with {server.returncode}")
+    return 1 if failures or server.returncode != 0 else 0
+
+
+def wait_for_url(server: subprocess.Popen) -> str:
+    """The base URL of the app, as the server logs it when it starts."""
+    url = None
+    for line in server.stderr:
+        record = json.loads(line)
+        if record["message"] == "app":
+            url = record["url"]
+        if record["message"] == "listening":
+            # Somebody must go on reading, or the server would wait for room in the pipe.
+            threading.Thread(target=show_trouble, args=(server.stderr,), daemon=True).start()
+            return url
+    sys.exit("the server did not start")
+
+
+def show_trouble(log) -> None:
+    for line in log:
+        if '"level":"ERROR"' in line:
+            print(line, end="")
+
+
+def scim2_tester(url: str) -> list[str]:
+    with Client(base_url=f"{url}/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http:
+        results = check_server(SyncSCIMClient(http))
+    good = {Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE}
+    bad = [
+        result
+        for result in results
+        if result.status not in good
+        and not (result.status is Status.SKIPPED and result.title in NOT_YET)
+    ]
+    print(f"scim2-tester: {len(results) - len(bad)} passed, {len(bad)} failed")
+    return [
+        f"scim2-tester: {result.status.name} {result.title} ({result.resource_type}): {result.reason} {result.data}"
+        for result in bad
+    ]
+
+
+def scim_sanity(url: str) -> list[str]:
+    command = [sys.executable, "-m", "scim_sanity", "probe", url, "--token", TOKEN]
+    command += ["--i-accept-side-effects", "--json-output"]
+    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
+    report = json.loads(run.stdout)
+    # Agents are resources of a draft that nobody claims to have.
+    bad = [
+        result
+        for result in report["results"]
+        if result["status"] != "pass" and not (result["status"] == "skip" and "Agent" in result["name"])
+    ]
+    print(f"scim-sanity: {len(report['results']) - len(bad)} passed, {len(bad)} failed")
+    failures = [f"scim-sanity: {result['status']} {result['name']}: {result.get('message')}" for result in bad]
+    if run.returncode != 0 and not failures:
+        failures.append(f"scim-sanity ended with {run.returncode}: {run.stderr}")
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
