@@ -143,11 +143,15 @@ async fn sleep_until(target: &Target, time: Option<Time>) {
 
 /// Sends one cheap call a minute until the target accepts the credentials again.
 async fn wait_for_credentials(target: &Target, stopping: &CancellationToken) {
-    let Some(directory) = target.connector.directory() else { return };
     tokio::select! {
         () = stopping.cancelled() => return,
         () = target.clock.sleep_until(target.clock.now() + PROBE_AFTER) => {}
     }
+    let Some(directory) = target.connector.directory() else {
+        // Nothing cheap to ask: the next user's work is the probe.
+        target.health.forget();
+        return;
+    };
     let permit = tokio::select! {
         () = stopping.cancelled() => return,
         permit = target.budget.permit(Lane::Revoke) => permit,

@@ -1,6 +1,9 @@
 //! Which app a request is for, and who sends it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     extract::{FromRequestParts, OriginalUri, Path},
@@ -15,6 +18,15 @@ use super::{
     answer::Handled,
     error::{Failure, Unauthorized, shown},
 };
+
+/// What was found out about a request's sender, for its log line: also when the request fails later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// The app's name.
+    pub(super) app: Arc<OnceLock<String>>,
+    /// The token's name.
+    pub(super) actor: Arc<OnceLock<String>>,
+}
 
 /// An app, and the name of the token that opened it.
 #[derive(Clone, Debug)]
@@ -45,7 +57,10 @@ impl FromRequestParts<Arc<Service>> for Caller {
         let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
         let app = app.and_then(|name| service.apps.get(&name));
         let Some(app) = app else { return Err(no_such_endpoint(parts)) };
+        let seen = parts.extensions.get::<Seen>().cloned().unwrap_or_default();
+        seen.app.get_or_init(|| app.bridged.name().to_owned());
         let actor = authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
+        seen.actor.get_or_init(|| actor.to_owned());
         Ok(Self { app: app.clone(), actor: actor.to_owned() })
     }
 }
