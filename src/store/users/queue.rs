@@ -82,15 +82,28 @@ pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time
 }
 
 /// Ends all leases of the app, for a database that belongs to this process alone: whoever held them is gone, perhaps with a
-/// call under way.
+/// call under way. Those of users without an account last until `creates_seen_at`: if that call was a create, a look-up does
+/// not find the account before then.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn release_all(transaction: &mut Transaction, app: &str) -> Result<(), StoreError> {
+pub async fn release_all(
+    transaction: &mut Transaction,
+    app: &str,
+    creates_seen_at: Time,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 1 WHERE app = $1 AND lease_owner IS NOT NULL",
+        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 1 \
+         WHERE app = $1 AND lease_owner IS NOT NULL AND account_id IS NOT NULL",
     )
     .bind(app)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query(
+        "UPDATE users SET lease_until = $2 WHERE app = $1 AND lease_owner IS NOT NULL AND lease_until > $2",
+    )
+    .bind(app)
+    .bind(creates_seen_at.as_micros())
     .execute(transaction)
     .await?;
     Ok(())
