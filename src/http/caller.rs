@@ -5,17 +5,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use axum::{
-    extract::{FromRequestParts, OriginalUri, Path},
-    response::Response,
-};
+use axum::extract::{FromRequestParts, OriginalUri, Path};
 use http::{HeaderMap, header, request::Parts};
 
 use crate::provision;
 
 use super::{
     MountedApp, Service,
-    answer::Handled,
     error::{Failure, Unauthorized, shown},
 };
 
@@ -39,13 +35,6 @@ impl Caller {
     /// The request for the use cases. Now is when it starts to wait for the target.
     pub(super) fn request(&self) -> provision::Request {
         provision::Request::new(&self.app.bridged, &self.actor)
-    }
-
-    /// Leaves word for the log line.
-    pub(super) fn sign(&self, mut response: Response) -> Response {
-        let handled = Handled { app: self.app.bridged.name().to_owned(), actor: self.actor.clone() };
-        response.extensions_mut().insert(handled);
-        response
     }
 }
 

@@ -12,8 +12,8 @@ mod error;
 pub mod events;
 pub mod groups;
 pub mod id;
-mod lock;
 pub mod listing;
+mod lock;
 pub mod members;
 pub mod rosters;
 pub mod users;
@@ -27,7 +27,6 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use self::{lock::Lock, writer::Writer};
 pub use self::{
     error::StoreError,
     groups::Group,
@@ -35,6 +34,7 @@ pub use self::{
     listing::Stored,
     users::User,
 };
+use self::{lock::Lock, writer::Writer};
 
 /// A transaction that is open, inside [`Store::write`].
 pub type Transaction = sqlx::AnyConnection;

@@ -72,7 +72,11 @@ fn describe(error: &reqwest::Error) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    if error.is_timeout() { "no connection could be made in time".into() } else { format!("no connection could be made: {cause}") }
+    if error.is_timeout() {
+        "no connection could be made in time".into()
+    } else {
+        format!("no connection could be made: {cause}")
+    }
 }
 
 /// A complete answer.
@@ -183,12 +187,11 @@ impl UpstreamClient {
 }
 
 async fn read(request: reqwest::RequestBuilder, host: &str) -> Result<Response, TransportError> {
-    let failed = |error: reqwest::Error| TransportError::Http { host: host.to_owned(), error: error.without_url() };
+    let failed =
+        |error: reqwest::Error| TransportError::Http { host: host.to_owned(), error: error.without_url() };
     let mut response = request.send().await.map_err(failed)?;
     let mut body = Vec::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(failed)?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(TransportError::TooLarge);
         }
