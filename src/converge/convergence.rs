@@ -66,6 +66,12 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
+        if matches!(call, Call::Update { .. }) {
+            match settle::may_change(target, user, sighting).await? {
+                Some(ours) => (user, sighting) = ours,
+                None => return Ok(()),
+            }
+        }
         // Whose credentials these are must be known before anybody is disabled with them.
         if call.revokes()
             && !target.guard.knows_credentials_owner()

@@ -136,3 +136,84 @@ async fn who_is_disabled_after_a_crash_during_an_enable_is_disabled() {
     idle(&bridge, &clock).await;
     assert!(!is_enabled(&bridge.aha, SAM), "{}", bridge.aha.calls());
 }
+
+// --- what is taken back while its call is out ---
+
+#[tokio::test]
+async fn an_enable_that_is_taken_back_while_its_call_is_out_is_undone() {
+    let (bridge, clock) = start(|setup| setup).await;
+    let id = path(&bridge.create_user(SAM).await);
+    let other = path(&bridge.create_user("other@example.com").await);
+    bridge.patch(&id, replace("active", false)).await;
+    bridge.aha.take_calls();
+    // The enable is on its way when another call finds that the key is refused.
+    bridge.aha.fault(Fault::delay(Duration::from_secs(5)).on(UPDATE));
+    let (enabled, ()) = tokio::join!(bridge.patch(&id, replace("active", true)), async {
+        eventually("the enable", async || bridge.aha.calls().to(UPDATE).len() == 1).await;
+        bridge.aha.fault(Fault::unauthorized().on(UPDATE));
+        bridge.patch(&other, replace("title", "x")).await;
+        bridge.patch(&other, replace("name.familyName", "Else")).await.error(503, "");
+    });
+    assert!(enabled.error(503, "").contains("Nothing was changed"), "{enabled}");
+    clock.advance(Duration::from_secs(5));
+    eventually("the enable is applied", async || is_enabled(&bridge.aha, SAM)).await;
+    as_time_passes(&clock, Duration::from_secs(1), async {
+        eventually("to be undone", async || !is_enabled(&bridge.aha, SAM)).await;
+    })
+    .await;
+    idle(&bridge, &clock).await;
+    assert_eq!(bridge.get(&id).await.body["active"], false);
+}
+
+#[rstest]
+#[case::rejected(Fault::json(400, &json!({ "error": "First name is reserved" })), 400)]
+#[case::blocked(Fault::unauthorized(), 503)]
+#[tokio::test]
+async fn a_promised_deletion_outlives_a_create_of_the_same_user_that_fails(
+    #[case] fault: Fault,
+    #[case] status: u16,
+) {
+    let (bridge, clock) = start(|setup| setup).await;
+    let id = path(&bridge.create_user(SAM).await);
+    bridge.aha.fault(Fault::html(503).on(UPDATE).always());
+    let deleted = as_time_passes(&clock, STEP, bridge.delete(&id)).await;
+    assert_eq!(deleted.status, 204, "promised: {deleted}");
+    bridge.aha.clear_faults();
+    bridge.aha.fault(fault.on_method(Method::PUT));
+    bridge.aha.fault(Fault::json(400, &json!({ "error": "First name is reserved" })).on_method(Method::PUT));
+    let mut body = user(SAM);
+    body["name"]["givenName"] = "Other".into();
+    let created = as_time_passes(&clock, STEP, bridge.post("/Users", &body)).await;
+    if created.status != 201 {
+        assert!([400, 503].contains(&created.status) && status > 0, "{created}");
+    }
+    bridge.aha.clear_faults();
+    as_time_passes(&clock, Duration::from_secs(1), async {
+        eventually("the queue is empty", async || bridge.status().await["queue"] == json!({})).await;
+    })
+    .await;
+    let is_live = bridge.filter("/Users", &format!("userName eq \"{SAM}\"")).await.body["totalResults"] == 1;
+    assert_eq!(is_enabled(&bridge.aha, SAM), is_live, "{created} {}", bridge.aha.calls());
+}
+
+// --- the account of another user ---
+
+#[rstest]
+#[case::joiner(true)]
+#[case::leaver(false)]
+#[tokio::test]
+async fn a_user_that_is_found_at_the_account_of_another_user_changes_nothing_there(#[case] active: bool) {
+    let (bridge, clock) = start(|setup| setup).await;
+    bridge.create_user(SAM).await;
+    let sam = bridge.aha.find_user_by_email(SAM).unwrap();
+    bridge.aha.change_email(sam.id, "sam.new@example.com");
+    bridge.next_roster(&clock, EVERY).await;
+    let before = bridge.aha.find_user(sam.id).unwrap();
+
+    let mut other = user("sam.new@example.com");
+    other["name"] = json!({ "givenName": "Quite", "familyName": "Different" });
+    other["active"] = active.into();
+    let refused = bridge.post("/Users", &other).await;
+    refused.error(409, "uniqueness");
+    assert_eq!(bridge.aha.find_user(sam.id).unwrap(), before, "{}", bridge.aha.calls());
+}
