@@ -217,3 +217,66 @@ async fn a_user_that_is_found_at_the_account_of_another_user_changes_nothing_the
     refused.error(409, "uniqueness");
     assert_eq!(bridge.aha.find_user(sam.id).unwrap(), before, "{}", bridge.aha.calls());
 }
+
+// --- who must not be disabled ---
+
+#[tokio::test]
+async fn a_protected_account_is_not_renamed_out_of_its_protection() {
+    let (bridge, _) = start(|setup| {
+        setup.app_keys("protected = ['BreakGlass@example.com']").with(|aha| {
+            aha.seed(Person::new("Break", "Glass", "breakglass@example.com"));
+        })
+    })
+    .await;
+    let path = path(&id_of(&bridge, "breakglass@example.com").await);
+    let renamed = bridge.patch(&path, replace("emails[type eq \"work\"].value", "else@example.com")).await;
+    assert!(renamed.error(403, "").contains("protected accounts"), "{renamed}");
+    bridge.patch(&path, replace("active", false)).await.error(403, "");
+    // What does not touch its access is as free as ever.
+    assert_eq!(bridge.patch(&path, replace("name.familyName", "Pane")).await.status, 200);
+    let account = bridge.aha.find_user_by_email("breakglass@example.com").unwrap();
+    assert_eq!((account.enabled, account.last_name.as_str()), (true, "Pane"));
+}
+
+#[tokio::test]
+async fn a_protected_account_that_was_renamed_by_hand_stays_protected_while_its_user_is_called_so() {
+    let (bridge, clock) = start(|setup| {
+        setup.app_keys("protected = ['breakglass@example.com']").with(|aha| {
+            aha.seed(Person::new("Break", "Glass", "breakglass@example.com"));
+        })
+    })
+    .await;
+    let path = path(&id_of(&bridge, "breakglass@example.com").await);
+    bridge.patch(&path, replace("title", "Emergency")).await;
+    let account = bridge.aha.find_user_by_email("breakglass@example.com").unwrap();
+    bridge.aha.change_email(account.id, "glass@example.com");
+    bridge.next_roster(&clock, EVERY).await;
+    bridge.patch(&path, replace("active", false)).await.error(403, "");
+    bridge.delete(&path).await.error(403, "");
+    assert!(bridge.aha.find_user(account.id).unwrap().enabled);
+}
+
+#[tokio::test]
+async fn two_administrators_who_leave_at_once_do_not_leave_the_account_without_one() {
+    let (bridge, clock) = start(|setup| {
+        setup.with(|aha| {
+            aha.seed(Person::new("Ann", "Admin", "ann@example.com").administrator());
+            aha.seed(Person::new("Bob", "Admin", "bob@example.com").administrator());
+            aha.change(|switches| switches.disabled_owner = DisabledOwner::KeepsKey);
+        })
+    })
+    .await;
+    bridge.aha.disable(bridge.aha.find_user_by_email(ADMINISTRATOR).unwrap().id);
+    bridge.next_roster(&clock, EVERY).await;
+    let (ann, bob) =
+        (path(&id_of(&bridge, "ann@example.com").await), path(&id_of(&bridge, "bob@example.com").await));
+    bridge.aha.fault(Fault::delay(Duration::from_secs(1)).on(UPDATE).times(2));
+    let leave = replace("active", false);
+    let both = async { tokio::join!(bridge.patch(&ann, leave.clone()), bridge.patch(&bob, leave.clone())) };
+    let (ann, bob) = as_time_passes(&clock, STEP, both).await;
+    let mut statuses = [ann.status, bob.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 403], "{ann} {bob}");
+    let left = ["ann@example.com", "bob@example.com"].map(|email| is_enabled(&bridge.aha, email));
+    assert_eq!(left.iter().filter(|enabled| **enabled).count(), 1);
+}

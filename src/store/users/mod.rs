@@ -1,14 +1,16 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
 //! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
-//! worker's side. What a change *means* is decided by the callers (`provision`, `converge`), never here.
+//! worker's side; `administrators` is the guard's question. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
+mod administrators;
 mod queue;
 mod read;
 mod record;
 mod write;
 
 pub use self::{
+    administrators::has_other_enabled_administrator,
     queue::{Claim, QueueDepth, claim, depth, next_due, release_all},
     read::{Narrowing, Page, count, count_enabled_administrators, find, find_any, page, scan},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
