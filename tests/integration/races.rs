@@ -280,3 +280,21 @@ async fn two_administrators_who_leave_at_once_do_not_leave_the_account_without_o
     let left = ["ann@example.com", "bob@example.com"].map(|email| is_enabled(&bridge.aha, email));
     assert_eq!(left.iter().filter(|enabled| **enabled).count(), 1);
 }
+
+// --- leases ---
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_during_a_create_invites_nobody_again() {
+    let (bridge, clock) = start(|setup| setup).await;
+    let slow = Fault::delay(Duration::ZERO).delayed_for_real(Duration::from_millis(700));
+    bridge.aha.fault(slow.clone().on(CREATE));
+    send_and_forget(&bridge, Method::POST, "/Users", &user(SAM));
+    eventually("the create", async || bridge.aha.calls().to(CREATE).len() == 1).await;
+    // As after a virtual machine slept: every lease has run out, and the call is still on its way.
+    clock.advance(Duration::from_secs(60 * 60));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bridge.aha.calls().to(FIND).len(), 1, "nobody else works on it: {}", bridge.aha.calls());
+    idle(&bridge, &clock).await;
+    assert_eq!(bridge.aha.calls().to(CREATE).len(), 1);
+    assert_eq!(bridge.aha.invitations().len(), 1);
+}

@@ -11,7 +11,7 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
-    queue::{Claim, QueueDepth, claim, depth, next_due, release_all},
+    queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
     read::{Narrowing, Page, count, count_enabled_administrators, find, find_any, page, scan},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     write::{delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, save},
