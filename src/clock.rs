@@ -7,8 +7,8 @@
 use std::{
     fmt,
     ops::{Add, Sub},
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::future::BoxFuture;
@@ -79,21 +79,35 @@ pub async fn until<F: Future>(clock: &dyn Clock, deadline: Time, future: F) -> O
     }
 }
 
-/// The machine's clock.
+/// The machine's clock, but for its steps back: a correction of an hour would otherwise hold all that is due, and every
+/// window of a rate limit, for an hour. It runs on from where it was, and meets the machine's clock again when that is
+/// ahead, or at the next start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Time {
+        static LATEST: Mutex<Option<(Instant, Time)>> = Mutex::new(None);
+        let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+        let machine = Time(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX));
+        let instant = Instant::now();
+        let steady = latest.map(|(then, time)| time + instant.saturating_duration_since(then));
+        let now = never_back(steady, machine);
+        *latest = Some((instant, now));
+        now
     }
 
     fn sleep_until(&self, deadline: Time) -> BoxFuture<'static, ()> {
         let duration = deadline.since(self.now());
         Box::pin(tokio::time::sleep(duration))
     }
+}
+
+/// The later of what the machine says and what time it is if time went on `steady`ly.
+fn never_back(steady: Option<Time>, machine: Time) -> Time {
+    steady.map_or(machine, |steady| steady.max(machine))
 }
 
 /// A clock that moves only when told to. Clones share one time.
@@ -138,6 +152,15 @@ mod tests {
     fn time_is_printed_as_rfc_3339_with_milliseconds() {
         assert_eq!(Time::from_micros(1_700_000_000_123_456).to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!(Time::from_micros(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_step_back_of_the_machines_clock_is_not_followed_and_one_ahead_is() {
+        let (earlier, later) = (Time::from_micros(1), Time::from_micros(2));
+        assert_eq!(never_back(None, earlier), earlier);
+        assert_eq!(never_back(Some(later), earlier), later);
+        assert_eq!(never_back(Some(earlier), later), later);
+        assert!(SystemClock.now() <= SystemClock.now());
     }
 
     #[tokio::test]
