@@ -5,7 +5,7 @@ use sqlx::Row;
 use crate::{
     clock::Time,
     connector::Lane,
-    store::{Store, StoreError, Transaction},
+    store::{Store, StoreError, Transaction, UserId},
 };
 
 use super::{
@@ -59,6 +59,20 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<U
     let mut users = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     users.sort_by_key(|user| (user.lane, user.due_at));
     Ok(users)
+}
+
+/// Makes a lease that its owner still has last longer.
+///
+/// # Errors
+/// When the database fails.
+pub async fn renew(transaction: &mut Transaction, id: &UserId, lease: &Lease) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET lease_until = $1 WHERE id = $2 AND lease_owner = $3")
+        .bind(lease.until.as_micros())
+        .bind(id.as_str())
+        .bind(lease.owner.clone())
+        .execute(transaction)
+        .await?;
+    Ok(())
 }
 
 /// When there is more to claim: the next user becomes due after `now`, or a lease ends. What is due already was claimed, or

@@ -191,20 +191,6 @@ pub async fn count(store: &Store, app: &str) -> Result<u64, StoreError> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// How many enabled administrators the target has, as last seen.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count_enabled_administrators(store: &Store, app: &str) -> Result<u64, StoreError> {
-    let administrators: i64 = sqlx::query_scalar(
-        "SELECT COUNT(DISTINCT account_id) FROM users WHERE app = $1 AND enabled_administrator = 1",
-    )
-    .bind(app)
-    .fetch_one(store.reader())
-    .await?;
-    Ok(u64::try_from(administrators).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
