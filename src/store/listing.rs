@@ -94,7 +94,7 @@ pub(super) async fn rows_of(
     let mut rows = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS) {
         // The last places are filled with the last id again.
-        let padding = std::iter::repeat(ids.last()).take(IDS - ids.len()).flatten();
+        let padding = std::iter::repeat_n(ids.last(), IDS - ids.len()).flatten();
         let query =
             ids.iter().chain(padding).fold(sqlx::query(statement).bind(app), |query, id| query.bind(*id));
         rows.extend(query.fetch_all(store.reader()).await?);
