@@ -14,7 +14,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use scim_bridge::{app::App, clock::SystemClock, config::Config, store::Store};
-use support::{load::load, people};
+use support::{fill, load::load, people};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +132,7 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("bridge.db").display());
         let store = Store::open(&url).await.unwrap();
-        people::fill(&store, "bench", users).await;
+        fill::people(&store, "bench", users).await;
         store.close().await;
         let config = format!(
             "[database]\nurl = '{url}'\n[apps.bench]\nconnector = 'memory'\n\

@@ -185,7 +185,7 @@ async fn mount(
     };
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
-    release_leases(store, &name).await?;
+    release_leases(store, &name, clock.now() + call_timeout).await?;
     let target = Arc::new(Target {
         app: name.clone(),
         connector,
@@ -216,10 +216,15 @@ async fn mount(
     Ok((MountedApp { bridged, tokens, patch_answers }, Background { target, roster, roster_every }))
 }
 
-/// A SQLite database belongs to one process: whoever held a lease in it is gone.
-async fn release_leases(store: &Store, app: &str) -> Result<(), StoreError> {
+/// A SQLite database belongs to one process: whoever held a lease in it is gone. A create that was out when it died has been
+/// carried out by `creates_seen_at`, or never will be.
+async fn release_leases(store: &Store, app: &str, creates_seen_at: Time) -> Result<(), StoreError> {
     let app = app.to_owned();
-    store.write(move |transaction| Box::pin(async move { users::release_all(transaction, &app).await })).await
+    store
+        .write(move |transaction| {
+            Box::pin(async move { users::release_all(transaction, &app, creates_seen_at).await })
+        })
+        .await
 }
 
 fn registry(app: &config::App) -> Result<Registry, StartError> {

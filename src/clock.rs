@@ -7,8 +7,8 @@
 use std::{
     fmt,
     ops::{Add, Sub},
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::future::BoxFuture;
@@ -79,20 +79,42 @@ pub async fn until<F: Future>(clock: &dyn Clock, deadline: Time, future: F) -> O
     }
 }
 
-/// The machine's clock.
+/// The machine's clock, made steady: it follows the wall clock forward, and never goes back. Rate windows, due times and
+/// leases lie in the future by what was the time; when the wall clock is set back, they would not end for as long.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+/// Where the steady time was last set by the wall clock: then, and by a clock that only runs forward.
+static ANCHOR: Mutex<Option<(Time, Instant)>> = Mutex::new(None);
+
+/// How far ahead the wall clock must be to be followed. Less is the difference between two readings.
+const FOLLOWED: Duration = Duration::from_millis(100);
+
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     fn now(&self) -> Time {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+        let wall = Time(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX));
+        let running = Instant::now();
+        let mut anchor = ANCHOR.lock().unwrap_or_else(PoisonError::into_inner);
+        steady(&mut anchor, wall, running)
     }
 
     fn sleep_until(&self, deadline: Time) -> BoxFuture<'static, ()> {
         let duration = deadline.since(self.now());
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+fn steady(anchor: &mut Option<(Time, Instant)>, wall: Time, running: Instant) -> Time {
+    let expected = anchor.map(|(then, mark)| then + running.saturating_duration_since(mark));
+    match expected {
+        Some(expected) if wall.since(expected) < FOLLOWED => expected,
+        // The first reading; or the wall clock was set forward, or the machine slept.
+        _ => {
+            *anchor = Some((wall, running));
+            wall
+        }
     }
 }
 
@@ -138,6 +160,23 @@ mod tests {
     fn time_is_printed_as_rfc_3339_with_milliseconds() {
         assert_eq!(Time::from_micros(1_700_000_000_123_456).to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!(Time::from_micros(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a mark to count from")]
+    fn the_steady_time_follows_the_wall_clock_forward_and_never_back() {
+        let mark = Instant::now();
+        let (start, second, hour) =
+            (Time::from_micros(1_700_000_000_000_000), Duration::from_secs(1), Duration::from_secs(3_600));
+        let mut anchor = None;
+        assert_eq!(steady(&mut anchor, start, mark), start);
+        assert_eq!(steady(&mut anchor, start + second, mark + second), start + second);
+        // Set back by an hour: it goes on as if nothing had happened.
+        assert_eq!(steady(&mut anchor, start - hour, mark + 2 * second), start + 2 * second);
+        // Set forward by an hour, or woken from sleep: it follows.
+        let later = start + hour + 3 * second;
+        assert_eq!(steady(&mut anchor, later, mark + 3 * second), later);
+        assert_eq!(steady(&mut anchor, later + second, mark + 4 * second), later + second);
     }
 
     #[tokio::test]

@@ -50,11 +50,14 @@ impl Demo {
             println!("{}", introduction(&base_url, &token, &leaver, running_aha.base_url()));
             anyhow::Ok(())
         };
-        let mut running = pin!(app.run(listener, stopping));
+        let mut running = pin!(app.run(listener, stopping.clone()));
         tokio::select! {
             ended = &mut running => ended?,
             introduced = introduce => {
-                introduced?;
+                // Who stops the demo before it is ready misses nothing.
+                if !stopping.is_cancelled() {
+                    introduced?;
+                }
                 running.await?;
             }
         }

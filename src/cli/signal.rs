@@ -3,13 +3,15 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT. The second ends the process at once.
+/// A token that is cancelled by the first SIGTERM, SIGINT, or SIGHUP of a terminal that is closed. The second ends the
+/// process at once.
 ///
 /// # Errors
 /// When the system does not let us listen for signals.
 pub(super) fn stopping() -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let stopping = CancellationToken::new();
     let token = stopping.clone();
     tokio::spawn(async move {
@@ -17,6 +19,7 @@ pub(super) fn stopping() -> std::io::Result<CancellationToken> {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hangup.recv() => {}
             }
             if asked > 1 {
                 std::process::exit(130);

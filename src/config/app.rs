@@ -10,7 +10,7 @@ use super::{
     source::Read,
     token::{TakenTokens, Token, tokens},
 };
-use crate::scim::schema::Schema;
+use crate::scim::extension;
 
 /// The first segments of our own URLs, which no app can have.
 const RESERVED: [&str; 5] = ["healthz", "readyz", "status", "metrics", "hooks"];
@@ -23,7 +23,7 @@ const MOST_SCHEMA_BYTES: u64 = 1024 * 1024;
 pub struct App {
     /// The first segment of its URLs.
     pub name: AppName,
-    /// The tokens that give access to it, beside those made with `token create`.
+    /// The tokens that give access to it.
     pub tokens: Vec<Token>,
     /// How long a write waits for the target before it is answered as accepted.
     pub confirm_within: Duration,
@@ -165,7 +165,9 @@ fn confirm_within(value: &Value<'_>, request_timeout: Duration) -> Read<Duration
 
 fn extension_schema(value: &Value<'_>) -> Read<ExtensionSchema> {
     let (path, text) = file(value, MOST_SCHEMA_BYTES)?;
-    serde_json::from_str::<Schema>(&text)
-        .map_err(|error| value.report(format_args!("{} is not a SCIM schema: {error}", path.display())))?;
+    extension::parse(&text).map_err(|problems| {
+        let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        value.report(format_args!("{} is not a SCIM schema: {problems}", path.display()))
+    })?;
     Ok(ExtensionSchema { path, text })
 }

@@ -444,7 +444,7 @@ fn a_file_that_cannot_be_read_is_told() {
 #[test]
 fn files_are_found_from_the_folder_of_the_configuration_file() {
     let folder = tempfile::tempdir().unwrap();
-    let schema = r#"{ "id": "urn:example:Badge", "name": "Badge", "attributes": [] }"#;
+    let schema = r#"{ "id": "urn:example:Badge", "name": "Badge", "attributes": [{ "name": "color", "type": "string" }] }"#;
     fs::write(folder.path().join("token"), "from-a-file\r\n").unwrap();
     fs::write(folder.path().join("badge.json"), schema).unwrap();
     fs::write(folder.path().join("broken.json"), "{ \"id\": 1 }").unwrap();
@@ -461,7 +461,7 @@ fn files_are_found_from_the_folder_of_the_configuration_file() {
     fs::write(&path, text.replace("badge.json", "broken.json")).unwrap();
     let problems = Config::load(&path, &environment).unwrap_err().to_string();
     assert!(problems.contains(":4: apps.lab.schemas[0]: "), "{problems}");
-    assert!(problems.contains("broken.json is not a SCIM schema: invalid type: integer `1`"), "{problems}");
+    assert!(problems.contains("broken.json is not a SCIM schema: "), "{problems}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::until,
     connector::{Call, Desired, Lane, Observed, TargetError, error::RejectionKind},
+    scim::resource::Resource,
     store::{
         StoreError, User,
         users::{self, Lease},
@@ -14,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    Target, guard,
+    Target,
     outcome::Rejection,
     settle::{self, Sighting},
 };
@@ -58,6 +59,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
     };
     let mut vanished_before = false;
     let mut permit = None;
+    // Held until all is recorded.
+    let mut one_administrator = None;
     let mut calls = 0;
     while calls < MAX_CALLS {
         let desired = Desired::of(&user.resource, !user.is_live());
@@ -66,6 +69,12 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
+        if matches!(call, Call::Update { .. }) {
+            match settle::may_change(target, user, sighting).await? {
+                Some(ours) => (user, sighting) = ours,
+                None => return Ok(()),
+            }
+        }
         // Whose credentials these are must be known before anybody is disabled with them.
         if call.revokes()
             && !target.guard.knows_credentials_owner()
@@ -79,7 +88,10 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
                 error => settle::failed(target, user, sighting, error.to_string()).await,
             };
         }
-        if let Some(reason) = refusal(target, &call).await? {
+        if one_administrator.is_none() {
+            one_administrator = target.guard.one_administrator(&call).await;
+        }
+        if let Some(reason) = refusal(target, &user, &call).await? {
             let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
             return settle::rejected(target, user, sighting, rejection).await;
         }
@@ -187,9 +199,9 @@ async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
 }
 
 /// Why the call must not be made, if it must not.
-async fn refusal(target: &Target, call: &Call) -> Result<Option<String>, StoreError> {
-    match guard::revoked_account(call) {
-        Some(account) => target.guard.refusal(&target.store, &target.app, account).await,
-        None => Ok(None),
-    }
+async fn refusal(target: &Target, user: &User, call: &Call) -> Result<Option<String>, StoreError> {
+    let before = user.fallback.as_ref().map(|fallback| &fallback.resource);
+    let resources = [Some(&user.resource), before];
+    let logins: Vec<_> = resources.into_iter().flatten().filter_map(Resource::login_email).collect();
+    target.guard.refusal(&target.store, &target.app, call, &logins).await
 }

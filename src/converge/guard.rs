@@ -5,6 +5,8 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use crate::{
     connector::{Account, Call, CredentialsOwner},
     scim::fold::fold,
@@ -15,7 +17,10 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Guard {
     protected: HashSet<String>,
+    /// The ids of accounts that were seen with a protected e-mail since the start: somebody may have renamed them since.
+    protected_accounts: RwLock<HashSet<String>>,
     credentials_owner: RwLock<Option<CredentialsOwner>>,
+    administrators: Mutex<()>,
 }
 
 impl Guard {
@@ -23,7 +28,7 @@ impl Guard {
     pub fn new(protected: &[String]) -> Self {
         Self {
             protected: protected.iter().map(|email| fold(email).into_owned()).collect(),
-            credentials_owner: RwLock::default(),
+            ..Self::default()
         }
     }
 
@@ -32,7 +37,16 @@ impl Guard {
         *self.credentials_owner.write().unwrap_or_else(PoisonError::into_inner) = Some(owner);
     }
 
-    /// Why `account` must not be disabled, if it must not. A sentence for the IdP's admin.
+    /// An account was seen: if it is a protected one, its id is from now on.
+    pub fn see(&self, account: &Account) {
+        if self.is_protected(&account.email) {
+            let mut accounts = self.protected_accounts.write().unwrap_or_else(PoisonError::into_inner);
+            accounts.insert(account.id.clone());
+        }
+    }
+
+    /// Why `call` must not be made, if it must not. A sentence for the IdP's admin. `logins` are the e-mails that the user
+    /// has had here.
     ///
     /// # Errors
     /// When the database fails.
@@ -40,25 +54,58 @@ impl Guard {
         &self,
         store: &Store,
         app: &str,
-        account: &Account,
+        call: &Call,
+        logins: &[&str],
     ) -> Result<Option<String>, StoreError> {
-        if self.owns_credentials(account) {
+        let Call::Update { account, changes } = call else { return Ok(None) };
+        self.see(account);
+        // To take the login away from a protected account is to take the account away, and its protection with it.
+        let is_renamed = changes.email.as_deref().is_some_and(|email| fold(email) != fold(&account.email));
+        let is_protected = || {
+            let accounts = self.protected_accounts.read().unwrap_or_else(PoisonError::into_inner);
+            accounts.contains(&account.id) || logins.iter().any(|login| self.is_protected(login))
+        };
+        let back = changes.email.as_deref().is_some_and(|email| self.is_protected(email));
+        if (call.revokes() || (is_renamed && !back)) && is_protected() {
+            let what = if call.revokes() { "disabled" } else { "given another e-mail" };
             return Ok(Some(format!(
-                "{} owns the API key that this bridge works with; disabling it would lock the bridge out. Give the bridge \
-                 a key of another administrator first",
+                "This account must not be {what}: {} is in the list of protected accounts of app {app}",
                 account.email
             )));
         }
-        if self.protected.contains(&*fold(&account.email)) {
-            return Ok(Some(format!("{} is in the list of protected accounts of app {app}", account.email)));
+        if !call.revokes() {
+            return Ok(None);
         }
-        if account.administrator && users::count_enabled_administrators(store, app).await? <= 1 {
+        if self.owns_credentials(account) {
             return Ok(Some(format!(
-                "{} is the last enabled administrator; nobody could manage the account any more",
+                "This account must not be disabled: {} owns the API key that this bridge works with; disabling it would lock \
+                 the bridge out. Give the bridge a key of another administrator first",
+                account.email
+            )));
+        }
+        if account.administrator && !users::has_other_enabled_administrator(store, app, &account.id).await? {
+            return Ok(Some(format!(
+                "This account must not be disabled: {} is the last enabled administrator; nobody could manage the account any \
+                 more",
                 account.email
             )));
         }
         Ok(None)
+    }
+
+    /// Lets one administrator after the other be disabled: of two at a time, each would count the other as the one who is
+    /// left. To be held from the question until what was done is recorded.
+    pub async fn one_administrator(&self, call: &Call) -> Option<MutexGuard<'_, ()>> {
+        match call {
+            Call::Update { account, .. } if account.administrator && call.revokes() => {
+                Some(self.administrators.lock().await)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_protected(&self, email: &str) -> bool {
+        self.protected.contains(&*fold(email))
     }
 
     /// Whether the owner of the credentials is known yet.
@@ -72,13 +119,5 @@ impl Guard {
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
             .is_some_and(|owner| owner.account_id == account.id)
-    }
-}
-
-/// The account that `call` takes access away from, if it does.
-pub fn revoked_account(call: &Call) -> Option<&Account> {
-    match call {
-        Call::Update { account, .. } if call.revokes() => Some(account),
-        _ => None,
     }
 }

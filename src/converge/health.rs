@@ -53,6 +53,11 @@ impl HealthMonitor {
         }
     }
 
+    /// What was known of the target is to be found out again.
+    pub fn forget(&self) {
+        self.state.send_replace(Health::Unknown);
+    }
+
     /// Waits until the target refuses our credentials, and answers why; at once if it does.
     pub async fn until_credentials_refused(&self) -> String {
         let mut state = self.state.subscribe();
@@ -85,9 +90,18 @@ impl HealthMonitor {
             _ => Health::Working,
         };
         self.state.send_if_modified(|state| {
-            let same = std::mem::discriminant(state) == std::mem::discriminant(&next);
-            if same {
-                return false;
+            match (&mut *state, &next) {
+                // The same trouble for another reason: the newest is what there is to do about.
+                (Health::Failing { reason, .. }, Health::Failing { reason: newest, .. })
+                | (
+                    Health::CredentialsRefused { reason, .. },
+                    Health::CredentialsRefused { reason: newest, .. },
+                ) => {
+                    reason.clone_from(newest);
+                    return false;
+                }
+                (Health::Working, Health::Working) | (Health::Unknown, Health::Unknown) => return false,
+                _ => {}
             }
             match &next {
                 Health::CredentialsRefused { reason, .. } => {

@@ -14,6 +14,7 @@ pub mod budget;
 mod convergence;
 pub mod guard;
 pub mod health;
+mod in_hand;
 pub mod outcome;
 pub mod roster;
 pub mod settle;

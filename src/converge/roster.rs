@@ -134,6 +134,9 @@ async fn call<T>(
 
 async fn see_all(target: &Target, accounts: Vec<Account>, seen_at: Time) -> Result<(), StoreError> {
     let (app, connector, now) = (target.app.clone(), target.connector.clone(), target.clock.now());
+    for account in &accounts {
+        target.guard.see(account);
+    }
     target
         .store
         .write(move |transaction| {

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Time,
-    connector::{Connector, Desired, Observed, error::RejectionKind},
+    connector::{Account, Connector, Desired, Lane, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind},
@@ -38,12 +38,17 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
             Box::pin(async move {
                 let (worked, sighting) = (record_of, seen);
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(End::LeaseLost) };
-                if let Some(other) = claim_account(transaction, &user, &sighting, now).await? {
-                    return Ok(End::AccountTaken(other));
+                let mut sighting = sighting;
+                match holder(transaction, &user, &sighting.observed).await? {
+                    Some(Holder::Other(other)) if user.is_live() => return Ok(End::AccountTaken(other)),
+                    // A deleted user has no say in the account that another one has by now.
+                    Some(Holder::Other(_)) => sighting.observed = Observed::Absent,
+                    Some(Holder::Deleted) => return Ok(End::AccountBusy),
+                    None => take_over(transaction, &user, &sighting.observed, now).await?,
                 }
                 user.lease = None;
                 see(&mut user, sighting, now);
-                user.applied_version = worked.version;
+                user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
                 if user.version == worked.version {
                     user.due_at = None;
@@ -64,14 +69,47 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     match end {
         End::Applied => target.outcomes.report(&id, &Settled { version, outcome: Outcome::Applied }),
         End::LeaseLost => {}
-        End::AccountTaken(other) => {
-            let reason = format!("The account with this e-mail belongs to the user with the id {other}");
-            let rejection = Rejection { kind: RejectionKind::Conflict, reason };
-            let sighting = Sighting { observed: Observed::Unknown, ..sighting };
-            return rejected(target, worked, sighting, rejection).await;
-        }
+        End::AccountTaken(other) => return taken(target, worked, other).await,
+        End::AccountBusy => return busy(target, worked, sighting).await,
     }
     Ok(())
+}
+
+/// The account with the e-mail that `worked` asks for is another user's.
+async fn taken(target: &Target, worked: User, other: UserId) -> Result<(), StoreError> {
+    let reason = format!("The account with this e-mail belongs to the user with the id {other}");
+    let rejection = Rejection { kind: RejectionKind::Conflict, reason };
+    // What the user had before, if anything, is still its own.
+    let sighting = Sighting { observed: worked.observed.clone(), adopted: false };
+    rejected(target, worked, sighting, rejection).await
+}
+
+/// What will have become of the account, nobody knows yet.
+async fn busy(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
+    let reason = "a deleted user with the same account is still being worked on".to_owned();
+    failed(target, worked, Sighting { observed: Observed::Unknown, ..sighting }, reason).await
+}
+
+/// Finds out whether an account that was found may be changed for `worked`, before anything about it is. If not, settles
+/// `worked` and answers `None`.
+pub(super) async fn may_change(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+) -> Result<Option<(User, Sighting)>, StoreError> {
+    if new_account(&worked, &sighting.observed).is_none() {
+        return Ok(Some((worked, sighting)));
+    }
+    let (user, observed) = (worked.clone(), sighting.observed.clone());
+    let look = target
+        .store
+        .write(move |transaction| Box::pin(async move { holder(transaction, &user, &observed).await }));
+    match look.await? {
+        None => Ok(Some((worked, sighting))),
+        Some(Holder::Other(other)) if worked.is_live() => taken(target, worked, other).await.map(|()| None),
+        Some(Holder::Other(_)) => applied(target, worked, sighting).await.map(|()| None),
+        Some(Holder::Deleted) => busy(target, worked, sighting).await.map(|()| None),
+    }
 }
 
 /// How a user was found when the target agreed.
@@ -81,6 +119,8 @@ enum End {
     LeaseLost,
     /// The account is that of another user.
     AccountTaken(UserId),
+    /// The account is that of a deleted user, and perhaps just being disabled.
+    AccountBusy,
 }
 
 /// The target said no for good. While no 2xx was answered, the state before is put back and the waiting request learns the
@@ -237,23 +277,31 @@ pub async fn withdraw(target: &Target, id: &UserId, version: i64) -> Result<(), 
         .await
 }
 
-/// The state before the unanswered version, due at once: if the target holds it already, that costs no call.
+/// The state before the unanswered version, due at once unless the target holds it already. While a call is out, or one was
+/// not answered, nobody knows what the target holds.
 async fn put_back(
     transaction: &mut Transaction,
     mut user: User,
     connector: &dyn Connector,
     now: Time,
 ) -> Result<(), StoreError> {
+    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain(_));
     let Some(fallback) = user.fallback.take() else {
         // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
         // not show it as a new one.
-        if user.account().is_none() {
+        if user.account().is_none() && user.lease.is_none() {
             return users::delete_row(transaction, &user, now).await;
         }
+        // Or a call is out, perhaps the create itself: until it is answered, its lease keeps others from creating again.
+        let may_be_enabled_by_us = !is_certain && user.account().is_some_and(|account| !account.enabled);
         user.deleted_at = Some(now);
-        user.due_at = None;
-        user.applied_version = user.version;
         user.answered = Answered::Yes;
+        user.version += 1;
+        if may_be_enabled_by_us {
+            (user.lane, user.attempts, user.due_at) = (Lane::Revoke, 0, Some(now));
+        } else {
+            (user.applied_version, user.due_at) = (user.version, None);
+        }
         return users::save(transaction, &user).await;
     };
     let name_holder = users::find_live_by_user_name(
@@ -276,7 +324,7 @@ async fn put_back(
     user.answered = Answered::Yes;
     user.lane = desired.lane(&plan);
     user.attempts = 0;
-    if user.ownership == Ownership::Unmanaged || plan.is_empty() {
+    if is_certain && (user.ownership == Ownership::Unmanaged || plan.is_empty()) {
         user.applied_version = user.version;
         user.due_at = None;
     } else {
@@ -292,35 +340,65 @@ async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<U
     Ok(user.filter(|user| owner(user) == owner(worked)))
 }
 
-/// Makes the account that was seen this user's own. Answers the id of another live user that the IdP manages with it.
-async fn claim_account(
+/// Who else has an account that was found.
+enum Holder {
+    /// A live user that the IdP manages.
+    Other(UserId),
+    /// A deleted user that is being worked on.
+    Deleted,
+}
+
+/// Whose the account is that was seen, if it is new to `user` and another's.
+async fn holder(
     transaction: &mut Transaction,
     user: &User,
-    sighting: &Sighting,
-    now: Time,
-) -> Result<Option<UserId>, StoreError> {
-    let (Some(account), true) = (sighting.observed.account(), user.account_key.is_some()) else {
-        return Ok(None);
-    };
-    if user.account().is_some_and(|known| known.id == account.id) {
-        return Ok(None);
+    observed: &Observed,
+) -> Result<Option<Holder>, StoreError> {
+    let Some(account) = new_account(user, observed) else { return Ok(None) };
+    let others = users::find_by_account(transaction, &user.app, Some(&account.id), None).await?;
+    let mut holder = None;
+    for other in others.into_iter().filter(|other| other.id != user.id) {
+        if other.is_live() && other.ownership != Ownership::Unmanaged {
+            return Ok(Some(Holder::Other(other.id)));
+        }
+        if other.lease.is_some() {
+            holder = Some(Holder::Deleted);
+        }
     }
+    Ok(holder)
+}
+
+/// Makes the account that was seen this user's own: those who had it, none of them live and managed, have it no more.
+async fn take_over(
+    transaction: &mut Transaction,
+    user: &User,
+    observed: &Observed,
+    now: Time,
+) -> Result<(), StoreError> {
+    let Some(account) = new_account(user, observed) else { return Ok(()) };
     for mut other in users::find_by_account(transaction, &user.app, Some(&account.id), None).await? {
         if other.id == user.id {
             continue;
         }
-        match (other.is_live(), other.ownership) {
-            (true, Ownership::Created | Ownership::Adopted) => return Ok(Some(other.id)),
+        if other.is_live() {
             // Found by a roster pass in the meantime.
-            (true, Ownership::Unmanaged) => users::delete_row(transaction, &other, now).await?,
-            (false, _) => {
-                other.due_at = None;
-                other.observed = Observed::Absent;
-                users::save(transaction, &other).await?;
-            }
+            users::delete_row(transaction, &other, now).await?;
+        } else {
+            // What was promised with the deletion, this user's state has overtaken.
+            other.applied_version = other.version;
+            other.due_at = None;
+            other.observed = Observed::Absent;
+            users::save(transaction, &other).await?;
         }
     }
-    Ok(None)
+    Ok(())
+}
+
+/// The account that was seen, if it was not this user's before.
+fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
+    let is_known = |account: &&Account| user.account().is_some_and(|known| known.id == account.id);
+    // Where no two users are ever one account, there is nothing to find out.
+    observed.account().filter(|account| user.account_key.is_some() && !is_known(account))
 }
 
 /// Takes over what was seen.

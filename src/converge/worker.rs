@@ -17,6 +17,7 @@ use crate::{
 use super::{
     Target,
     convergence::{converge, lease_length},
+    in_hand::InHand,
 };
 
 /// How many users are worked on at a time. The budget allows 20 calls a second, and a call takes some hundred milliseconds.
@@ -33,9 +34,11 @@ const AFTER_STORE_FAILURE: Duration = Duration::from_secs(1);
 
 /// Works for one app until `stopping`, then finishes the calls that are in flight.
 pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToken) {
+    // Shared by both: a user changes lanes while it is worked on.
+    let in_hand = InHand::default();
     let mut pools = [
-        Pool::new(Lane::Revoke, Lane::Revoke, CONCURRENT_REVOCATIONS),
-        Pool::new(Lane::Change, Lane::Grant, CONCURRENT),
+        Pool::new(Lane::Revoke, Lane::Revoke, CONCURRENT_REVOCATIONS, in_hand.clone()),
+        Pool::new(Lane::Change, Lane::Grant, CONCURRENT, in_hand),
     ];
     while !stopping.is_cancelled() {
         if target.health.credentials_refused().is_some() {
@@ -73,12 +76,13 @@ struct Pool {
     most_urgent: Lane,
     least_urgent: Lane,
     size: usize,
+    in_hand: InHand,
     tasks: JoinSet<()>,
 }
 
 impl Pool {
-    fn new(most_urgent: Lane, least_urgent: Lane, size: usize) -> Self {
-        Self { most_urgent, least_urgent, size, tasks: JoinSet::new() }
+    fn new(most_urgent: Lane, least_urgent: Lane, size: usize, in_hand: InHand) -> Self {
+        Self { most_urgent, least_urgent, size, in_hand, tasks: JoinSet::new() }
     }
 
     /// Claims as many users as there are places, of those that are due at `now`. Answers when to look again, if the database failed.
@@ -102,14 +106,30 @@ impl Pool {
             least_urgent: self.least_urgent,
             limit: u32::try_from(free).unwrap_or(u32::MAX),
         };
+        let until = claim.lease.until;
+        let lapsed = self.in_hand.lapsed(now);
+        let renewing = lapsed.clone();
         let claimed = target
             .store
-            .write(move |transaction| Box::pin(async move { users::claim(transaction, &claim).await }))
+            .write(move |transaction| {
+                Box::pin(async move {
+                    for id in renewing {
+                        users::renew(transaction, &id, &claim.lease).await?;
+                    }
+                    users::claim(transaction, &claim).await
+                })
+            })
             .await;
         match claimed {
             Ok(claimed) => {
+                self.in_hand.renewed(&lapsed, until);
                 for user in claimed {
-                    self.tasks.spawn(converge(target.clone(), user, stopping.clone()));
+                    let held = self.in_hand.hold(user.id.clone(), until);
+                    let work = converge(target.clone(), user, stopping.clone());
+                    self.tasks.spawn(async move {
+                        work.await;
+                        drop(held);
+                    });
                 }
                 None
             }
@@ -143,11 +163,15 @@ async fn sleep_until(target: &Target, time: Option<Time>) {
 
 /// Sends one cheap call a minute until the target accepts the credentials again.
 async fn wait_for_credentials(target: &Target, stopping: &CancellationToken) {
-    let Some(directory) = target.connector.directory() else { return };
     tokio::select! {
         () = stopping.cancelled() => return,
         () = target.clock.sleep_until(target.clock.now() + PROBE_AFTER) => {}
     }
+    let Some(directory) = target.connector.directory() else {
+        // Nothing cheap to ask: the next user's work is the probe.
+        target.health.forget();
+        return;
+    };
     let permit = tokio::select! {
         () = stopping.cancelled() => return,
         permit = target.budget.permit(Lane::Revoke) => permit,

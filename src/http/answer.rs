@@ -17,13 +17,6 @@ use super::error::Failure;
 /// The media type of every answer with a body, exactly: some clients compare it as text (`Q-15`, `Q-19`).
 pub(super) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
 
-/// Who was answered, for the log line.
-#[derive(Clone, Debug)]
-pub(super) struct Handled {
-    pub(super) app: String,
-    pub(super) actor: String,
-}
-
 /// A JSON body of SCIM's media type.
 pub(super) fn scim_json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {

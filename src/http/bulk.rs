@@ -56,7 +56,7 @@ pub(super) async fn run(
         "bulk request"
     );
     let operations = tried.into_iter().map(|operation| entry(operation, caller.app.patch_answers)).collect();
-    Ok(caller.sign(scim_json(StatusCode::OK, &response(operations))))
+    Ok(scim_json(StatusCode::OK, &response(operations)))
 }
 
 /// What the answer says of one operation: the status that it would have had by itself, and the body if it failed (RFC-118).

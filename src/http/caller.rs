@@ -1,20 +1,28 @@
 //! Which app a request is for, and who sends it.
 
-use std::{collections::HashMap, sync::Arc};
-
-use axum::{
-    extract::{FromRequestParts, OriginalUri, Path},
-    response::Response,
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
 };
+
+use axum::extract::{FromRequestParts, OriginalUri, Path};
 use http::{HeaderMap, header, request::Parts};
 
 use crate::provision;
 
 use super::{
     MountedApp, Service,
-    answer::Handled,
     error::{Failure, Unauthorized, shown},
 };
+
+/// What was found out about a request's sender, for its log line: also when the request fails later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// The app's name.
+    pub(super) app: Arc<OnceLock<String>>,
+    /// The token's name.
+    pub(super) actor: Arc<OnceLock<String>>,
+}
 
 /// An app, and the name of the token that opened it.
 #[derive(Clone, Debug)]
@@ -28,13 +36,6 @@ impl Caller {
     pub(super) fn request(&self) -> provision::Request {
         provision::Request::new(&self.app.bridged, &self.actor)
     }
-
-    /// Leaves word for the log line.
-    pub(super) fn sign(&self, mut response: Response) -> Response {
-        let handled = Handled { app: self.app.bridged.name().to_owned(), actor: self.actor.clone() };
-        response.extensions_mut().insert(handled);
-        response
-    }
 }
 
 impl FromRequestParts<Arc<Service>> for Caller {
@@ -45,7 +46,10 @@ impl FromRequestParts<Arc<Service>> for Caller {
         let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
         let app = app.and_then(|name| service.apps.get(&name));
         let Some(app) = app else { return Err(no_such_endpoint(parts)) };
+        let seen = parts.extensions.get::<Seen>().cloned().unwrap_or_default();
+        seen.app.get_or_init(|| app.bridged.name().to_owned());
         let actor = authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
+        seen.actor.get_or_init(|| actor.to_owned());
         Ok(Self { app: app.clone(), actor: actor.to_owned() })
     }
 }

@@ -42,12 +42,12 @@ pub(super) async fn service_provider_config(
         ..Features::default()
     };
     let config = discovery::service_provider_config(&caller.app.bridged.base_url, &features);
-    Ok(caller.sign(scim_json(StatusCode::OK, &config)))
+    Ok(scim_json(StatusCode::OK, &config))
 }
 
 pub(super) async fn resource_types(caller: Caller, query: Query) -> Result<Response, Failure> {
     let app = &caller.app.bridged;
-    list(&caller, &query, discovery::resource_types(&app.base_url, &app.registry))
+    list(&query, discovery::resource_types(&app.base_url, &app.registry))
 }
 
 pub(super) async fn resource_type(
@@ -58,12 +58,12 @@ pub(super) async fn resource_type(
     refuse_filter(&query)?;
     let app = &caller.app.bridged;
     let name = path.get("name").map(String::as_str).unwrap_or_default();
-    one(&caller, "resource type", name, discovery::find_resource_type(&app.base_url, &app.registry, name))
+    one("resource type", name, discovery::find_resource_type(&app.base_url, &app.registry, name))
 }
 
 pub(super) async fn schemas(caller: Caller, query: Query) -> Result<Response, Failure> {
     let app = &caller.app.bridged;
-    list(&caller, &query, discovery::schemas(&app.base_url, &app.registry))
+    list(&query, discovery::schemas(&app.base_url, &app.registry))
 }
 
 pub(super) async fn schema(
@@ -74,7 +74,7 @@ pub(super) async fn schema(
     refuse_filter(&query)?;
     let app = &caller.app.bridged;
     let id = path.get("id").map(String::as_str).unwrap_or_default();
-    one(&caller, "schema", id, discovery::find_schema(&app.base_url, &app.registry, id))
+    one("schema", id, discovery::find_schema(&app.base_url, &app.registry, id))
 }
 
 /// A client that filters must not believe that what it gets matches (RFC 7644 §4, RFC-039).
@@ -86,13 +86,13 @@ fn refuse_filter(query: &Query) -> Result<(), Failure> {
 }
 
 /// All definitions: paging and sorting do not apply to them.
-fn list(caller: &Caller, query: &Query, resources: Vec<Value>) -> Result<Response, Failure> {
+fn list(query: &Query, resources: Vec<Value>) -> Result<Response, Failure> {
     refuse_filter(query)?;
     let list = ListResponse::whole(resources.iter().map(Document::from).collect());
-    Ok(caller.sign(scim_text(StatusCode::OK, list.to_text())))
+    Ok(scim_text(StatusCode::OK, list.to_text()))
 }
 
-fn one(caller: &Caller, what: &'static str, name: &str, found: Option<Value>) -> Result<Response, Failure> {
+fn one(what: &'static str, name: &str, found: Option<Value>) -> Result<Response, Failure> {
     let definition = found.ok_or_else(|| Failure::NoSuchDefinition { what, name: shown(name) })?;
-    Ok(caller.sign(scim_json(StatusCode::OK, &definition)))
+    Ok(scim_json(StatusCode::OK, &definition))
 }

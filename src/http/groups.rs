@@ -30,7 +30,7 @@ pub(super) async fn get(
     let app = &caller.app.bridged;
     let projection = projection(app, &query)?;
     let presented = groups::get::get(app, &id.0, &precondition, members(&projection)).await?;
-    Ok(caller.sign(read(presented, &projection, &precondition)))
+    Ok(read(presented, &projection, &precondition))
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
@@ -39,7 +39,7 @@ pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Re
     let presented = to_the_end(caller.app.clone(), move |app| async move {
         groups::create::create(&app.bridged, body, members).await
     });
-    Ok(caller.sign(resource(StatusCode::CREATED, presented.await?, &projection, Written::Yes)))
+    Ok(resource(StatusCode::CREATED, presented.await?, &projection, Written::Yes))
 }
 
 pub(super) async fn replace(
@@ -54,7 +54,7 @@ pub(super) async fn replace(
     let presented = to_the_end(caller.app.clone(), move |app| async move {
         groups::replace::replace(&app.bridged, &id.0, precondition, body, members).await
     });
-    Ok(caller.sign(resource(StatusCode::OK, presented.await?, &projection, Written::Yes)))
+    Ok(resource(StatusCode::OK, presented.await?, &projection, Written::Yes))
 }
 
 pub(super) async fn update(
@@ -76,7 +76,7 @@ pub(super) async fn update(
     } else {
         resource(StatusCode::OK, presented, &projection, Written::Yes)
     };
-    Ok(caller.sign(response))
+    Ok(response)
 }
 
 pub(super) async fn delete(
@@ -88,7 +88,7 @@ pub(super) async fn delete(
         groups::delete::delete(&app.bridged, &id.0, precondition).await
     })
     .await?;
-    Ok(caller.sign(no_content()))
+    Ok(no_content())
 }
 
 fn projection(app: &BridgedApp, query: &Query) -> Result<Projection, Failure> {

@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::clock::until;
 
-use super::{Service, answer::Handled, error::Failure};
+use super::{Service, caller::Seen, error::Failure};
 
 /// Puts the layers around the routes.
 pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
@@ -28,19 +28,25 @@ pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
     routes.layer(layers)
 }
 
-async fn log(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
+    let seen = Seen::default();
+    request.extensions_mut().insert(seen.clone());
+    let path = request.uri().path().to_owned();
     let started = service.clock.now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let response = next.run(request).await;
     let duration_ms = u64::try_from(service.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
-    let handled = response.extensions().get::<Handled>();
-    let app = handled.map_or("", |handled| handled.app.as_str());
-    let actor = handled.map_or("", |handled| handled.actor.as_str());
+    let app = seen.app.get().map_or("", String::as_str);
+    let actor = seen.actor.get().map_or("", String::as_str);
     let status = response.status().as_u16();
     // Health checks come every second and say nothing when all is well.
     if matches!(route.as_str(), "/healthz" | "/readyz") && response.status().is_success() {
         tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms, "request");
+    } else if route == "none" {
+        // Where nothing is, the path says what was meant; a URL that was pasted wrongly, say.
+        let path: String = path.chars().take(200).collect();
+        tracing::info!(app, actor, http.method = %method, http.path = path, http.status = status, duration_ms, "request");
     } else {
         tracing::info!(app, actor, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
     }

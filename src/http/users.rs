@@ -35,7 +35,7 @@ pub(super) async fn get(
     let app = &caller.app.bridged;
     let projection = projection(app, &query)?;
     let presented = provision::get::get(app, &id.0).await?;
-    Ok(caller.sign(read(presented, &projection, &precondition)))
+    Ok(read(presented, &projection, &precondition))
 }
 
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
@@ -44,7 +44,7 @@ pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Re
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::create::create(&app.bridged, body, &request).await
     });
-    Ok(caller.sign(resource(StatusCode::CREATED, presented.await?, &projection, Written::Yes)))
+    Ok(resource(StatusCode::CREATED, presented.await?, &projection, Written::Yes))
 }
 
 pub(super) async fn replace(
@@ -59,7 +59,7 @@ pub(super) async fn replace(
     let presented = to_the_end(caller.app.clone(), |app| async move {
         provision::replace::replace(&app.bridged, &id.0, precondition, body, &request).await
     });
-    Ok(caller.sign(resource(StatusCode::OK, presented.await?, &projection, Written::Yes)))
+    Ok(resource(StatusCode::OK, presented.await?, &projection, Written::Yes))
 }
 
 pub(super) async fn update(
@@ -80,7 +80,7 @@ pub(super) async fn update(
         PatchAnswer::NoContent if projection.is_default() => changed(&presented),
         _ => resource(StatusCode::OK, presented, &projection, Written::Yes),
     };
-    Ok(caller.sign(response))
+    Ok(response)
 }
 
 pub(super) async fn delete(
@@ -93,7 +93,7 @@ pub(super) async fn delete(
         provision::delete::delete(&app.bridged, &id.0, precondition, &request).await
     })
     .await?;
-    Ok(caller.sign(no_content()))
+    Ok(no_content())
 }
 
 /// The id in the path.

@@ -115,29 +115,26 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
     }
 }
 
-/// A user that was deleted and is made again is the same account: what is known of it goes over, and what was still to be
-/// done about the deletion is done no more. While a worker is at it, the account is looked up afterwards instead.
+/// A user that was deleted and is made again is the same account: what is known of it goes over. While the account of the
+/// deleted one is still to be disabled, that stays to be done, for this create may fail; the account is looked up instead,
+/// and with it goes what was promised of it.
 async fn inherit(
     transaction: &mut Transaction,
     user: &mut User,
     deleted: Vec<User>,
     now: Time,
 ) -> Result<(), ProvisionError> {
-    for mut earlier in deleted {
-        if earlier.lease.is_none() && earlier.account().is_some() && user.account().is_none() {
+    let is_done = |earlier: &User| earlier.due_at.is_none() && earlier.lease.is_none();
+    if !deleted.iter().all(is_done) {
+        return Ok(());
+    }
+    for earlier in deleted {
+        if earlier.account().is_some() && user.account().is_none() {
             user.observed = earlier.observed.clone();
             user.observed_at = earlier.observed_at;
             user.ownership = Ownership::Adopted;
         }
-        if earlier.lease.is_none() {
-            users::delete_row(transaction, &earlier, now).await?;
-        } else {
-            // Its worker stops when it sees that nothing is due any more; a call that is out already is waited for.
-            earlier.version += 1;
-            earlier.applied_version = earlier.version;
-            earlier.due_at = None;
-            users::save(transaction, &earlier).await?;
-        }
+        users::delete_row(transaction, &earlier, now).await?;
     }
     Ok(())
 }

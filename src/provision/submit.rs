@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     clock::Time,
     connector::{Call, Desired, Lane},
-    converge::{Target, guard, outcome::Watch, settle::fallback_of},
+    converge::{Target, outcome::Watch, settle::fallback_of},
     scim::resource::Resource,
     store::{
         Transaction, User,
@@ -90,7 +90,7 @@ pub(super) async fn submit(
         return unchanged(transaction, change, before).await;
     }
     refuse_taken(transaction, change, &before, &resource).await?;
-    refuse_guarded(change, &plan).await?;
+    refuse_guarded(change, &before, &plan).await?;
     let lane = desired.lane(&plan);
     let is_new = before.version == 0;
     let is_revocation = lane == Lane::Revoke && !is_new;
@@ -194,11 +194,12 @@ async fn refuse_taken(
     Ok(())
 }
 
-async fn refuse_guarded(change: &Change, plan: &[Call]) -> Result<(), ProvisionError> {
-    for account in plan.iter().filter_map(guard::revoked_account) {
-        let target = &change.target;
-        if let Some(reason) = target.guard.refusal(&target.store, &change.app, account).await? {
-            return Err(ProvisionError::Forbidden(format!("This account must not be disabled: {reason}.")));
+async fn refuse_guarded(change: &Change, before: &User, plan: &[Call]) -> Result<(), ProvisionError> {
+    let target = &change.target;
+    let logins: Vec<_> = before.resource.login_email().into_iter().collect();
+    for call in plan {
+        if let Some(reason) = target.guard.refusal(&target.store, &change.app, call, &logins).await? {
+            return Err(ProvisionError::Forbidden(format!("{reason}.")));
         }
     }
     Ok(())

@@ -12,6 +12,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// Another process has it.
+    #[error("the database {url} is in use by another scim-bridge; stop that one first")]
+    InUse {
+        /// The database.
+        url: String,
+    },
     /// The schema could not be brought up to date.
     #[error("the database could not be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),

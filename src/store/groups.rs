@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     GroupId, Store, StoreError, Transaction,
-    listing::{self, Parameter, Range, Statements, Stored, ids},
+    listing::{self, Parameter, Range, Statements, Stored, ids, shown_column},
 };
 
 /// A group.
@@ -58,31 +58,28 @@ macro_rules! columns {
 }
 
 /// What [`Stored`] is read from.
-macro_rules! shown_columns {
+macro_rules! shown {
     () => {
-        "id, fragment, version, created_at, modified_at, 0"
+        shown_column!("0")
     };
 }
 
-/// The two statements that read the groups that fulfil a condition, with as many values as it has places from `$3` on.
+/// The two statements that read the groups that fulfil a condition, with as many values as it has places from `$2` on.
 macro_rules! statements {
     ($condition:literal, []) => {
-        statements!($condition, " LIMIT $3 OFFSET $4", Vec::new())
+        statements!($condition, " AND id > $2 ORDER BY id LIMIT $3 OFFSET $4", Vec::new())
     };
     ($condition:literal, [$value:expr]) => {
-        statements!($condition, " LIMIT $4 OFFSET $5", vec![Parameter::Text($value.clone())])
+        statements!(
+            $condition,
+            " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5",
+            vec![Parameter::Text($value.clone())]
+        )
     };
-    ($condition:literal, $part:literal, $values:expr) => {
+    ($condition:literal, $range:literal, $values:expr) => {
         Statements {
-            page: concat!(
-                "SELECT ",
-                shown_columns!(),
-                " FROM user_groups WHERE app = $1 AND id > $2 ",
-                $condition,
-                " ORDER BY id",
-                $part
-            ),
-            count: concat!("SELECT COUNT(*) FROM user_groups WHERE app = $1 AND id > $2 ", $condition),
+            page: concat!("SELECT ", shown!(), " FROM user_groups WHERE app = $1", $condition, $range),
+            count: concat!("SELECT COUNT(*) FROM user_groups WHERE app = $1", $condition),
             values: $values,
         }
     };
@@ -92,11 +89,11 @@ impl Narrowing {
     fn statements(&self) -> Statements {
         match self {
             Self::All => statements!("", []),
-            Self::Id(id) => statements!("AND id = $3", [id]),
-            Self::DisplayName(key) => statements!("AND display_name_key = $3", [key]),
-            Self::ExternalId(id) => statements!("AND external_id = $3", [id]),
+            Self::Id(id) => statements!(" AND id = $2", [id]),
+            Self::DisplayName(key) => statements!(" AND display_name_key = $2", [key]),
+            Self::ExternalId(id) => statements!(" AND external_id = $2", [id]),
             Self::Member(id) => statements!(
-                "AND id IN (SELECT group_id FROM group_members WHERE group_members.app = $1 AND member_id = $3)",
+                " AND id IN (SELECT group_id FROM group_members WHERE group_members.app = $1 AND member_id = $2)",
                 [id]
             ),
         }
@@ -130,7 +127,7 @@ pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> 
 /// When the database fails.
 pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
     const STATEMENT: &str =
-        concat!("SELECT ", shown_columns!(), " FROM user_groups WHERE app = $1 AND id IN (", ids!(), ")");
+        concat!("SELECT ", shown!(), " FROM user_groups WHERE app = $1 AND id IN (", ids!(), ")");
     listing::rows_of(store, STATEMENT, app, ids).await?.iter().map(listing::read).collect()
 }
 
@@ -139,8 +136,7 @@ pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stor
 /// # Errors
 /// When the database fails.
 pub async fn find_shown(store: &Store, app: &str, id: &GroupId) -> Result<Option<Stored>, StoreError> {
-    const STATEMENT: &str =
-        concat!("SELECT ", shown_columns!(), " FROM user_groups WHERE app = $1 AND id = $2");
+    const STATEMENT: &str = concat!("SELECT ", shown!(), " FROM user_groups WHERE app = $1 AND id = $2");
     let row = sqlx::query(STATEMENT).bind(app).bind(id.as_str()).fetch_optional(store.reader()).await?;
     row.map(|row| listing::read(&row)).transpose()
 }

@@ -34,8 +34,8 @@ pub struct Range<'a> {
     pub limit: u64,
 }
 
-/// The two statements that read a list. In both, `$1` is the app, `$2` the id behind which the list starts, and the values
-/// follow from `$3` on; in `page`, the limit and the offset come last.
+/// The two statements that read a list. In both, `$1` is the app and the values follow; in `page`, the id behind which the
+/// list starts, the limit and the offset come last.
 pub(super) struct Statements {
     pub(super) page: &'static str,
     pub(super) count: &'static str,
@@ -69,17 +69,17 @@ impl Statements {
         app: &str,
         range: Range<'_>,
     ) -> Result<Vec<Stored>, StoreError> {
-        let query = sqlx::query(self.page).bind(app).bind(range.after);
-        let query = self.values.into_iter().fold(query, bind);
+        let query = self.values.into_iter().fold(sqlx::query(self.page).bind(app), bind);
         let query = query
+            .bind(range.after)
             .bind(i64::try_from(range.limit).unwrap_or(i64::MAX))
             .bind(i64::try_from(range.offset).unwrap_or(i64::MAX));
         query.fetch_all(store.reader()).await?.iter().map(read).collect()
     }
 
     pub(super) async fn count(self, store: &Store, app: &str) -> Result<u64, StoreError> {
-        let query = sqlx::query(self.count).bind(app).bind("");
-        let row = self.values.into_iter().fold(query, bind).fetch_one(store.reader()).await?;
+        let query = self.values.into_iter().fold(sqlx::query(self.count).bind(app), bind);
+        let row = query.fetch_one(store.reader()).await?;
         Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
     }
 }
@@ -94,7 +94,7 @@ pub(super) async fn rows_of(
     let mut rows = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS) {
         // The last places are filled with the last id again.
-        let padding = std::iter::repeat(ids.last()).take(IDS - ids.len()).flatten();
+        let padding = std::iter::repeat_n(ids.last(), IDS - ids.len()).flatten();
         let query =
             ids.iter().chain(padding).fold(sqlx::query(statement).bind(app), |query, id| query.bind(*id));
         rows.extend(query.fetch_all(store.reader()).await?);
@@ -112,14 +112,36 @@ fn bind<'q>(
     }
 }
 
-/// Reads a row of `id, fragment, version, created_at, modified_at, is_member`, in this order.
+/// The one column that a [`Stored`] is read from: its parts, separated by spaces, the fragment last. One text instead of six
+/// values makes a list half as expensive to read, since the driver copies and describes each value by itself.
+macro_rules! shown_column {
+    ($is_member:literal) => {
+        concat!(
+            "id || ' ' || version || ' ' || created_at || ' ' || modified_at || ' ' || ",
+            $is_member,
+            " || ' ' || fragment"
+        )
+    };
+}
+pub(super) use shown_column;
+
+/// Reads a row of a [`shown_column!`].
 pub(super) fn read(row: &AnyRow) -> Result<Stored, StoreError> {
-    Ok(Stored {
-        id: row.try_get(0)?,
-        fragment: row.try_get(1)?,
-        version: row.try_get(2)?,
-        created_at: Time::from_micros(row.try_get(3)?),
-        modified_at: Time::from_micros(row.try_get(4)?),
-        is_member: row.try_get::<i64, _>(5)? != 0,
+    parse(row.try_get(0)?).ok_or_else(|| StoreError::Corrupt {
+        column: "fragment",
+        reason: "a row does not have the parts that make it up".to_owned(),
+    })
+}
+
+fn parse(text: &str) -> Option<Stored> {
+    let mut parts = text.splitn(6, ' ');
+    let number = |part: Option<&str>| part?.parse::<i64>().ok();
+    Some(Stored {
+        id: parts.next()?.to_owned(),
+        version: number(parts.next())?,
+        created_at: Time::from_micros(number(parts.next())?),
+        modified_at: Time::from_micros(number(parts.next())?),
+        is_member: number(parts.next())? != 0,
+        fragment: parts.next()?.to_owned(),
     })
 }

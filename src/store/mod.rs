@@ -14,12 +14,13 @@ pub mod events;
 pub mod groups;
 pub mod id;
 pub mod listing;
+mod lock;
 pub mod members;
 pub mod rosters;
 pub mod users;
 mod writer;
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
@@ -27,7 +28,6 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use self::writer::Writer;
 pub use self::{
     error::StoreError,
     groups::Group,
@@ -35,6 +35,7 @@ pub use self::{
     listing::Stored,
     users::User,
 };
+use self::{lock::Lock, writer::Writer};
 
 /// A transaction that is open, inside [`Store::write`].
 pub type Transaction = sqlx::AnyConnection;
@@ -55,6 +56,7 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRA
 pub struct Store {
     reader: AnyPool,
     writer: Writer,
+    _lock: Arc<Lock>,
 }
 
 impl Store {
@@ -64,6 +66,7 @@ impl Store {
     /// When the file cannot be opened or made, or a migration fails.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
+        let lock = lock::take(url)?;
         let not_opened = |source| StoreError::Open { url: url.to_owned(), source };
         let options = AnyConnectOptions::from_str(&creating(url)).map_err(not_opened)?;
         let pool = |size| {
@@ -86,7 +89,7 @@ impl Store {
         MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
         complete::rows(&writing).await?;
         let reader = pool(READERS).await.map_err(not_opened)?;
-        Ok(Self { reader, writer: Writer::start(writing) })
+        Ok(Self { reader, writer: Writer::start(writing), _lock: lock })
     }
 
     /// Runs `work` inside a transaction and answers once it is durable. When `work` fails, what it wrote is undone.

@@ -47,20 +47,35 @@ pub enum SetupError {
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// Could not connect, timed out, or the connection broke.
-    #[error("{}", describe(.0))]
-    Http(#[source] reqwest::Error),
+    #[error("{host}: {}", describe(.error))]
+    Http {
+        /// Who was called.
+        host: String,
+        /// What the client says.
+        #[source]
+        error: reqwest::Error,
+    },
     /// The answer is larger than the bound on answers.
     #[error("the answer is larger than {} MiB", MAX_BODY_BYTES / 1024 / 1024)]
     TooLarge,
 }
 
-fn describe(error: &reqwest::Error) -> &'static str {
+/// What happened, in words that lead to the cause: a wrong name, a closed port and a certificate are mended differently.
+fn describe(error: &reqwest::Error) -> String {
+    if error.is_timeout() && !error.is_connect() {
+        return "no answer in time".into();
+    }
+    if !error.is_connect() {
+        return "the connection broke before the answer was complete".into();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
     if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "no connection could be made"
+        "no connection could be made in time".into()
     } else {
-        "the connection broke before the answer was complete"
+        format!("no connection could be made: {cause}")
     }
 }
 
@@ -156,7 +171,7 @@ impl UpstreamClient {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let result = read(request).await;
+        let result = read(request, &self.base_url).await;
         let duration_ms = u64::try_from(self.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(response) => tracing::info!(
@@ -171,12 +186,12 @@ impl UpstreamClient {
     }
 }
 
-async fn read(request: reqwest::RequestBuilder) -> Result<Response, TransportError> {
-    let mut response = request.send().await.map_err(|error| TransportError::Http(error.without_url()))?;
+async fn read(request: reqwest::RequestBuilder, host: &str) -> Result<Response, TransportError> {
+    let failed =
+        |error: reqwest::Error| TransportError::Http { host: host.to_owned(), error: error.without_url() };
+    let mut response = request.send().await.map_err(failed)?;
     let mut body = Vec::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|error| TransportError::Http(error.without_url()))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(TransportError::TooLarge);
         }

@@ -8,7 +8,7 @@ use rstest::rstest;
 use scim_bridge::{
     clock::{Clock, ManualClock},
     sim::aha::{
-        Fault, Person, SimulatedAha,
+        Fault, Outcome, Person, SimulatedAha,
         switches::{
             DisabledOwner, DisabledUsers, DuplicateEmail, EmailFilter, RateRules, StoredEmail, Windows,
         },
@@ -600,6 +600,26 @@ async fn a_bridge_that_dies_between_the_create_and_its_record_invites_nobody_aga
     let id = id_of(&bridge, SAM).await;
     let again: Answer = bridge.post("/Users", &user(SAM)).await;
     assert!(again.error(409, "uniqueness").contains(&id), "{again}");
+}
+
+#[tokio::test]
+async fn a_bridge_that_dies_while_aha_works_on_a_create_does_not_send_another_before_that_one_can_be_seen() {
+    let (mut bridge, clock) = start(Setup::killable).await;
+    bridge.aha.fault(Fault::delay(Duration::from_secs(10)).on(CREATE));
+    send_and_forget(&bridge, Method::POST, "/Users", &user(SAM));
+    eventually("the call", async || bridge.aha.calls().to(CREATE).len() == 1).await;
+    bridge.crash();
+    bridge.start_again().await;
+    bridge.wait_until_ready().await;
+    idle(&bridge, &clock).await;
+    clock.advance(Duration::from_secs(10));
+    eventually("all answers", async || {
+        bridge.aha.calls().iter().all(|call| call.outcome != Outcome::Running)
+    })
+    .await;
+    assert_eq!(bridge.aha.calls().to(CREATE).len(), 1, "{}", bridge.aha.calls());
+    assert_eq!(bridge.aha.invitations().len(), 1);
+    assert_eq!(enabled(&bridge.aha, SAM), Some(true));
 }
 
 #[rstest]

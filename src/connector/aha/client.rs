@@ -28,7 +28,7 @@ const MOST_SEARCH_PAGES: u32 = 20;
 
 /// An account that is older than this when a create answers with it was there before: the clocks of Aha! and of this machine
 /// may differ by so much, and a wrong guess costs a call.
-const NEW_FOR: Duration = Duration::from_secs(60);
+const NEW_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Calls one Aha! account.
 pub(super) struct Client {

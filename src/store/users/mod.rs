@@ -1,8 +1,9 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
 //! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
-//! worker's side. What a change *means* is decided by the callers (`provision`, `converge`), never here.
+//! worker's side; `administrators` is the guard's question. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
+mod administrators;
 mod emails;
 mod queue;
 mod read;
@@ -10,10 +11,9 @@ mod record;
 mod write;
 
 pub use self::{
-    queue::{Claim, QueueDepth, claim, depth, next_due, release_all},
-    read::{
-        Narrowing, count, count_enabled_administrators, count_matching, find_all, find_any, find_shown, page,
-    },
+    administrators::has_other_enabled_administrator,
+    queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
+    read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, list_incomplete,

@@ -5,7 +5,7 @@ use sqlx::Row;
 use crate::{
     clock::Time,
     connector::Lane,
-    store::{Store, StoreError, Transaction},
+    store::{Store, StoreError, Transaction, UserId},
 };
 
 use super::{
@@ -61,6 +61,20 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<U
     Ok(users)
 }
 
+/// Makes a lease that its owner still has last longer.
+///
+/// # Errors
+/// When the database fails.
+pub async fn renew(transaction: &mut Transaction, id: &UserId, lease: &Lease) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET lease_until = $1 WHERE id = $2 AND lease_owner = $3")
+        .bind(lease.until.as_micros())
+        .bind(id.as_str())
+        .bind(lease.owner.clone())
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
 /// When there is more to claim: the next user becomes due after `now`, or a lease ends. What is due already was claimed, or
 /// waits for a place or for a lease. One look into an index for each of them, however long the queue is.
 ///
@@ -82,15 +96,28 @@ pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time
 }
 
 /// Ends all leases of the app, for a database that belongs to this process alone: whoever held them is gone, perhaps with a
-/// call under way.
+/// call under way. Those of users without an account last until `creates_seen_at`: if that call was a create, a look-up does
+/// not find the account before then.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn release_all(transaction: &mut Transaction, app: &str) -> Result<(), StoreError> {
+pub async fn release_all(
+    transaction: &mut Transaction,
+    app: &str,
+    creates_seen_at: Time,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 1 WHERE app = $1 AND lease_owner IS NOT NULL",
+        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 1 \
+         WHERE app = $1 AND lease_owner IS NOT NULL AND account_id IS NOT NULL",
     )
     .bind(app)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query(
+        "UPDATE users SET lease_until = $2 WHERE app = $1 AND lease_owner IS NOT NULL AND lease_until > $2",
+    )
+    .bind(app)
+    .bind(creates_seen_at.as_micros())
     .execute(transaction)
     .await?;
     Ok(())

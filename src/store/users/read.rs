@@ -4,7 +4,7 @@ use crate::{
     clock::Time,
     store::{
         Store, StoreError, UserId,
-        listing::{self, Parameter, Range, Statements, Stored, ids},
+        listing::{self, Parameter, Range, Statements, Stored, ids, shown_column},
     },
 };
 
@@ -37,40 +37,50 @@ pub enum Narrowing {
 }
 
 /// What [`Stored`] is read from.
-macro_rules! shown_columns {
+macro_rules! shown {
     () => {
-        "id, fragment, version, created_at, modified_at, CASE WHEN EXISTS (SELECT 1 FROM group_members \
-         WHERE group_members.app = $1 AND group_members.member_id = users.id) THEN 1 ELSE 0 END"
+        shown_column!(
+            "CASE WHEN EXISTS (SELECT 1 FROM group_members WHERE group_members.app = $1 \
+             AND group_members.member_id = users.id) THEN 1 ELSE 0 END"
+        )
     };
 }
 
-/// The two statements that read the live users that fulfil a condition, with as many values as it has places from `$3` on.
+/// The two statements that read the live users that fulfil a condition, with as many values as it has places from `$2` on.
+///
+/// `where` walks along the ids, or finds the one row. `in` takes the ids from a list that another index gives: left alone,
+/// SQLite, which knows nothing of how the values spread, would walk along the ids and look at every row.
 macro_rules! statements {
-    ($condition:literal, []) => {
-        statements!($condition, " LIMIT $3 OFFSET $4", Vec::new())
+    (where $condition:literal, []) => {
+        statements!(@ live!($condition), " AND id > $2 ORDER BY id LIMIT $3 OFFSET $4", Vec::new())
     };
-    ($condition:literal, [$value:expr]) => {
-        statements!($condition, " LIMIT $4 OFFSET $5", vec![$value])
+    (where $condition:literal, [$value:expr]) => {
+        statements!(@ live!($condition), " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5", vec![$value])
     };
-    ($condition:literal, [$value:expr, $other:expr]) => {
-        statements!($condition, " LIMIT $5 OFFSET $6", vec![$value, $other])
+    (in $list:literal, [$value:expr]) => {
+        statements!(@ listed!($list), " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5", vec![$value])
     };
-    ($condition:literal, $part:literal, $values:expr) => {
+    (in $list:literal, [$value:expr, $other:expr]) => {
+        statements!(@ listed!($list), " AND id > $4 ORDER BY id LIMIT $5 OFFSET $6", vec![$value, $other])
+    };
+    (@ $condition:expr, $range:literal, $values:expr) => {
         Statements {
-            page: concat!(
-                "SELECT ",
-                shown_columns!(),
-                " FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 ",
-                $condition,
-                " ORDER BY id",
-                $part
-            ),
-            count: concat!(
-                "SELECT COUNT(*) FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 ",
-                $condition
-            ),
+            page: concat!("SELECT ", shown!(), " FROM users WHERE ", $condition, $range),
+            count: concat!("SELECT COUNT(*) FROM users WHERE ", $condition),
             values: $values,
         }
+    };
+}
+
+macro_rules! live {
+    ($condition:literal) => {
+        concat!("app = $1 AND deleted_at IS NULL", $condition)
+    };
+}
+
+macro_rules! listed {
+    ($list:literal) => {
+        concat!("deleted_at IS NULL AND id IN (", $list, ")")
     };
 }
 
@@ -78,30 +88,39 @@ impl Narrowing {
     fn statements(&self) -> Statements {
         let text = |text: &String| Parameter::Text(text.clone());
         match self {
-            Self::All => statements!("", []),
-            Self::Id(id) => statements!("AND id = $3", [text(id)]),
-            Self::UserName(key) => statements!("AND user_name_key = $3", [text(key)]),
+            Self::All => statements!(where "", []),
+            Self::Id(id) => statements!(where " AND id = $2", [text(id)]),
+            Self::UserName(key) => statements!(where " AND user_name_key = $2", [text(key)]),
             Self::UserNamePrefix(prefix) => match successor(prefix) {
                 Some(end) => statements!(
-                    "AND user_name_key >= $3 AND user_name_key < $4",
+                    in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL \
+                        AND user_name_key >= $2 AND user_name_key < $3",
                     [text(prefix), Parameter::Text(end)]
                 ),
-                None => statements!("AND user_name_key >= $3", [text(prefix)]),
+                None => statements!(
+                    in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND user_name_key >= $2",
+                    [text(prefix)]
+                ),
             },
-            Self::ExternalId(id) => statements!("AND external_id = $3", [text(id)]),
+            Self::ExternalId(id) => statements!(
+                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND external_id = $2",
+                [text(id)]
+            ),
             Self::Email(key) => statements!(
-                "AND id IN (SELECT user_id FROM user_emails WHERE user_emails.app = $1 AND value_key = $3)",
+                in "SELECT user_id FROM user_emails WHERE user_emails.app = $1 AND value_key = $2",
                 [text(key)]
             ),
             Self::Active(active) => {
-                statements!("AND shown_active = $3", [Parameter::Number(i64::from(*active))])
+                statements!(where " AND shown_active = $2", [Parameter::Number(i64::from(*active))])
             }
-            Self::ModifiedSince(time) => {
-                statements!("AND modified_at >= $3", [Parameter::Number(time.as_micros())])
-            }
-            Self::ModifiedBefore(time) => {
-                statements!("AND modified_at < $3", [Parameter::Number(time.as_micros())])
-            }
+            Self::ModifiedSince(time) => statements!(
+                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND modified_at >= $2",
+                [Parameter::Number(time.as_micros())]
+            ),
+            Self::ModifiedBefore(time) => statements!(
+                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND modified_at < $2",
+                [Parameter::Number(time.as_micros())]
+            ),
         }
     }
 }
@@ -146,7 +165,7 @@ pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> 
 pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
     const STATEMENT: &str = concat!(
         "SELECT ",
-        shown_columns!(),
+        shown!(),
         " FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN (",
         ids!(),
         ")"
@@ -160,7 +179,7 @@ pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stor
 /// When the database fails.
 pub async fn find_shown(store: &Store, app: &str, id: &UserId) -> Result<Option<Stored>, StoreError> {
     const STATEMENT: &str =
-        concat!("SELECT ", shown_columns!(), " FROM users WHERE app = $1 AND deleted_at IS NULL AND id = $2");
+        concat!("SELECT ", shown!(), " FROM users WHERE app = $1 AND deleted_at IS NULL AND id = $2");
     let row = sqlx::query(STATEMENT).bind(app).bind(id.as_str()).fetch_optional(store.reader()).await?;
     row.map(|row| listing::read(&row)).transpose()
 }
@@ -189,20 +208,6 @@ pub async fn count(store: &Store, app: &str) -> Result<u64, StoreError> {
         .fetch_one(store.reader())
         .await?;
     Ok(u64::try_from(count).unwrap_or(0))
-}
-
-/// How many enabled administrators the target has, as last seen.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count_enabled_administrators(store: &Store, app: &str) -> Result<u64, StoreError> {
-    let administrators: i64 = sqlx::query_scalar(
-        "SELECT COUNT(DISTINCT account_id) FROM users WHERE app = $1 AND enabled_administrator = 1",
-    )
-    .bind(app)
-    .fetch_one(store.reader())
-    .await?;
-    Ok(u64::try_from(administrators).unwrap_or(0))
 }
 
 #[cfg(test)]
