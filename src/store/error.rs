@@ -12,6 +12,15 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The file beside it, which keeps other processes out, could not be made.
+    #[error("the database {url} could not be opened; is its folder there, and may it be written to?")]
+    Lock {
+        /// The database.
+        url: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// Another process has it.
     #[error("the database {url} is in use by another scim-bridge; stop that one first")]
     InUse {

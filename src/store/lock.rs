@@ -25,7 +25,7 @@ pub(super) struct Lock {
 pub(super) fn take(url: &str) -> Result<Arc<Lock>, StoreError> {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
     let path = path.split('?').next().unwrap_or(path);
-    let not_opened = |error: io::Error| StoreError::Open { url: url.to_owned(), source: error.into() };
+    let not_opened = |source: io::Error| StoreError::Lock { url: url.to_owned(), source };
     let file = File::options().create(true).truncate(false).write(true).open(format!("{path}-lock"));
     let file = file.map_err(not_opened)?;
     match file.try_lock() {

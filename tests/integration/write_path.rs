@@ -552,7 +552,7 @@ async fn who_returns_and_is_found_by_the_create_only_is_enabled() {
     })
     .await;
     bridge.aha.seed(Person::new("Samuel", "Old", SAM).disabled());
-    clock.advance(Duration::from_secs(5 * 60));
+    clock.advance(Duration::from_secs(16 * 60));
     let created = bridge.post("/Users", &user(SAM)).await;
     assert_eq!((created.status, &created.body["active"]), (201, &json!(true)), "{created}");
     let sam = bridge.aha.find_user_by_email(SAM).unwrap();

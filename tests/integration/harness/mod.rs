@@ -8,10 +8,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, StatusCode, header};
 use scim_bridge::{
-    app::App,
+    app::{App, StartError},
     clock::{Clock, ManualClock, SystemClock, Time},
     config::Config,
     sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
+    store::StoreError,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -224,7 +225,13 @@ impl Running {
         let opening = handle.spawn(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let root = format!("http://{}", listener.local_addr().unwrap());
-            let app = App::open(&config, &root, clock).await.unwrap();
+            let app = loop {
+                match App::open(&config, &root, clock.clone()).await {
+                    // One that was killed a moment ago still lets go of it.
+                    Err(StartError::Store(StoreError::InUse { .. })) => tokio::task::yield_now().await,
+                    opened => break opened.unwrap(),
+                }
+            };
             (listener, root, app)
         });
         let (listener, root, app) = opening.await.unwrap();

@@ -259,6 +259,17 @@ async fn a_port_that_is_taken_is_said_with_the_address() {
 }
 
 #[tokio::test]
+async fn a_database_that_another_process_has_is_left_to_it() {
+    let installation = Installation::new().await;
+    let _first = installation.serve().await;
+    for command in ["serve", "migrate"] {
+        let ended = Process::run(installation.folder(), &[command, "--config", "bridge.toml"], &[]).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.log.contains("in use by another scim-bridge"), "{ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_cannot_be_opened_is_said() {
     let installation = Installation::new().await;
     let text = std::fs::read_to_string(installation.folder().join("bridge.toml")).unwrap();
@@ -268,7 +279,7 @@ async fn a_database_that_cannot_be_opened_is_said() {
         let ended = Process::run(installation.folder(), &[command, "--config", "bridge.toml"], &[]).await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.log.contains("the database sqlite:nothing/here.db could not be opened"), "{ended:?}");
-        assert!(ended.log.contains("unable to open database file"), "{ended:?}");
+        assert!(ended.log.contains("No such file or directory"), "{ended:?}");
         ended.keeps(&SECRETS);
     }
 }
