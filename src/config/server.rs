@@ -35,7 +35,7 @@ impl Default for Server {
             // Kubernetes kills after 30 s.
             shutdown_grace: Duration::from_secs(25),
             // A group of ten thousand members, sent back as it was read, is 2.2 MB.
-            max_body_bytes: 8 * 1024 * 1024,
+            max_body_bytes: 4 * 1024 * 1024,
             // Okta gives up after 60 s; Entra does not say.
             request_timeout: Duration::from_secs(30),
         }

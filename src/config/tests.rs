@@ -120,7 +120,7 @@ fn what_is_left_out_has_the_documented_default() {
     let config = parse(&aha("")).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.public_url, None);
-    assert_eq!(config.server.max_body_bytes, 8 * 1024 * 1024);
+    assert_eq!(config.server.max_body_bytes, 4 * 1024 * 1024);
     assert_eq!(config.database.url, "sqlite:scim-bridge.db");
     let app = &config.apps["aha"];
     assert!(app.tokens.is_empty());

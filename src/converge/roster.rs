@@ -180,12 +180,15 @@ async fn see(transaction: &mut Transaction, seen: Seen<'_>) -> Result<(), StoreE
         );
         return Ok(());
     }
-    if let Some(deleted) = users.first() {
-        // The IdP deleted this user, so the account stays hidden, unless somebody has enabled it again by hand since.
-        let enabled_again = seen.account.enabled
-            && deleted.due_at.is_none()
-            && deleted.observed_at.is_none_or(|observed_at| observed_at < seen.seen_at);
-        if !enabled_again {
+    if !users.is_empty() {
+        // The IdP deleted these users, so the account stays hidden, unless somebody has enabled it again by hand since. An
+        // account that is still to be disabled for one of them was not.
+        let is_done = |deleted: &User| {
+            deleted.due_at.is_none()
+                && deleted.lease.is_none()
+                && deleted.observed_at.is_none_or(|observed_at| observed_at < seen.seen_at)
+        };
+        if !(seen.account.enabled && users.iter().all(is_done)) {
             return Ok(());
         }
         for deleted in &users {

@@ -105,6 +105,7 @@ mod tests {
             .await;
         written.unwrap();
         store.close().await;
+        drop(store);
 
         let store = Store::open(&url).await.unwrap();
         let range = Range { after: "", offset: 0, limit: 5 };

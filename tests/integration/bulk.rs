@@ -101,7 +101,7 @@ async fn discovery_says_that_bulk_is_there_and_within_which_limits_rfc_116_q_69(
     let config = bridge.get("/ServiceProviderConfig").await;
     assert_eq!(
         config.body["bulk"],
-        json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 8_388_608 })
+        json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 4_194_304 })
     );
     let bridge = Setup::memory().server_keys("max_body_bytes = 4096").start().await;
     assert_eq!(bridge.get("/ServiceProviderConfig").await.body["bulk"]["maxPayloadSize"], 4096);

@@ -24,7 +24,7 @@ async fn the_configuration_says_what_is_there_q_69() {
     let expected = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": true },
-        "bulk": { "supported": true, "maxOperations": 1000, "maxPayloadSize": 8_388_608 },
+        "bulk": { "supported": true, "maxOperations": 1000, "maxPayloadSize": 4_194_304 },
         "filter": { "supported": true, "maxResults": 1000 },
         "changePassword": { "supported": false },
         "sort": { "supported": true },

@@ -147,13 +147,13 @@ async fn a_user_without_a_user_name_is_400(#[case] user_name: Value) {
 }
 
 #[tokio::test]
-async fn a_body_of_nine_megabytes_is_answered_with_413_while_it_is_still_being_sent() {
+async fn a_body_of_five_megabytes_is_answered_with_413_while_it_is_still_being_sent() {
     let attacked = Attacked::start().await;
     let mut body = user("eve@example.com");
-    body["displayName"] = json!("x".repeat(9_000_000));
+    body["displayName"] = json!("x".repeat(5_000_000));
     let body = body.to_string();
     let answer = attacked.write(body.clone()).await;
-    assert_eq!(answer.error(413, ""), "The body is larger than the 8388608 bytes that are allowed.");
+    assert_eq!(answer.error(413, ""), "The body is larger than the 4194304 bytes that are allowed.");
     // The same by hand, and the connection goes on.
     let mut connection = Raw::connect(&attacked.bridge).await;
     connection.send(format!("{}Content-Length: {}\r\n\r\n{body}", head("POST", "/Users"), body.len())).await;

@@ -548,7 +548,9 @@ async fn however_aha_keeps_and_compares_emails_nobody_is_invited_twice(
 #[tokio::test]
 async fn who_returns_and_is_found_by_the_create_only_is_enabled() {
     let (bridge, clock) = start(|setup| {
-        setup.with(|aha| aha.change(|switches| switches.disabled_users = DisabledUsers::Hidden))
+        setup
+            .app_keys("roster_every = '24h'")
+            .with(|aha| aha.change(|switches| switches.disabled_users = DisabledUsers::Hidden))
     })
     .await;
     bridge.aha.seed(Person::new("Samuel", "Old", SAM).disabled());

@@ -22,7 +22,7 @@ async fn more_bytes_than_allowed_are_refused_with_the_limit_rfc_122() {
     let mut operation = create_user("1", "sam.doe@example.com");
     operation["data"]["title"] = "x".repeat(10_000_000).into();
     let answer = send(&bridge, json!([operation])).await;
-    assert!(answer.error(413, "").contains("maxPayloadSize (8388608)"), "{answer}");
+    assert!(answer.error(413, "").contains("maxPayloadSize (4194304)"), "{answer}");
     assert_eq!(bridge.get("/Users").await.body["totalResults"], 0);
 }
 
