@@ -4,6 +4,7 @@
 
 mod aha_contract;
 mod discovery_is_true;
+mod extensions;
 mod groups;
 mod groups_conversations;
 mod harness;
