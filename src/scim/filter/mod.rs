@@ -29,6 +29,8 @@ pub mod resolve;
 pub mod resolved;
 
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
