@@ -21,7 +21,7 @@ use crate::{
     },
     http::{self, MountedApp, PatchAnswers, Service},
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
-    scim::{extension, registry::Registry, schema::Schema},
+    scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, rosters, users},
     upstream::SetupError,
 };
@@ -232,11 +232,10 @@ fn registry(app: &config::App) -> Result<Registry, StartError> {
         app: app.name.as_str().to_owned(),
         problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
     };
-    let schemas: Vec<Schema> = app
-        .schemas
-        .iter()
-        .map(|schema| extension::parse(&schema.text))
-        .collect::<Result<_, _>>()
-        .map_err(problem)?;
-    Registry::new(schemas).map_err(problem)
+    let parse = |schemas: &[config::ExtensionSchema]| {
+        schemas.iter().map(|schema| extension::parse(&schema.text)).collect::<Result<Vec<_>, _>>()
+    };
+    let users = parse(&app.schemas).map_err(problem)?;
+    let groups = parse(&app.group_schemas).map_err(problem)?;
+    Registry::extended(users, groups).map_err(problem)
 }

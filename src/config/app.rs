@@ -27,8 +27,10 @@ pub struct App {
     pub tokens: Vec<Token>,
     /// How long a write waits for the target before it is answered as accepted.
     pub confirm_within: Duration,
-    /// The schemas that extend its resources.
+    /// The schemas that extend its users.
     pub schemas: Vec<ExtensionSchema>,
+    /// The schemas that extend its groups.
+    pub group_schemas: Vec<ExtensionSchema>,
     /// What a PATCH of a user is answered with.
     pub user_patch_answer: PatchAnswer,
     /// What a PATCH of a group is answered with.
@@ -98,6 +100,8 @@ impl App {
             .or("confirm_within", Duration::from_secs(8), |value| confirm_within(&value, request_timeout));
         let schemas =
             table.or("schemas", Vec::new(), |value| value.array(20, |value| extension_schema(&value)));
+        let group_schemas =
+            table.or("group_schemas", Vec::new(), |value| value.array(20, |value| extension_schema(&value)));
         let user_patch_answer =
             table.or("user_patch_answer", PatchAnswer::Resource, |value| value.one_of(&ANSWERS));
         let group_patch_answer =
@@ -111,6 +115,7 @@ impl App {
             tokens: tokens?,
             confirm_within: confirm_within?,
             schemas: schemas?,
+            group_schemas: group_schemas?,
             user_patch_answer: user_patch_answer?,
             group_patch_answer: group_patch_answer?,
             unknown_members: unknown_members?,

@@ -376,7 +376,7 @@ fn each_missing_key_is_told_with_what_it_is() {
 )]
 #[case(
     "anything = 1",
-    "anything: unknown key; the keys here are tokens, confirm_within, schemas, user_patch_answer, group_patch_answer, unknown_members, connector"
+    "anything: unknown key; the keys here are tokens, confirm_within, schemas, group_schemas, user_patch_answer, group_patch_answer, unknown_members, connector"
 )]
 fn a_problem_of_a_memory_app_is_told(#[case] key: &str, #[case] expected: &str) {
     assert_eq!(problems(&memory(key)), format!("bridge.toml:3: apps.lab.{expected}"));

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
-    attribute::{Attribute, Kind},
+    attribute::{Attribute, Kind, Mutability, Returned, Uniqueness},
     schema::Schema,
     urn,
 };
@@ -72,6 +72,24 @@ pub enum Problem {
         /// The attribute.
         path: String,
     },
+    /// An attribute is to be unique, which nothing looks after.
+    #[error(
+        "`{path}` in the schema `{schema}` cannot be unique: the uniqueness of an extension's attributes must be none"
+    )]
+    Unique {
+        /// The schema's `id`.
+        schema: String,
+        /// The attribute.
+        path: String,
+    },
+    /// What is write-only is kept nowhere, so no answer can hold it.
+    #[error("`{path}` in the schema `{schema}` is writeOnly and so its returned must be never")]
+    WriteOnlyReturned {
+        /// The schema's `id`.
+        schema: String,
+        /// The attribute.
+        path: String,
+    },
     /// A sub-attribute is complex, which RFC 7643 §2.3.8 does not allow.
     #[error("`{path}` in the schema `{schema}` is a sub-attribute and so cannot be complex")]
     NestedComplex {
@@ -127,10 +145,25 @@ impl Check<'_> {
             (false, false) => self.problems.push(Problem::StraySubAttributes { schema, path: path() }),
             (true, false) | (false, true) => {}
         }
+        self.promises(attribute, &attribute.name);
+        for sub in &attribute.sub_attributes {
+            self.promises(sub, &format!("{}.{}", attribute.name, sub.name));
+        }
         self.names(attribute.sub_attributes.iter().map(|sub| format!("{}.{}", attribute.name, sub.name)));
         for sub in attribute.sub_attributes.iter().filter(|sub| sub.kind == Kind::Complex) {
             let path = format!("{}.{}", attribute.name, sub.name);
             self.problems.push(Problem::NestedComplex { schema: self.schema.to_owned(), path });
+        }
+    }
+
+    /// Refuses what the server would not keep to (`RFC-041`).
+    fn promises(&mut self, attribute: &Attribute, path: &str) {
+        let (schema, path) = (self.schema.to_owned(), path.to_owned());
+        if attribute.uniqueness != Uniqueness::None {
+            self.problems.push(Problem::Unique { schema: schema.clone(), path: path.clone() });
+        }
+        if attribute.mutability == Mutability::WriteOnly && attribute.returned != Returned::Never {
+            self.problems.push(Problem::WriteOnlyReturned { schema, path });
         }
     }
 
@@ -182,6 +215,17 @@ mod tests {
                 Problem::NestedComplex { schema, path: path("seat.row") },
             ]
         );
+    }
+
+    #[test]
+    fn what_the_server_would_not_keep_to_is_refused_rfc_041() {
+        let text = r#"{"id":"urn:example:x","name":"X","attributes":[
+            {"name":"badge","type":"string","uniqueness":"server"},
+            {"name":"door","type":"complex","subAttributes":[{"name":"pin","type":"string","mutability":"writeOnly"}]}]}"#;
+        let (schema, path) = ("urn:example:x".to_owned(), "badge".to_owned());
+        let unique = Problem::Unique { schema: schema.clone(), path };
+        let returned = Problem::WriteOnlyReturned { schema, path: "door.pin".to_owned() };
+        assert_eq!(parse(text).unwrap_err(), [unique, returned]);
     }
 
     #[test]

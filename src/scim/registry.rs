@@ -16,7 +16,8 @@ use super::{
     urn,
 };
 
-/// The resource types of one app: users, with the enterprise extension and the app's own ones, and groups.
+/// The resource types of one app: users, with the enterprise extension and the app's own ones, and groups, also with its
+/// own ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registry {
     user: ResourceType,
@@ -39,14 +40,25 @@ impl Registry {
     ///
     /// All problems of all extensions, also when one takes the URN of another or of a built-in schema.
     pub fn new(extensions: Vec<Schema>) -> Result<Self, Vec<Problem>> {
+        Self::extended(extensions, Vec::new())
+    }
+
+    /// The built-in schemas, and extensions of `User` and of `Group` that an app defines for itself.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn extended(user: Vec<Schema>, group: Vec<Schema>) -> Result<Self, Vec<Problem>> {
         let mut registry = Self::default();
         let mut problems = Vec::new();
-        for schema in extensions {
+        let user = user.into_iter().map(|schema| (schema, true));
+        for (schema, is_of_users) in user.chain(group.into_iter().map(|schema| (schema, false))) {
             problems.extend(extension::problems(&schema));
             if registry.schemas().any(|known| urn::same(&known.id, &schema.id)) {
                 problems.push(Problem::UrnTaken { schema: schema.id.clone() });
             }
-            registry.user.extensions.push(Arc::new(schema));
+            let extended = if is_of_users { &mut registry.user } else { &mut registry.group };
+            extended.extensions.push(Arc::new(schema));
         }
         if problems.is_empty() { Ok(registry) } else { Err(problems) }
     }
@@ -105,7 +117,13 @@ mod tests {
     #[test]
     fn the_built_in_schemas_pass_the_checks_that_extensions_must_pass() {
         for schema in Registry::default().schemas() {
-            assert_eq!(extension::problems(schema), []);
+            // The uniqueness of these is looked after.
+            let is_known = |problem: &Problem| match problem {
+                Problem::Unique { path, .. } => ["userName", "displayName"].contains(&path.as_str()),
+                _ => false,
+            };
+            let problems = extension::problems(schema);
+            assert!(problems.iter().all(is_known), "{problems:?}");
         }
     }
 
@@ -138,6 +156,10 @@ mod tests {
         let registry = Registry::new(vec![schema.clone()]).unwrap();
         assert!(registry.user().find("urn:example:ext:2.0:user:BADGE").is_some());
         assert!(registry.group().find("urn:example:ext:2.0:User:badge").is_none());
+
+        let of_groups = Registry::extended(Vec::new(), vec![schema.clone()]).unwrap();
+        assert!(of_groups.group().find("urn:example:ext:2.0:User:badge").is_some());
+        assert!(of_groups.user().find("urn:example:ext:2.0:User:badge").is_none());
 
         let twice = Registry::new(vec![schema.clone(), schema]).unwrap_err();
         assert_eq!(twice, [Problem::UrnTaken { schema: "urn:example:ext:2.0:User".into() }]);

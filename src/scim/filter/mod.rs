@@ -31,6 +31,8 @@ pub mod resolve;
 pub mod resolved;
 
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

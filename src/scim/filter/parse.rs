@@ -283,6 +283,9 @@ impl<'t> Parser<'t> {
             word if word.starts_with('\'') => {
                 Err(Problem::new(offset, "text stands in double quotes, not in single ones"))
             }
+            word if word.starts_with('{') => {
+                Err(Problem::new(offset, "a value is a text, a number, true, false or null"))
+            }
             word => Ok(Located { item: WrittenValue::Bare(self.take(word).item), offset }),
         }
     }

@@ -9,7 +9,7 @@ use crate::scim::fixture::user_type;
 
 /// A filter, for the oracle.
 #[derive(Clone, Debug)]
-enum Oracle {
+pub(super) enum Oracle {
     And(Box<Oracle>, Box<Oracle>),
     Or(Box<Oracle>, Box<Oracle>),
     Not(Box<Oracle>),
@@ -25,13 +25,13 @@ enum Oracle {
 
 /// What is asked of a value.
 #[derive(Clone, Debug)]
-enum Asked {
+pub(super) enum Asked {
     Present,
     Compare(&'static str, Value),
 }
 
 impl Oracle {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::And(a, b) => format!("({}) and ({})", a.text(), b.text()),
             Self::Or(a, b) => format!("({}) OR ({})", a.text(), b.text()),
@@ -137,7 +137,7 @@ fn part() -> impl Strategy<Value = &'static str> {
     select(vec!["value", "type"])
 }
 
-fn oracle() -> impl Strategy<Value = Oracle> {
+pub(super) fn oracle() -> impl Strategy<Value = Oracle> {
     let test = prop_oneof![
         (select(vec!["userName", "title"]), asked_of_text())
             .prop_map(|(name, asked)| Oracle::Attribute(name, asked)),
