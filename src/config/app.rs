@@ -61,7 +61,7 @@ pub enum InvalidAppName {
 pub struct ExtensionSchema {
     /// The file it was read from.
     pub path: PathBuf,
-    /// The file's content: JSON that has the form of a [`Schema`].
+    /// The file's content: JSON that has the form of a [schema](crate::scim::schema::Schema).
     pub text: String,
 }
 
