@@ -1,21 +1,18 @@
 //! The running bridge: all collaborators, built once from the configuration. The only place where they are put together.
 
+mod target;
+
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     auth::Tokens,
     clock::{Clock, Time, until},
-    config::{self, Config, Connector},
-    connector::registry::connect,
+    config::{self, Config},
     converge::{
         Target,
-        budget::{Budget, Rate},
-        guard::Guard,
-        health::HealthMonitor,
-        outcome::Outcomes,
         roster::{self, Progress, RosterState},
         worker,
     },
@@ -25,6 +22,9 @@ use crate::{
     store::{Store, StoreError, UserId, rosters, users},
     upstream::SetupError,
 };
+
+use self::target::roster_every;
+pub use self::target::target;
 
 /// How long the last writes and the database may take to end once everything else has.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
@@ -174,30 +174,11 @@ async fn mount(
     clock: &Arc<dyn Clock>,
 ) -> Result<(MountedApp, Background), StartError> {
     let name = app.name.as_str().to_owned();
-    let connector =
-        connect(app, clock.clone()).map_err(|source| StartError::Target { app: name.clone(), source })?;
-    let (rate, protected, roster_every, call_timeout) = match &app.connector {
-        Connector::Aha(aha) => {
-            let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
-            (Some(rate), aha.protected.as_slice(), Some(aha.roster_every), aha.request_timeout)
-        }
-        Connector::Memory => (None, [].as_slice(), None, Duration::ZERO),
-    };
+    let target = target(app, store, clock)?;
+    let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
-    release_leases(store, &name, clock.now() + call_timeout).await?;
-    let target = Arc::new(Target {
-        app: name.clone(),
-        connector,
-        store: store.clone(),
-        clock: clock.clone(),
-        budget: Budget::new(rate, clock.clone()),
-        guard: Guard::new(protected),
-        health: HealthMonitor::default(),
-        outcomes: Outcomes::default(),
-        call_timeout,
-        wake: Notify::new(),
-    });
+    release_leases(store, &name, clock.now() + target.call_timeout).await?;
     let tokens =
         app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
     let bridged = BridgedApp {

@@ -58,6 +58,7 @@ fn user(app: &str, number: u64, resource: Resource) -> User {
         due_at: None,
         attempts: 0,
         failure: None,
+        held_at: None,
         lease: None,
     }
 }

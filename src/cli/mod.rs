@@ -6,6 +6,7 @@ mod healthcheck;
 mod migrate;
 mod serve;
 mod signal;
+mod target_of_file;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     base_url::BaseUrl,
+    convergence::Convergence,
     duration::duration,
     reader::{Table, Value, quoted},
     secret::secret,
@@ -31,6 +32,8 @@ pub struct AhaConfig {
     pub rate: Rate,
     /// The e-mail addresses of accounts that are never disabled or demoted; they compare without case.
     pub protected: Vec<String>,
+    /// What may be done there, and how fast.
+    pub convergence: Convergence,
     /// The longest that one call may take.
     pub request_timeout: Duration,
     /// Whom Aha! may write to about our calls: `User-Agent: scim-bridge/<version> (<contact>)`.
@@ -112,6 +115,7 @@ impl AhaConfig {
         });
         let rate = table.section("rate", Rate::read);
         let protected = table.or("protected", Vec::new(), |value| value.array(1000, |value| email(&value)));
+        let convergence = Convergence::read(table);
         let request_timeout = table.or("request_timeout", Duration::from_secs(30), |value| {
             duration(&value, Duration::from_millis(100)..=Duration::from_mins(5))
         });
@@ -126,6 +130,7 @@ impl AhaConfig {
             roster_every: roster_every?,
             rate: rate?,
             protected: protected?,
+            convergence: convergence?,
             request_timeout: request_timeout?,
             contact: contact?,
         })

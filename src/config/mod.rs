@@ -12,6 +12,7 @@ mod aha;
 mod app;
 mod base_url;
 mod connector;
+mod convergence;
 mod database;
 mod duration;
 mod file;
@@ -34,6 +35,7 @@ pub use self::{
     app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer, UnknownMembers},
     base_url::{BaseUrl, InvalidBaseUrl},
     connector::Connector,
+    convergence::{Brake, Convergence, Drift, Mode},
     database::Database,
     load::Config,
     log::{Log, LogFormat},

@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::Clock,
+    config::Convergence,
     connector::{Connector, TargetError},
     store::Store,
 };
@@ -51,6 +52,8 @@ pub struct Target {
     pub health: HealthMonitor,
     /// Tells waiting requests how their work ended.
     pub outcomes: Outcomes,
+    /// What may be done there, and how fast.
+    pub convergence: Convergence,
     /// How long one call may take.
     pub call_timeout: Duration,
     /// Rung when there is new work.

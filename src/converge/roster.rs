@@ -264,6 +264,7 @@ async fn find(transaction: &mut Transaction, seen: Seen<'_>) -> Result<(), Store
         due_at: None,
         attempts: 0,
         failure: None,
+        held_at: None,
         lease: None,
     };
     users::insert(transaction, &user).await?;

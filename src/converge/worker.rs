@@ -29,6 +29,9 @@ const CONCURRENT_REVOCATIONS: usize = 16;
 /// How long to wait before refused credentials are tried again, with one probe.
 const PROBE_AFTER: Duration = Duration::from_secs(60);
 
+/// How long to wait at the most before the queue is looked at again: other processes ring no bell.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
 /// How long to wait when the database fails.
 const AFTER_STORE_FAILURE: Duration = Duration::from_secs(1);
 
@@ -63,7 +66,7 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
             _ = target.health.until_credentials_refused() => {}
             Some(_) = revocations.tasks.join_next() => {}
             Some(_) = others.tasks.join_next() => {}
-            () = sleep_until(&target, next_due) => {}
+            () = rest(&target, next_due) => {}
         }
     }
     for pool in &mut pools {
@@ -154,11 +157,10 @@ async fn next_due(target: &Target, now: Time) -> Option<Time> {
     }
 }
 
-async fn sleep_until(target: &Target, time: Option<Time>) {
-    match time {
-        Some(time) => target.clock.sleep_until(time).await,
-        None => std::future::pending().await,
-    }
+/// Sleeps until `next_due`, or until a process beside this one has left work.
+async fn rest(target: &Target, next_due: Option<Time>) {
+    let look_at = target.clock.now() + LONGEST_REST;
+    target.clock.sleep_until(next_due.map_or(look_at, |next_due| next_due.min(look_at))).await;
 }
 
 /// Sends one cheap call a minute until the target accepts the credentials again.

@@ -111,6 +111,7 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
         due_at: None,
         attempts: 0,
         failure: None,
+        held_at: None,
         lease: None,
     }
 }

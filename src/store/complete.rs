@@ -69,6 +69,7 @@ mod tests {
             due_at: None,
             attempts: 0,
             failure: None,
+            held_at: None,
             lease: None,
         }
     }

@@ -1,4 +1,4 @@
-//! A SQLite database belongs to one process.
+//! The work in a SQLite database belongs to one process. Commands that only look, or leave word, need no lock.
 //!
 //! Two would each believe that the other's leases are left over, and send everything twice, invitations among it. So the
 //! process holds a lock of the operating system on a file beside the database, which ends with the process, however that

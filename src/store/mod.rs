@@ -56,40 +56,37 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRA
 pub struct Store {
     reader: AnyPool,
     writer: Writer,
-    _lock: Arc<Lock>,
+    /// Of the process that works in the database; commands beside it have none.
+    _lock: Option<Arc<Lock>>,
 }
 
 impl Store {
-    /// Opens the database at `url` (`sqlite:path`), makes it if it is not there, and migrates it.
+    /// Opens the database at `url` (`sqlite:path`) to work in it, makes it if it is not there, and migrates it.
     ///
     /// # Errors
-    /// When the file cannot be opened or made, or a migration fails.
+    /// When the file cannot be opened or made, when another process works in it, or when a migration fails.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let lock = lock::take(url)?;
-        let not_opened = |source| StoreError::Open { url: url.to_owned(), source };
-        let options = AnyConnectOptions::from_str(&creating(url)).map_err(not_opened)?;
-        let pool = |size| {
-            AnyPoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(Duration::from_secs(10))
-                .idle_timeout(None)
-                // A local file does not go away between two statements; asking each time would double what a read costs.
-                .test_before_acquire(false)
-                .max_lifetime(None)
-                .after_connect(|connection, _| {
-                    Box::pin(async move {
-                        connection.execute(PRAGMAS).await?;
-                        Ok(())
-                    })
-                })
-                .connect_with(options.clone())
-        };
-        let writing = pool(1).await.map_err(not_opened)?;
+        let writing = connect(url, &creating(url), 1).await?;
         MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
         complete::rows(&writing).await?;
-        let reader = pool(READERS).await.map_err(not_opened)?;
-        Ok(Self { reader, writer: Writer::start(writing), _lock: lock })
+        let reader = connect(url, &creating(url), READERS).await?;
+        Ok(Self { reader, writer: Writer::start(writing), _lock: Some(lock) })
+    }
+
+    /// Opens the database at `url` for a command beside the process that works in it, if there is one: to look, and to leave
+    /// word for that process in rows. Whoever opens it like this takes no work from the queue.
+    ///
+    /// # Errors
+    /// When the database is not there, cannot be opened, or is of another version of this program.
+    pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let reader = connect(url, url, 1).await?;
+        let writing = connect(url, url, 1).await?;
+        let store = Self { reader, writer: Writer::start(writing), _lock: None };
+        store.check().await?;
+        Ok(store)
     }
 
     /// Runs `work` inside a transaction and answers once it is durable. When `work` fails, what it wrote is undone.
@@ -132,6 +129,28 @@ impl Store {
         self.writer.stop().await;
         self.reader.close().await;
     }
+}
+
+/// A pool of connections to the database that admins know as `url`.
+async fn connect(url: &str, options: &str, size: u32) -> Result<AnyPool, StoreError> {
+    let not_opened = |source| StoreError::Open { url: url.to_owned(), source };
+    let options = AnyConnectOptions::from_str(options).map_err(not_opened)?;
+    AnyPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(10))
+        .idle_timeout(None)
+        // A local file does not go away between two statements; asking each time would double what a read costs.
+        .test_before_acquire(false)
+        .max_lifetime(None)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(PRAGMAS).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(not_opened)
 }
 
 /// SQLite makes no file unless told to.

@@ -40,7 +40,7 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<U
     let rows = sqlx::query(concat!(
         "UPDATE users SET lease_owner = $1, lease_until = $2, \
          uncertain = CASE WHEN lease_owner IS NULL THEN uncertain ELSE 1 END WHERE id IN (SELECT candidate.id FROM users AS candidate \
-         WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 \
+         WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
          AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
          AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
          AND other.account_key = candidate.account_key AND other.id <> candidate.id AND other.lease_until > $4) \

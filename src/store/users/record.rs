@@ -49,6 +49,8 @@ pub struct User {
     pub attempts: u32,
     /// Why the last one failed.
     pub failure: Option<String>,
+    /// When the brake stopped a revocation of it: it is not worked on until a person releases it.
+    pub held_at: Option<Time>,
     /// Who works on it now.
     pub lease: Option<Lease>,
 }
@@ -143,7 +145,7 @@ macro_rules! columns {
     () => {
         "id, app, user_name_key, external_id, account_key, resource, ownership, version, applied_version, created_at, \
          modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
-         due_at, attempts, failure, lease_owner, lease_until, display, uncertain"
+         due_at, attempts, failure, lease_owner, lease_until, display, uncertain, held_at"
     };
 }
 pub(super) use columns;
@@ -156,7 +158,7 @@ macro_rules! derived_columns {
 }
 pub(super) use derived_columns;
 
-/// Binds all columns of `user`, `$1` to `$26`, and the derived ones, `$27` and `$28`.
+/// Binds all columns of `user`, `$1` to `$27`, and the derived ones, `$28` and `$29`.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -201,6 +203,7 @@ pub(super) fn bind<'q>(
         .bind(user.lease.as_ref().map(|lease| lease.until.as_micros()))
         .bind(display(&user.resource).to_owned())
         .bind(i64::from(uncertain))
+        .bind(user.held_at.map(Time::as_micros))
         .bind(user.fragment())
         .bind(activity(user)))
 }
@@ -262,6 +265,7 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
         due_at: time("due_at")?,
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
         failure: row.try_get("failure")?,
+        held_at: time("held_at")?,
         lease,
     })
 }

@@ -1,0 +1,59 @@
+//! One app's target, from its configuration.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+
+use crate::{
+    clock::Clock,
+    config::{self, Connector, Convergence},
+    connector::registry::connect,
+    converge::{
+        Target,
+        budget::{Budget, Rate},
+        guard::Guard,
+        health::HealthMonitor,
+        outcome::Outcomes,
+    },
+    store::Store,
+};
+
+use super::StartError;
+
+/// How the accounts of `app` are listed and changed. Nothing is sent yet.
+///
+/// # Errors
+/// When its client cannot be set up.
+pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Result<Arc<Target>, StartError> {
+    let name = app.name.as_str().to_owned();
+    let connector =
+        connect(app, clock.clone()).map_err(|source| StartError::Target { app: name.clone(), source })?;
+    let (rate, protected, convergence, call_timeout) = match &app.connector {
+        Connector::Aha(aha) => {
+            let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
+            (Some(rate), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
+        }
+        Connector::Memory => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
+    };
+    Ok(Arc::new(Target {
+        app: name,
+        connector,
+        store: store.clone(),
+        clock: clock.clone(),
+        budget: Budget::new(rate, clock.clone()),
+        guard: Guard::new(protected),
+        health: HealthMonitor::default(),
+        outcomes: Outcomes::default(),
+        convergence,
+        call_timeout,
+        wake: Notify::new(),
+    }))
+}
+
+/// How often the accounts of `app` are listed; `None` where that is not possible.
+pub(super) fn roster_every(app: &config::App) -> Option<Duration> {
+    match &app.connector {
+        Connector::Aha(aha) => Some(aha.roster_every),
+        Connector::Memory => None,
+    }
+}

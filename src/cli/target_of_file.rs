@@ -1,0 +1,42 @@
+//! One app of a configuration file, for commands that look at it or leave word beside the process that serves it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::{
+    app,
+    clock::SystemClock,
+    config::{self, Config},
+    converge::Target,
+    store::Store,
+};
+
+use super::ConfigFile;
+
+/// Names the app.
+#[derive(Debug, clap::Args)]
+pub(super) struct TargetOfFile {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The app, as in [apps.NAME].
+    #[arg(long, value_name = "APP")]
+    app: String,
+}
+
+impl TargetOfFile {
+    /// The app's target, with the database open.
+    pub(super) async fn open(&self) -> anyhow::Result<Arc<Target>> {
+        let config = self.file.load()?;
+        let app = self.find(&config)?;
+        let store = Store::open_beside(&config.database.url).await?;
+        Ok(app::target(app, &store, &(Arc::new(SystemClock) as _))?)
+    }
+
+    fn find<'a>(&self, config: &'a Config) -> anyhow::Result<&'a config::App> {
+        let names = || config.apps.keys().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        config.apps.get(self.app.as_str()).with_context(|| {
+            format!("{} has no app {:?}; it has: {}", self.file.config.display(), self.app, names())
+        })
+    }
+}
