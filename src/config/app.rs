@@ -3,6 +3,7 @@
 use std::{borrow::Borrow, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
+    auth::Auth,
     connector::Connector,
     duration::{duration, written},
     file::file,
@@ -25,6 +26,8 @@ pub struct App {
     pub name: AppName,
     /// The tokens that give access to it.
     pub tokens: Vec<Token>,
+    /// Other ways in.
+    pub auth: Auth,
     /// How long a write waits for the target before it is answered as accepted.
     pub confirm_within: Duration,
     /// The schemas that extend its users.
@@ -96,6 +99,7 @@ impl App {
         let name = name.parse().map_err(|error: InvalidAppName| value.report(error));
         let mut table = value.table()?;
         let tokens = table.or("tokens", Vec::new(), |value| tokens(&value, taken));
+        let auth = table.section("auth", Auth::read);
         let confirm_within = table
             .or("confirm_within", Duration::from_secs(8), |value| confirm_within(&value, request_timeout));
         let schemas =
@@ -113,6 +117,7 @@ impl App {
         Ok(Self {
             name: name?,
             tokens: tokens?,
+            auth: auth?,
             confirm_within: confirm_within?,
             schemas: schemas?,
             group_schemas: group_schemas?,

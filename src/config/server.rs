@@ -9,8 +9,13 @@ use super::{
     base_url::BaseUrl,
     duration::duration,
     reader::{Table, Value, quoted},
+    secret::secret,
     source::Read,
 };
+use crate::secret::Secret;
+
+/// The least that a secret key has, in bytes: as hexadecimal digits these are 128 bits.
+const SHORTEST_SECRET_KEY: usize = 32;
 
 /// The HTTP server.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// The longest that a request may take, from its first byte to its answer.
     pub request_timeout: Duration,
+    /// What secrets in the database are sealed with.
+    pub secret_key: Option<Secret>,
 }
 
 impl Default for Server {
@@ -38,6 +45,7 @@ impl Default for Server {
             max_body_bytes: 4 * 1024 * 1024,
             // Okta gives up after 60 s; Entra does not say.
             request_timeout: Duration::from_secs(30),
+            secret_key: None,
         }
     }
 }
@@ -57,6 +65,7 @@ impl Server {
         let request_timeout = table.or("request_timeout", default.request_timeout, |value| {
             duration(&value, Duration::from_secs(1)..=Duration::from_mins(10))
         });
+        let secret_key = table.optional("secret_key", |value| secret_key(&value));
         table.finish()?;
         Ok(Self {
             listen: listen?,
@@ -64,6 +73,7 @@ impl Server {
             shutdown_grace: shutdown_grace?,
             max_body_bytes: max_body_bytes?,
             request_timeout: request_timeout?,
+            secret_key: secret_key?,
         })
     }
 }
@@ -76,6 +86,16 @@ fn address(value: &Value<'_>) -> Read<SocketAddr> {
             quoted(text)
         ))
     })
+}
+
+fn secret_key(value: &Value<'_>) -> Read<Secret> {
+    let key = secret(value)?;
+    if key.expose().len() < SHORTEST_SECRET_KEY {
+        return Err(value.report(format_args!(
+            "is shorter than {SHORTEST_SECRET_KEY} characters; make one with: openssl rand -hex 32"
+        )));
+    }
+    Ok(key)
 }
 
 /// Reads a [`BaseUrl`].

@@ -16,7 +16,11 @@ pub mod id;
 pub mod listing;
 mod lock;
 pub mod members;
+pub mod own_keys;
 pub mod rosters;
+pub mod spent_assertions;
+pub mod token_uses;
+pub mod tokens;
 pub mod users;
 mod writer;
 
