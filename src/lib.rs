@@ -21,7 +21,7 @@
 //! | [`store`] | the database, all of its SQL | `scim`, `connector` (its data) |
 //! | [`converge`] | the worker, the queue's lanes, the budget, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
-//! | [`auth`] | who is calling | |
+//! | [`auth`] | who is calling | `store`, `upstream`, `config`, `scim` (the names of schemes) |
 //! | [`http`] | routes, layers, statuses | `provision`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |
 //! | [`telemetry`] | the log | `config` |

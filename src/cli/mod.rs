@@ -7,6 +7,7 @@ mod migrate;
 mod serve;
 mod signal;
 mod target_of_file;
+mod token;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -35,6 +36,9 @@ enum Command {
     Check(ConfigFile),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
+    /// Make, list and revoke the tokens that open an app. A running server notices within seconds.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -60,6 +64,7 @@ pub async fn run() -> ExitCode {
         Command::Demo(demo) => demo.run().await,
         Command::Check(file) => check::run(&file),
         Command::Migrate(file) => migrate::run(&file).await,
+        Command::Token(token) => token.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

@@ -33,6 +33,17 @@ impl TargetOfFile {
         Ok(app::target(app, &store, &(Arc::new(SystemClock) as _))?)
     }
 
+    /// The app's configuration, with the database open.
+    pub(super) async fn open_store(&self) -> anyhow::Result<(config::App, Store)> {
+        let config = self.file.load()?;
+        let app = self.find(&config)?.clone();
+        let store = Store::open_beside(&config.database.url).await.with_context(|| {
+            let file = self.file.config.display();
+            format!("if this database was never used, make it with: scim-bridge migrate --config {file}")
+        })?;
+        Ok((app, store))
+    }
+
     fn find<'a>(&self, config: &'a Config) -> anyhow::Result<&'a config::App> {
         let names = || config.apps.keys().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
         config.apps.get(self.app.as_str()).with_context(|| {

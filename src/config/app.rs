@@ -129,6 +129,16 @@ impl App {
     }
 }
 
+impl App {
+    /// Whether the configuration lets nobody in. Tokens that are made beside it still may.
+    pub fn has_no_way_in(&self) -> bool {
+        self.tokens.is_empty()
+            && self.auth.entra.is_none()
+            && self.auth.jwt.is_empty()
+            && self.auth.oauth.is_none()
+    }
+}
+
 impl AppName {
     /// The name.
     pub fn as_str(&self) -> &str {

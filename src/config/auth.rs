@@ -210,13 +210,12 @@ impl Entra {
 
 impl JwtRule {
     fn read(mut table: Table<'_>, names: &mut HashSet<String>) -> Read<Self> {
-        let name = table
-            .required("name", "who presents the token, such as \"corp\"", |value| unique(&value, names));
+        let name =
+            table.required("name", "who presents the token, such as \"corp\"", |value| unique(&value, names));
         let issuer =
             table.required("issuer", "the iss of the tokens, an https:// URL", |value| issuer(&value));
-        let audiences = table.required("audience", "the aud of the tokens", |value| {
-            one_or_more(&value, "an audience")
-        });
+        let audiences =
+            table.required("audience", "the aud of the tokens", |value| one_or_more(&value, "an audience"));
         let claims = table.required(
             "claims",
             "what tells the caller from the issuer's other clients, such as { sub = \"…\" } or { azp = \"…\" }",
@@ -257,8 +256,9 @@ impl Client {
         let secrets = table.or("secrets", Vec::new(), |value| {
             value.array(MOST, |value| {
                 let mut table = value.table()?;
-                let name = table
-                    .required("name", "what tells the secret from others", |value| unique(&value, &mut names));
+                let name = table.required("name", "what tells the secret from others", |value| {
+                    unique(&value, &mut names)
+                });
                 let secret = table.required("secret", "what the client sends", |value| secret(&value));
                 let expires = table.optional("expires", |value| moment(&value));
                 table.finish()?;
@@ -278,8 +278,10 @@ impl Federated {
         let issuer = table.optional("issuer", |value| issuer(&value));
         let keys = table.optional("keys", |value| secure_url(&value));
         let audience = table.required("audience", "the aud of the assertions", |value| text(&value));
-        let subject = table
-            .required("subject", "the sub of the assertions: the object id of the caller", |value| text(&value));
+        let subject =
+            table.required("subject", "the sub of the assertions: the object id of the caller", |value| {
+                text(&value)
+            });
         let replay = table.or("replay", Replay::Refuse, |value| {
             value.one_of(&[("refuse", Replay::Refuse), ("allow", Replay::Allow)])
         });
@@ -303,9 +305,7 @@ fn claims(value: &Value<'_>) -> Read<Vec<ClaimRule>> {
     let table = value.table()?;
     let rules: Vec<_> = table
         .names()
-        .map(|(name, value)| {
-            Ok(ClaimRule { name: name.to_owned(), values: one_or_more(&value, "a value")? })
-        })
+        .map(|(name, value)| Ok(ClaimRule { name: name.to_owned(), values: one_or_more(&value, "a value")? }))
         .collect();
     if rules.is_empty() {
         return Err(value.report(

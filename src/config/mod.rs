@@ -36,7 +36,8 @@ pub use self::{
     aha::{AhaConfig, Rate, Role},
     app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer, UnknownMembers},
     auth::{
-        AssertionIssuer, Auth, Basic, ClaimRule, Client, ClientSecret, Entra, Federated, JwtRule, OAuth, Replay,
+        AssertionIssuer, Auth, Basic, ClaimRule, Client, ClientSecret, Entra, Federated, JwtRule, OAuth,
+        Replay,
     },
     base_url::{BaseUrl, InvalidBaseUrl},
     connector::Connector,

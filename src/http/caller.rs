@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashMap,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
 };
 
-use axum::extract::{FromRequestParts, OriginalUri, Path};
-use http::{HeaderMap, header, request::Parts};
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, Path};
+use http::request::Parts;
 
 use crate::provision;
 
@@ -42,16 +43,25 @@ impl FromRequestParts<Arc<Service>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Failure> {
-        let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
-        let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
-        let app = app.and_then(|name| service.apps.get(&name));
-        let Some(app) = app else { return Err(no_such_endpoint(parts)) };
-        let seen = parts.extensions.get::<Seen>().cloned().unwrap_or_default();
-        seen.app.get_or_init(|| app.bridged.name().to_owned());
-        let actor = authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
-        seen.actor.get_or_init(|| actor.to_owned());
-        Ok(Self { app: app.clone(), actor: actor.to_owned() })
+        let (app, seen) = find_app(parts, service).await?;
+        let actor = authenticate(&app, parts).await.map_err(Failure::Unauthorized)?;
+        seen.actor.get_or_init(|| actor.clone());
+        Ok(Self { app, actor })
     }
+}
+
+/// The app that the path begins with, and what is to be told the log of whoever asks it for something.
+pub(super) async fn find_app(
+    parts: &mut Parts,
+    service: &Arc<Service>,
+) -> Result<(Arc<MountedApp>, Seen), Failure> {
+    let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
+    let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
+    let app = app.and_then(|name| service.apps.get(&name));
+    let Some(app) = app else { return Err(no_such_endpoint(parts)) };
+    let seen = parts.extensions.get::<Seen>().cloned().unwrap_or_default();
+    seen.app.get_or_init(|| app.bridged.name().to_owned());
+    Ok((app.clone(), seen))
 }
 
 /// The failure that names the path as it was asked for; below an app, [`Parts::uri`] has lost its beginning.
@@ -60,21 +70,14 @@ pub(super) fn no_such_endpoint(parts: &Parts) -> Failure {
     Failure::NoSuchEndpoint(shown(uri.path()))
 }
 
-/// The name of the token in the `Authorization` header, if it opens `app`.
-pub(super) fn authenticate<'a>(app: &'a MountedApp, headers: &HeaderMap) -> Result<&'a str, Unauthorized> {
-    let presented = bearer(headers).ok_or(Unauthorized::Missing)?;
-    app.tokens.find(presented).ok_or(Unauthorized::Invalid)
+/// The name of who sends the request, if that opens `app`.
+pub(super) async fn authenticate(app: &MountedApp, parts: &Parts) -> Result<String, Unauthorized> {
+    let outcome = app.authenticator.authenticate(&parts.headers, client_address(parts)).await;
+    outcome.map_err(|refused| Unauthorized::of(app, refused))
 }
 
-/// The token of `Authorization: Bearer …`; what else stands in the header is presented as it is, to be refused. The scheme
-/// compares without case (RFC 9110 §11.1).
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
-        // A proxy in between may have looked at another one than we would.
-        return Some("");
-    }
-    // Text that is not ASCII cannot be a token of ours, and is told apart from none at all.
-    let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or("-").trim();
-    let (scheme, token) = value.split_once(' ').unwrap_or(("", value));
-    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+/// Where the request comes from, as far as that is known.
+pub(super) fn client_address(parts: &Parts) -> Option<IpAddr> {
+    let ConnectInfo(address) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(address.ip().to_canonical())
 }

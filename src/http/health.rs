@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    auth::Refused,
     converge::{health::Health, roster::RosterState},
     store::{rosters, users},
 };
@@ -14,7 +15,7 @@ use crate::{
 use super::{
     MountedApp, Service,
     answer::scim_json,
-    caller::{authenticate, bearer},
+    caller::client_address,
     error::{Failure, Unauthorized},
 };
 
@@ -62,20 +63,27 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 }
 
 /// How the app whose token is sent is doing, and what to do about it.
-pub(super) async fn status(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    if bearer(&headers).is_none() {
-        return Err(Failure::Unauthorized(Unauthorized::Missing));
-    }
-    let opened = service.apps.values().find(|app| authenticate(app, &headers).is_ok());
-    let app = opened.ok_or(Failure::Unauthorized(Unauthorized::Invalid))?;
+pub(super) async fn status(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
+    let app = opened(&service, &parts).await.map_err(Failure::Unauthorized)?;
     let said = app_status(app).await?;
     let mut apps = Map::new();
     apps.insert(app.bridged.name().to_owned(), said);
     let body = json!({ "version": env!("CARGO_PKG_VERSION"), "database": "ok", "apps": apps });
     Ok(plain_json(StatusCode::OK, &body))
+}
+
+/// The app that the request's token opens.
+async fn opened<'a>(service: &'a Service, parts: &Parts) -> Result<&'a MountedApp, Unauthorized> {
+    let mut refused = Refused::Missing;
+    for app in service.apps.values() {
+        match app.authenticator.authenticate(&parts.headers, client_address(parts)).await {
+            Ok(_) => return Ok(app),
+            // Somebody's token that has expired is more to the point than that others never knew it.
+            Err(Refused::Invalid) if refused != Refused::Missing => {}
+            Err(found) => refused = found,
+        }
+    }
+    Err(Unauthorized::of_none(refused))
 }
 
 async fn app_status(app: &MountedApp) -> Result<Value, Failure> {

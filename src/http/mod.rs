@@ -12,6 +12,7 @@ mod error;
 mod groups;
 mod health;
 mod layers;
+mod oauth;
 mod precondition;
 mod query;
 mod routes;

@@ -1,6 +1,6 @@
 //! Listens, and ends in order.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use axum::{ServiceExt, extract::Request};
 use tokio::net::TcpListener;
@@ -19,7 +19,7 @@ pub async fn serve(
     stopping: CancellationToken,
 ) -> io::Result<()> {
     let routes = MapRequestLayer::new(tidy_path::<axum::body::Body>).layer(router(service));
-    axum::serve(listener, ServiceExt::<Request>::into_make_service(routes))
+    axum::serve(listener, ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(routes))
         .with_graceful_shutdown(async move { stopping.cancelled().await })
         .await
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{auth::Tokens, clock::Clock, config::PatchAnswer, provision::BridgedApp, store::Store};
+use crate::{auth::Authenticator, clock::Clock, config::PatchAnswer, provision::BridgedApp, store::Store};
 
 /// Everything that is served.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct MountedApp {
     /// The app.
     pub bridged: BridgedApp,
     /// Who may call.
-    pub tokens: Tokens,
+    pub authenticator: Authenticator,
     /// How PATCH is answered.
     pub patch_answers: PatchAnswers,
 }

@@ -61,8 +61,7 @@ impl Documents {
     /// # Errors
     /// When it cannot be had in time, or is no JSON.
     pub async fn fetch(&self, url: &str) -> Result<Value, DocumentError> {
-        let request =
-            self.0.get(url).header(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let request = self.0.get(url).header(header::ACCEPT, HeaderValue::from_static("application/json"));
         let response = read(request, url, MOST_BYTES).await?;
         if !response.status.is_success() {
             return Err(DocumentError::Status { url: url.to_owned(), status: response.status });
