@@ -20,11 +20,13 @@ mod file;
 mod load;
 mod log;
 pub mod moment;
+mod network;
 mod problem;
 mod reader;
 mod secret;
 mod server;
 mod source;
+mod tls;
 mod token;
 
 #[cfg(test)]
@@ -45,7 +47,9 @@ pub use self::{
     database::Database,
     load::Config,
     log::{Log, LogFormat},
+    network::Networks,
     problem::{Problem, Problems},
     server::Server,
+    tls::Tls,
     token::{Token, is_label},
 };

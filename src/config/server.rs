@@ -2,27 +2,35 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     time::Duration,
 };
 
 use super::{
     base_url::BaseUrl,
+    convergence::count,
     duration::duration,
+    network::{Networks, networks},
     reader::{Table, Value, quoted},
     secret::secret,
     source::Read,
+    tls::Tls,
 };
 use crate::secret::Secret;
 
 /// The least that a secret key has, in bytes: as hexadecimal digits these are 128 bits.
 const SHORTEST_SECRET_KEY: usize = 32;
 
+/// An identity provider that has a wrong token sends it some thousand times an hour.
+const FAILED_AUTHENTICATIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(300).expect("300 is not zero");
+
 /// The HTTP server.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// The address to listen on. Port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// How clients reach us, for the URLs in answers; `None` stands for `http://` and the address that we listen on.
+    /// How clients reach us, for the URLs in answers; `None` stands for `http://`, or `https://` with certificates,
+    /// and the address that we listen on.
     pub public_url: Option<BaseUrl>,
     /// How long requests in flight may go on after the signal to stop.
     pub shutdown_grace: Duration,
@@ -30,6 +38,16 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// The longest that a request may take, from its first byte to its answer.
     pub request_timeout: Duration,
+    /// How many connections may be open.
+    pub max_connections: usize,
+    /// The largest head of a request, in bytes.
+    pub max_header_bytes: usize,
+    /// Proxies whose `X-Forwarded-For` is taken at its word.
+    pub trusted_proxies: Networks,
+    /// How many attempts of one client to authenticate may fail in a minute.
+    pub failed_authentications_per_minute: NonZeroU32,
+    /// Certificates; `None`: connections are not encrypted.
+    pub tls: Option<Tls>,
     /// What secrets in the database are sealed with.
     pub secret_key: Option<Secret>,
 }
@@ -45,6 +63,11 @@ impl Default for Server {
             max_body_bytes: 4 * 1024 * 1024,
             // Okta gives up after 60 s; Entra does not say.
             request_timeout: Duration::from_secs(30),
+            max_connections: 10_000,
+            max_header_bytes: 64 * 1024,
+            trusted_proxies: Networks::default(),
+            failed_authentications_per_minute: FAILED_AUTHENTICATIONS_PER_MINUTE,
+            tls: None,
             secret_key: None,
         }
     }
@@ -65,6 +88,19 @@ impl Server {
         let request_timeout = table.or("request_timeout", default.request_timeout, |value| {
             duration(&value, Duration::from_secs(1)..=Duration::from_mins(10))
         });
+        let max_connections = table.or("max_connections", default.max_connections, |value| {
+            value.integer(10..=1_000_000).map(|connections| connections as usize)
+        });
+        let max_header_bytes = table.or("max_header_bytes", default.max_header_bytes, |value| {
+            value.integer(8 * 1024..=1024 * 1024).map(|bytes| bytes as usize)
+        });
+        let trusted_proxies = table.or("trusted_proxies", default.trusted_proxies, |value| networks(&value));
+        let failed_authentications_per_minute = table.or(
+            "failed_authentications_per_minute",
+            default.failed_authentications_per_minute,
+            |value| count(&value),
+        );
+        let tls = table.optional("tls", |value| Tls::read(value.table()?));
         let secret_key = table.optional("secret_key", |value| secret_key(&value));
         table.finish()?;
         Ok(Self {
@@ -73,6 +109,11 @@ impl Server {
             shutdown_grace: shutdown_grace?,
             max_body_bytes: max_body_bytes?,
             request_timeout: request_timeout?,
+            max_connections: max_connections?,
+            max_header_bytes: max_header_bytes?,
+            trusted_proxies: trusted_proxies?,
+            failed_authentications_per_minute: failed_authentications_per_minute?,
+            tls: tls?,
             secret_key: secret_key?,
         })
     }

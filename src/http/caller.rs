@@ -2,17 +2,17 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{Arc, OnceLock},
 };
 
-use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, Path};
+use axum::extract::{FromRequestParts, OriginalUri, Path};
 use http::request::Parts;
 
 use crate::provision;
 
 use super::{
-    MountedApp, Service,
+    ClientAddress, MountedApp, Service,
     error::{Failure, Unauthorized, shown},
 };
 
@@ -78,6 +78,5 @@ pub(super) async fn authenticate(app: &MountedApp, parts: &Parts) -> Result<Stri
 
 /// Where the request comes from, as far as that is known.
 pub(super) fn client_address(parts: &Parts) -> Option<IpAddr> {
-    let ConnectInfo(address) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(address.ip().to_canonical())
+    parts.extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address)
 }
