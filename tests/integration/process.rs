@@ -2,7 +2,9 @@
 
 mod commands;
 mod demo;
+mod secrets;
 mod serve;
+mod tokens;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -58,6 +60,14 @@ impl Installation {
         );
         std::fs::write(folder.path().join("bridge.toml"), config).unwrap();
         Self { folder, aha, _running_aha: running_aha }
+    }
+
+    /// Replaces a text of the configuration file.
+    fn edit(&self, text: &str, by: &str) {
+        let file = self.folder().join("bridge.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        assert!(config.contains(text), "{config}");
+        std::fs::write(file, config.replace(text, by)).unwrap();
     }
 
     fn folder(&self) -> &Path {
