@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Credentials, expiry::ExpiryWarnings, oauth::SigningKeys};
+use super::{
+    Credentials,
+    expiry::{ExpiryWarnings, Warning},
+    oauth::SigningKeys,
+};
 use crate::{
     clock::Clock,
     store::{Store, StoreError, spent_assertions, token_uses},
@@ -38,7 +42,7 @@ impl Background {
         for round in 0_u32.. {
             let now = self.clock.now();
             for credentials in &self.credentials {
-                warnings.look(credentials, now);
+                warnings.due(credentials, now).iter().for_each(Warning::log);
             }
             tokio::select! {
                 () = stopping.cancelled() => break,

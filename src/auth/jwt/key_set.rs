@@ -97,7 +97,8 @@ impl KeySet {
     ) -> Result<DecodingKey, Problem> {
         let state = self.state();
         if let Some(key) = pick(&state.keys, id, algorithm) {
-            if self.is_due(&state) && !self.cools_down(&state) {
+            let is_being_fetched = self.fetching.try_lock().is_err();
+            if self.is_due(&state) && !self.cools_down(&state) && !is_being_fetched {
                 // The request does not wait for it.
                 drop(self.fetch_in_background(state.attempted_at));
             }

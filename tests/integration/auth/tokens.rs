@@ -152,7 +152,7 @@ async fn a_token_without_a_scheme_is_let_in_where_that_is_configured_okt_17() {
 #[rstest]
 #[case::any_user("basic = true", "whoever", 200)]
 #[case::no_user("basic = true", "", 200)]
-#[case::the_user("basic = true, basic_user = 'okta'", "okta", 200)]
+#[case::the_user("basic_user = 'okta'", "okta", 200)]
 #[case::another_user("basic = true, basic_user = 'okta'", "Okta", 401)]
 #[case::no_user_where_one_is_needed("basic = true, basic_user = 'okta'", "", 401)]
 #[case::not_allowed("raw_token = true", "okta", 401)]

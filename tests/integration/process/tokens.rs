@@ -154,3 +154,19 @@ async fn check_says_that_nobody_is_let_in_to_an_app_without_tokens() {
          scim-bridge token create --app lab --name NAME\n"
     );
 }
+
+#[tokio::test]
+async fn a_token_that_is_near_its_end_is_told_in_the_log() {
+    use scim_bridge::clock::{Clock, SystemClock};
+    let tomorrow = SystemClock.now() + std::time::Duration::from_secs(20 * 3600);
+    let installation = Installation::new().await;
+    installation.edit("name = 'idp',", &format!("name = 'idp', expires = '{tomorrow}',"));
+    let server = installation.serve().await;
+    server.process.signal("TERM");
+    let log = server.process.ended().await.log;
+    let line =
+        log.lines().find(|line| line.contains("a token expires soon")).unwrap_or_else(|| panic!("{log}"));
+    for said in ["\"level\":\"WARN\"", "\"app\":\"aha\"", "\"token\":\"idp\"", "\"days_left\":1"] {
+        assert!(line.contains(said), "{said}: {line}");
+    }
+}
