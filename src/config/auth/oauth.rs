@@ -85,7 +85,8 @@ pub enum Replay {
 }
 
 impl OAuth {
-    fn read(mut table: Table<'_>) -> Read<Self> {
+    /// Reads the section.
+    pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
         // Microsoft wants from one to six hours (`AUTH-5`, `LAV-7`).
         let token_lifetime = table.or("token_lifetime", Duration::from_mins(60), |value| {
             duration(&value, Duration::from_mins(60)..=Duration::from_hours(6))
