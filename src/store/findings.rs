@@ -150,11 +150,7 @@ const LIST_OPEN: &str =
 ///
 /// # Errors
 /// When the database fails.
-pub async fn open(
-    transaction: &mut Transaction,
-    app: &str,
-    finding: &Finding,
-) -> Result<Opened, StoreError> {
+pub async fn open(transaction: &mut Transaction, app: &str, finding: &Finding) -> Result<Opened, StoreError> {
     let user_id = finding.user_id.as_ref().map(UserId::as_str);
     let known = sqlx::query(
         "UPDATE findings SET seen_at = $1, sentence = $2, user_id = $3 WHERE app = $4 AND kind = $5 \
@@ -290,11 +286,7 @@ pub async fn count_open(store: &Store, app: &str) -> Result<Vec<(FindingKind, u6
 ///
 /// # Errors
 /// When the database fails.
-pub async fn forget_resolved(
-    transaction: &mut Transaction,
-    app: &str,
-    time: Time,
-) -> Result<(), StoreError> {
+pub async fn forget_resolved(transaction: &mut Transaction, app: &str, time: Time) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM findings WHERE app = $1 AND resolved_at < $2")
         .bind(app)
         .bind(time.as_micros())

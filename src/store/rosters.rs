@@ -40,6 +40,19 @@ pub struct Census {
     pub hidden: Count,
 }
 
+impl Census {
+    /// All of it, each part by its name.
+    pub fn parts(&self) -> [(&'static str, Count); 5] {
+        [
+            ("created", self.created),
+            ("adopted", self.adopted),
+            ("unmanaged", self.unmanaged),
+            ("deleted", self.deleted),
+            ("hidden", self.hidden),
+        ]
+    }
+}
+
 /// Accounts by whether they can log in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

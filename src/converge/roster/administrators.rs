@@ -72,10 +72,8 @@ async fn look_at_new(
         }
         _ if !enabled => return Ok(()),
         Some(user) => {
-            let sentence = format!(
-                "{}: a new administrator at {target}, whom no identity provider manages",
-                name(user)
-            );
+            let sentence =
+                format!("{}: a new administrator at {target}, whom no identity provider manages", name(user));
             (FindingKind::UnmanagedAdministrator, sentence)
         }
         None => {
@@ -98,13 +96,16 @@ async fn look_at_former(
 ) -> Result<(), StoreError> {
     let user = find_user(transaction, scope, account_id).await?;
     // Whoever must not have access need not be an administrator either.
-    let is_asserted = |user: &User| {
-        user.ownership != Ownership::Unmanaged && Desired::of(&user.resource, false).enabled
-    };
+    let is_asserted =
+        |user: &User| user.ownership != Ownership::Unmanaged && Desired::of(&user.resource, false).enabled;
     let Some(user) = user.filter(is_asserted) else { return Ok(()) };
     let found = Found {
         kind: FindingKind::NoLongerAdministrator,
-        sentence: format!("{}: the account is not an administrator at {} any more", name(&user), scope.target),
+        sentence: format!(
+            "{}: the account is not an administrator at {} any more",
+            name(&user),
+            scope.target
+        ),
         user_id: Some(user.id),
         account_id: Some(account_id.to_owned()),
     };
@@ -137,8 +138,8 @@ async fn what_undid(
     let account_id = finding.account_id.as_deref().unwrap_or_default();
     let user = find_user(transaction, scope, account_id).await?;
     let observed = user.as_ref().and_then(User::account);
-    let observed = observed
-        .map(|account| Powers { enabled: account.enabled, administrator: account.administrator });
+    let observed =
+        observed.map(|account| Powers { enabled: account.enabled, administrator: account.administrator });
     let Some(powers) = listed.get(account_id).copied().or(observed) else {
         return Ok(Some("the account is gone"));
     };

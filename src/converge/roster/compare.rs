@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     config,
-    connector::{Connector, Desired},
+    connector::Connector,
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind},
@@ -136,9 +136,8 @@ async fn enforce(
     mut user: User,
     drift: Drift,
 ) -> Result<(), StoreError> {
-    let Remedy::Change(call) = drift.remedy else { return Ok(()) };
-    let desired = Desired::of(&user.resource, false);
-    user.lane = desired.lane(std::slice::from_ref(&call));
+    let Remedy::Change(lane) = drift.remedy else { return Ok(()) };
+    user.lane = lane;
     user.due_at = Some(scope.now);
     (user.attempts, user.failure) = (0, None);
     users::save(transaction, &user).await?;

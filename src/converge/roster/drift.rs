@@ -1,7 +1,7 @@
 //! How a user's account differs from what the IdP asserted. Pure: it is what the connector's plan would close.
 
 use crate::{
-    connector::{Account, Call, Changes, Connector, Desired, Name, Observed},
+    connector::{Account, Call, Changes, Connector, Desired, Lane, Name, Observed},
     store::{User, findings::FindingKind, users::Ownership},
 };
 
@@ -17,8 +17,8 @@ pub(super) struct Drift {
 /// What is to be done about drift.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// This call changes the account back.
-    Change(Call),
+    /// One call changes the account back, in this lane.
+    Change(Lane),
     /// The IdP must say so anew: it would be an invitation.
     WaitForIdp,
 }
@@ -33,19 +33,17 @@ pub(super) fn of(user: &User, connector: &dyn Connector) -> Option<Drift> {
     let plan = connector.plan(&desired, &user.observed);
     let name = user.resource.user_name().unwrap_or_default();
     let target = connector.target();
+    let lane = desired.lane(&plan);
     match plan.into_iter().next()? {
         Call::Update { account, changes } => {
             let differences = differences(name, target, &desired, &account, &changes);
-            Some(Drift { differences, remedy: Remedy::Change(Call::Update { account, changes }) })
+            Some(Drift { differences, remedy: Remedy::Change(lane) })
         }
         Call::Find { .. } | Call::Create { .. } => {
             let sentence = format!(
                 "{name}: the account is not at {target} any more, while the identity provider says active"
             );
-            Some(Drift {
-                differences: vec![(FindingKind::Vanished, sentence)],
-                remedy: Remedy::WaitForIdp,
-            })
+            Some(Drift { differences: vec![(FindingKind::Vanished, sentence)], remedy: Remedy::WaitForIdp })
         }
     }
 }

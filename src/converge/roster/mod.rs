@@ -43,7 +43,7 @@ use super::Target;
 
 pub(super) use self::{
     finding::{Scope, resolve, resolve_drift_of},
-    resource::resource_of,
+    resource::{account_key, resource_of},
 };
 pub use self::{
     progress::{Progress, RosterState},

@@ -109,9 +109,11 @@ fn advice(target: &Target, finding: &Finding, user: Option<&User>) -> String {
             "Change it back at {name}, or change the user in the identity provider. The next change that the identity \
              provider writes to the user changes it back as well."
         ),
-        FindingKind::Vanished => "Deactivate the user in the identity provider; or provision it again there, which makes a \
+        FindingKind::Vanished => {
+            "Deactivate the user in the identity provider; or provision it again there, which makes a \
                                   new account and sends an invitation."
-            .into(),
+                .into()
+        }
         FindingKind::SecondAccount => {
             format!("Give one of the two accounts another e-mail at {name}, or disable it there.")
         }
@@ -124,9 +126,9 @@ fn advice(target: &Target, finding: &Finding, user: Option<&User>) -> String {
         FindingKind::NoLongerAdministrator => {
             format!("Give the administrator permissions back at {name}. {accept}")
         }
-        FindingKind::UnmanagedAdministrator => format!(
-            "Assign the person in the identity provider, or disable the account at {name}. {accept}"
-        ),
+        FindingKind::UnmanagedAdministrator => {
+            format!("Assign the person in the identity provider, or disable the account at {name}. {accept}")
+        }
         FindingKind::LeaverEnabled => format!(
             "Disable the account at {name}, or assign the person in the identity provider again. {accept}"
         ),

@@ -29,6 +29,6 @@ pub(in crate::converge) fn resource_of(account: &Account) -> Resource {
 }
 
 /// What other users that are this account have in common with it.
-pub(super) fn account_key(connector: &dyn Connector, account: &Account) -> Option<String> {
+pub(in crate::converge) fn account_key(connector: &dyn Connector, account: &Account) -> Option<String> {
     connector.account_key(&Desired::of(&resource_of(account), false))
 }

@@ -95,12 +95,7 @@ impl Seen {
     }
 
     fn collides(self, kind: FindingKind, other: &User) -> Sight {
-        Sight::Hidden(Collision {
-            kind,
-            user_id: other.id.clone(),
-            account: self.account,
-            key: self.key,
-        })
+        Sight::Hidden(Collision { kind, user_id: other.id.clone(), account: self.account, key: self.key })
     }
 }
 
@@ -180,11 +175,7 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) ->
 
 /// The IdP deleted these users, so the account stays hidden, unless somebody has enabled it again by hand since. An account
 /// that is still to be disabled for one of them was not.
-async fn see_deleted(
-    transaction: &mut Transaction,
-    users: &[User],
-    seen: Seen,
-) -> Result<Sight, StoreError> {
+async fn see_deleted(transaction: &mut Transaction, users: &[User], seen: Seen) -> Result<Sight, StoreError> {
     let now = seen.scope.now;
     let is_done = |deleted: &User| {
         !deleted.has_work(now) && deleted.observed_at.is_none_or(|observed_at| observed_at < seen.seen_at)

@@ -122,9 +122,7 @@ async fn take(target: &Target, owner: &str) -> Result<bool, StoreError> {
     target
         .store
         .write(move |transaction| {
-            Box::pin(
-                async move { roster_passes::take(transaction, &app, &owner, now, now + LEASE).await },
-            )
+            Box::pin(async move { roster_passes::take(transaction, &app, &owner, now, now + LEASE).await })
         })
         .await
 }
@@ -135,9 +133,9 @@ async fn end(target: &Target, owner: &str, failure: Option<&str>) -> Result<(), 
     target
         .store
         .write(move |transaction| {
-            Box::pin(async move {
-                roster_passes::end(transaction, &app, &owner, now, failure.as_deref()).await
-            })
+            Box::pin(
+                async move { roster_passes::end(transaction, &app, &owner, now, failure.as_deref()).await },
+            )
         })
         .await
 }
