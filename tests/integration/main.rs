@@ -29,4 +29,5 @@ mod process;
 mod races;
 mod roster;
 mod search;
+mod transport;
 mod write_path;

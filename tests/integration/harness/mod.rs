@@ -185,7 +185,8 @@ impl Setup {
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
         Bridge {
             aha: self.aha,
-            http: reqwest::Client::new(),
+            // A clock that the test moves would close connections that are kept.
+            http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             config,
             clock: self.clock,
             running: Some(running),
