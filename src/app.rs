@@ -204,6 +204,7 @@ async fn mount(
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
     release_leases(store, &name, clock.now() + target.call_timeout).await?;
+    roster::abandon_turns_of_servers(&target).await?;
     let tokens =
         app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
     let bridged = BridgedApp {

@@ -42,6 +42,14 @@ pub enum EventKind {
     Found,
     /// An account is not at the target any more.
     Vanished,
+    /// Something at the target is not as the IdP asserted it.
+    FindingOpened,
+    /// It is so again, or a person accepted it.
+    FindingResolved,
+    /// The account is to be changed back to what the IdP asserts.
+    Enforced,
+    /// A person took the user from the IdP's hands.
+    HandedBack,
 }
 
 impl EventKind {
@@ -57,6 +65,10 @@ impl EventKind {
             Self::Failed => "failed",
             Self::Found => "found",
             Self::Vanished => "vanished",
+            Self::FindingOpened => "finding_opened",
+            Self::FindingResolved => "finding_resolved",
+            Self::Enforced => "enforced",
+            Self::HandedBack => "handed_back",
         }
     }
 }
