@@ -15,7 +15,7 @@ use crate::{
     scim::resource::Resource,
     store::{
         StoreError, Transaction, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         rosters::{self, Roster},
         users::{self, Answered, Ownership},
     },
@@ -268,14 +268,7 @@ async fn find(transaction: &mut Transaction, seen: Seen<'_>) -> Result<(), Store
         lease: None,
     };
     users::insert(transaction, &user).await?;
-    let event = Event {
-        app: seen.app,
-        user_id: &user.id,
-        at: seen.now,
-        kind: EventKind::Found,
-        actor: ACTOR,
-        detail: "an account at the target that no IdP manages",
-    };
+    let event = Event::new(seen.app, Subject::User(&user.id), seen.now, EventKind::Found, ACTOR);
     events::append(transaction, event).await
 }
 
@@ -338,15 +331,7 @@ async fn miss(
                         user.observed = Observed::Present(account.clone().remembering(known));
                     }
                     (_, _) => {
-                        let detail = "the account is not at the target any more";
-                        let event = Event {
-                            app: &app,
-                            user_id: &id,
-                            at: now,
-                            kind: EventKind::Vanished,
-                            actor: ACTOR,
-                            detail,
-                        };
+                        let event = Event::new(&app, Subject::User(&id), now, EventKind::Vanished, ACTOR);
                         events::append(transaction, event).await?;
                         if user.ownership == Ownership::Unmanaged {
                             return users::delete_row(transaction, &user, now).await;

@@ -5,7 +5,7 @@ use crate::{
     connector::{Account, Connector, Desired, Lane, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         members,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
@@ -428,5 +428,5 @@ async fn record(
     kind: EventKind,
     detail: &str,
 ) -> Result<(), StoreError> {
-    events::append(transaction, Event { app, user_id, at, kind, actor: ACTOR, detail }).await
+    events::append(transaction, Event::new(app, Subject::User(user_id), at, kind, ACTOR).detail(detail)).await
 }

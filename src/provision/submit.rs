@@ -9,7 +9,7 @@ use crate::{
     scim::resource::Resource,
     store::{
         Transaction, User,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         members,
         users::{self, Answered, Ownership},
     },
@@ -229,14 +229,9 @@ async fn record(
     kind: EventKind,
 ) -> Result<(), ProvisionError> {
     let detail = format!("version {}, lane {}", user.version, user.lane);
-    let event = Event {
-        app: &change.app,
-        user_id: &user.id,
-        at: change.now,
-        kind,
-        actor: &change.actor,
-        detail: &detail,
-    };
+    let event = Event::new(&change.app, Subject::User(&user.id), change.now, kind, &change.actor)
+        .version(user.version)
+        .detail(detail);
     Ok(events::append(transaction, event).await?)
 }
 
