@@ -15,6 +15,7 @@ mod convergence;
 pub mod guard;
 pub mod health;
 mod in_hand;
+mod journal;
 pub mod outcome;
 pub mod roster;
 pub mod settle;

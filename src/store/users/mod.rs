@@ -12,7 +12,7 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
-    queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
+    queue::{Claim, Claimed, QueueDepth, claim, depth, next_due, release_all, renew},
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     write::{
