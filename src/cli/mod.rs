@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod healthcheck;
 mod migrate;
 mod serve;
@@ -35,6 +36,9 @@ enum Command {
     Check(ConfigFile),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
+    /// Tell what happened to one person and how it stands: in sync, waiting or failed, and what to do. Exit code 1 if nothing is
+    /// known of the person, or if several go by that name.
+    Explain(explain::Explain),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -60,6 +64,7 @@ pub async fn run() -> ExitCode {
         Command::Demo(demo) => demo.run().await,
         Command::Check(file) => check::run(&file),
         Command::Migrate(file) => migrate::run(&file).await,
+        Command::Explain(explain) => explain.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

@@ -100,12 +100,16 @@ pub(super) async fn refusal<T>(
         let recorded = app.target.store.write(move |transaction| {
             Box::pin(async move {
                 let (subject, what) = match &asked {
-                    Asked::Create(name) => (Subject::Name(name), "create"),
-                    Asked::Change(id) => (Subject::User(id), "change"),
-                    Asked::Delete(id) => (Subject::User(id), "delete"),
+                    Asked::Create(name) => (Subject::Name(name), "create the user"),
+                    Asked::Change(id) => (Subject::User(id), "change it"),
+                    Asked::Delete(id) => (Subject::User(id), "delete it"),
                 };
                 let event = Event::new(&name, subject, now, EventKind::Refused, &actor);
-                events::append_refusal(transaction, event.detail(format!("{what}: {reason}"))).await
+                events::append_refusal(
+                    transaction,
+                    event.detail(format!("asked to {what}, and was refused: {reason}")),
+                )
+                .await
             })
         });
         // The refusal stands also when it cannot be recorded; a database that fails is told of by whoever needs it next.
