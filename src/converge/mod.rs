@@ -16,6 +16,7 @@ mod convergence;
 pub mod guard;
 pub mod health;
 mod in_hand;
+mod journal;
 pub mod outcome;
 pub mod release;
 pub mod roster;
