@@ -40,6 +40,7 @@ async fn main() {
     let store = Store::open(&url).await.unwrap();
     fill::people(&store, "bench", USERS).await;
     store.close().await;
+    drop(store);
     let config = format!(
         "[database]\nurl = '{url}'\n[apps.bench]\nconnector = 'memory'\n\
          tokens = [{{ name = 'bench', token = '{TOKEN}' }}]\n"
