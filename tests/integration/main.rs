@@ -16,6 +16,7 @@ mod entra;
 mod entra_validator;
 mod errors;
 mod etags;
+mod events;
 mod extensions;
 mod groups;
 mod groups_conversations;
