@@ -79,31 +79,32 @@ pub enum RosterError {
     Store(#[from] StoreError),
 }
 
-/// Makes a pass at once and then `every` so often, until `stopping`. `progress` hears of each pass.
+/// Makes a pass at once and then `every` so often, from beginning to beginning, until `stopping`. `progress` hears of each pass.
 pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopping: CancellationToken) {
     if target.connector.directory().is_none() {
         return;
     }
     let mut retry = FIRST_RETRY;
     loop {
+        let started_at = target.clock.now();
         let Some(result) = sync(&target, Caller::Server, &stopping).await else { return };
-        let wait = match &result {
+        let next_at = match &result {
             Ok(roster) => {
                 tell(&target, roster);
                 retry = FIRST_RETRY;
-                every
+                started_at + every
             }
             Err(error) => {
                 tracing::warn!(app = target.app, %error, "the roster could not be completed");
                 let wait = retry.min(every);
                 retry = retry.saturating_mul(2);
-                wait
+                target.clock.now() + wait
             }
         };
         progress.report(result);
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = target.clock.sleep_until(target.clock.now() + wait) => {}
+            () = target.clock.sleep_until(next_at) => {}
         }
         // While the credentials are refused, the worker's probe is the only call.
         tokio::select! {
