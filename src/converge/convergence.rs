@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     Target,
+    budget::Permit,
     outcome::Rejection,
     settle::{self, Sighting},
 };
@@ -41,13 +42,24 @@ fn step_length(target: &Target) -> Duration {
 /// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
 pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
     let id = user.id.clone();
-    if let Err(error) = attempt(&target, user, &stopping).await {
+    let mut permit = None;
+    let attempted = attempt(&target, user, &mut permit, &stopping).await;
+    if let Some(permit) = permit {
+        // It was not needed in the end.
+        permit.close().await;
+    }
+    if let Err(error) = attempted {
         // The lease ends by itself, and the work is claimed again.
         tracing::error!(app = target.app, user.id = %id, %error, "the work on a user could not be recorded");
     }
 }
 
-async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) -> Result<(), StoreError> {
+async fn attempt(
+    target: &Target,
+    mut user: User,
+    permit: &mut Option<Permit>,
+    stopping: &CancellationToken,
+) -> Result<(), StoreError> {
     // That there was no account was true when it was seen. A create may have been sent since whose answer was lost with a
     // crash, so it is looked up again: this is what keeps a second invitation from ever being sent.
     let mut sighting = Sighting {
@@ -58,7 +70,6 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         adopted: false,
     };
     let mut vanished_before = false;
-    let mut permit = None;
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
@@ -99,7 +110,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             return Ok(());
         }
         if permit.is_none() {
-            permit = tokio::select! {
+            *permit = tokio::select! {
                 biased;
                 permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
                 () = stopping.cancelled() => None,
@@ -122,10 +133,10 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Some(_) => {}
             None => return Ok(()),
         }
+        let Some(mut paid) = permit.take() else { continue };
         calls += 1;
-        let result = target.connector.perform(&call).await;
-        drop(permit.take());
-        target.heed(&result);
+        let result = target.connector.perform(&call, &mut paid).await;
+        target.heed(paid, &result).await;
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
@@ -188,12 +199,11 @@ async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
 async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
     let Some(directory) = target.connector.directory() else { return Ok(()) };
     let permit = target.budget.permit(Lane::Revoke);
-    let Some(permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+    let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
         return Err(TargetError::RateLimited { until: None });
     };
-    let result = directory.credentials_owner().await;
-    drop(permit);
-    target.heed(&result);
+    let result = directory.credentials_owner(&mut permit).await;
+    target.heed(permit, &result).await;
     target.guard.set_credentials_owner(result?);
     Ok(())
 }

@@ -31,7 +31,12 @@ use crate::{
     store::Store,
 };
 
-use self::{budget::Budget, guard::Guard, health::HealthMonitor, outcome::Outcomes};
+use self::{
+    budget::{Budget, Permit},
+    guard::Guard,
+    health::HealthMonitor,
+    outcome::Outcomes,
+};
 
 /// One app's target, and everything that is shared by those who work on it.
 #[derive(Debug)]
@@ -62,12 +67,15 @@ pub struct Target {
 
 impl Target {
     /// Takes what a call's result says about the target itself to heart: whether it works, and when to stop calling it.
-    fn heed<T>(&self, result: &Result<T, TargetError>) {
+    async fn heed<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
         let now = self.clock.now();
-        self.health.record(&self.app, now, result);
-        if let Err(TargetError::RateLimited { until }) = result {
+        match result {
             // Without a word from the target, a whole minute's window is over then in any case.
-            self.budget.stop_until(until.unwrap_or(now + Duration::from_secs(60)));
+            Err(TargetError::RateLimited { until }) => {
+                permit.close_refused(until.unwrap_or(now + Duration::from_secs(60))).await;
+            }
+            _ => permit.close().await,
         }
+        self.health.record(&self.app, now, result);
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-use super::Target;
+use super::{Target, budget::Permit};
 
 /// How long to wait after a pass that failed; doubled each time, up to the interval of passes.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
@@ -89,7 +89,9 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
 pub async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, RosterError> {
     let started_at = target.clock.now();
     if !target.guard.knows_credentials_owner() {
-        let owner = call(target, directory.credentials_owner()).await?;
+        let mut permit = target.budget.permit(Lane::Change).await;
+        let owner = directory.credentials_owner(&mut permit).await;
+        let owner = heed(target, permit, owner).await?;
         target.guard.set_credentials_owner(owner);
     }
     let mut listed = HashSet::new();
@@ -97,7 +99,9 @@ pub async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, 
     let mut number = 1;
     loop {
         let seen_at = target.clock.now();
-        let page = call(target, directory.accounts(number)).await?;
+        let mut permit = target.budget.permit(Lane::Change).await;
+        let page = directory.accounts(number, &mut permit).await;
+        let page = heed(target, permit, page).await?;
         let is_last = number >= page.total_pages || page.accounts.is_empty();
         totals.insert(page.total_accounts);
         listed.extend(page.accounts.iter().map(|account| account.id.clone()));
@@ -121,14 +125,12 @@ pub async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, 
     Ok(roster)
 }
 
-async fn call<T>(
+async fn heed<T>(
     target: &Target,
-    call: impl Future<Output = Result<T, TargetError>>,
+    permit: Permit,
+    result: Result<T, TargetError>,
 ) -> Result<T, TargetError> {
-    let permit = target.budget.permit(Lane::Change).await;
-    let result = call.await;
-    drop(permit);
-    target.heed(&result);
+    target.heed(permit, &result).await;
     result
 }
 
@@ -302,7 +304,9 @@ async fn look_up_missing(
             break;
         }
         look_ups += 1;
-        let account = call(target, directory.find_account(&account_id)).await?;
+        let mut permit = target.budget.permit(Lane::Change).await;
+        let account = directory.find_account(&account_id, &mut permit).await;
+        let account = heed(target, permit, account).await?;
         miss(target, id, account_id, account, started_at).await?;
     }
     Ok(())

@@ -174,13 +174,12 @@ async fn wait_for_credentials(target: &Target, stopping: &CancellationToken) {
         target.health.forget();
         return;
     };
-    let permit = tokio::select! {
+    let mut permit = tokio::select! {
         () = stopping.cancelled() => return,
         permit = target.budget.permit(Lane::Revoke) => permit,
     };
-    let result = directory.credentials_owner().await;
-    drop(permit);
-    target.heed(&result);
+    let result = directory.credentials_owner(&mut permit).await;
+    target.heed(permit, &result).await;
     if let Ok(owner) = result {
         target.guard.set_credentials_owner(owner);
     }

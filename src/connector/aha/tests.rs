@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::{ManualClock, SystemClock, Time},
     config::{self, Config},
-    connector::{Changes, Name, error::RejectionKind},
+    connector::{Changes, Name, allowance::Unlimited, error::RejectionKind},
     sim::aha::{
         DEMO_API_KEY, Fault, Person, RunningAha, SimulatedAha, Switches,
         switches::{
@@ -93,7 +93,7 @@ fn find(email: &str) -> Call {
 async fn failure_of(fault: Fault) -> TargetError {
     let bench = start().await;
     bench.aha.fault(fault);
-    bench.connector.perform(&find("sam@example.com")).await.unwrap_err()
+    bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap_err()
 }
 
 fn rejection(error: &TargetError) -> Option<RejectionKind> {
@@ -137,7 +137,7 @@ async fn a_429_says_when_calls_are_possible_again(#[case] fault: Fault, #[case] 
     let now = Time::from_micros(1_700_000_000_000_000);
     let bench = start_with(Switches::default(), Arc::new(ManualClock::new(now))).await;
     bench.aha.fault(fault);
-    let error = bench.connector.perform(&find("sam@example.com")).await.unwrap_err();
+    let error = bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap_err();
     let until = seconds.map(|seconds| now + Duration::from_secs(seconds));
     assert_eq!(error, TargetError::RateLimited { until });
 }
@@ -145,16 +145,16 @@ async fn a_429_says_when_calls_are_possible_again(#[case] fault: Fault, #[case] 
 #[tokio::test]
 async fn a_404_of_a_user_a_workspace_and_the_list_are_told_apart() {
     let bench = start().await;
-    let Observed::Present(sam) = bench.connector.perform(&create("sam@example.com")).await.unwrap() else {
+    let Observed::Present(sam) = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap() else {
         panic!("it was made");
     };
     let not_found = || Fault::json(404, &json!({ "error": "Record not found." }));
     bench.aha.fault(not_found());
     let changes = Changes { enabled: Some(false), ..Changes::default() };
-    let error = bench.connector.perform(&Call::Update { account: sam, changes }).await.unwrap_err();
+    let error = bench.connector.perform(&Call::Update { account: sam, changes }, &mut Unlimited).await.unwrap_err();
     assert!(matches!(error, TargetError::AccountNotFound { .. }), "{error:?}");
     bench.aha.fault(not_found());
-    let error = bench.connector.perform(&create("pat@example.com")).await.unwrap_err();
+    let error = bench.connector.perform(&create("pat@example.com"), &mut Unlimited).await.unwrap_err();
     assert_eq!(rejection(&error), Some(RejectionKind::Invalid));
     assert!(error.to_string().contains("PRJ1"), "{error}");
 }
@@ -164,7 +164,7 @@ async fn two_users_with_one_email_are_a_conflict_that_names_it() {
     let bench = start().await;
     bench.aha.seed(Person::new("Sam", "Doe", "sam@example.com"));
     bench.aha.seed(Person::new("Sam", "Doe", "SAM@example.com"));
-    let error = bench.connector.perform(&find("sam@example.com")).await.unwrap_err();
+    let error = bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap_err();
     assert_eq!(rejection(&error), Some(RejectionKind::Conflict));
     assert!(error.to_string().contains("2 users with the e-mail sam@example.com"), "{error}");
 }
@@ -177,9 +177,9 @@ async fn a_search_that_matches_parts_of_addresses_is_followed_to_the_one_that_is
         bench.aha.seed(Person::new("Not", "She", &format!("p{number}.ann@example.com")));
     }
     let ann = bench.aha.seed(Person::new("Ann", "Lee", "ann@example.com")).to_string();
-    let found = bench.connector.perform(&find("ann@example.com")).await.unwrap();
+    let found = bench.connector.perform(&find("ann@example.com"), &mut Unlimited).await.unwrap();
     assert_eq!(found.account().map(|account| account.id.clone()), Some(ann));
-    assert_eq!(bench.connector.perform(&find("nn@example.com")).await.unwrap(), Observed::Absent);
+    assert_eq!(bench.connector.perform(&find("nn@example.com"), &mut Unlimited).await.unwrap(), Observed::Absent);
 }
 
 #[rstest]
@@ -206,7 +206,7 @@ async fn a_person_joins_changes_leaves_and_returns_whatever_aha_does_where_its_d
     let mut writes = Vec::new();
     for desired in [sam.clone(), married.clone(), Desired { enabled: false, ..married.clone() }, married] {
         while let Some(call) = bench.connector.plan(&desired, &observed).first() {
-            observed = bench.connector.perform(call).await.unwrap();
+            observed = bench.connector.perform(call, &mut Unlimited).await.unwrap();
             writes.extend(Some(call.name()).filter(|name| *name != "find"));
         }
     }
@@ -223,8 +223,8 @@ async fn a_create_that_finds_a_disabled_account_which_the_search_left_out_reads_
     let bench = start_with(switches, Arc::new(clock.clone())).await;
     let id = bench.aha.seed(Person::new("Samantha", "Old", "sam@example.com").disabled());
     clock.advance(Duration::from_secs(15 * 60 + 1));
-    assert_eq!(bench.connector.perform(&find("sam@example.com")).await.unwrap(), Observed::Absent);
-    let observed = bench.connector.perform(&create("sam@example.com")).await.unwrap();
+    assert_eq!(bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap(), Observed::Absent);
+    let observed = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap();
     let account = observed.account().unwrap();
     assert_eq!(
         (account.id.clone(), account.enabled, account.name.as_str()),
@@ -249,15 +249,15 @@ async fn when_such_an_account_cannot_be_read_it_counts_as_enabled_and_is_not_inv
     bench.aha.seed(Person::new("Sam", "Doe", "sam@example.com").disabled());
     clock.advance(Duration::from_secs(15 * 60 + 1));
     bench.aha.fault(Fault::html(503).on("GET /users/:id"));
-    let observed = bench.connector.perform(&create("sam@example.com")).await.unwrap();
+    let observed = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap();
     assert_eq!(observed.account().map(|account| account.enabled), Some(true));
 }
 
 #[tokio::test]
 async fn an_ordinary_create_takes_a_look_up_and_a_create() {
     let bench = start().await;
-    bench.connector.perform(&find("sam@example.com")).await.unwrap();
-    let observed = bench.connector.perform(&create("sam@example.com")).await.unwrap();
+    bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap();
+    let observed = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap();
     assert_eq!(
         observed.account().and_then(|account| account.written_name.clone()),
         Some(Name::split("Sam Doe"))
