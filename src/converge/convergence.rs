@@ -123,6 +123,9 @@ async fn attempt(
             }
             return settle::released(target, user, sighting).await;
         }
+        if target.health.stopped().is_some() {
+            return settle::released(target, user, sighting).await;
+        }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
@@ -202,6 +205,10 @@ async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
     let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
         return Err(TargetError::RateLimited { until: None });
     };
+    if let Some(reason) = target.health.stopped() {
+        permit.close().await;
+        return Err(TargetError::Unavailable { reason });
+    }
     let result = directory.credentials_owner(&mut permit).await;
     target.heed(permit, &result).await;
     target.guard.set_credentials_owner(result?);

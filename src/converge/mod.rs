@@ -10,12 +10,14 @@
 //! and an IdP finds the people who had accounts before it.
 
 mod backoff;
+pub mod breaker;
 pub mod budget;
 mod convergence;
 pub mod guard;
 pub mod health;
 mod in_hand;
 pub mod outcome;
+pub mod queue_wait;
 pub mod roster;
 pub mod settle;
 pub mod worker;
@@ -66,16 +68,26 @@ pub struct Target {
 }
 
 impl Target {
-    /// Takes what a call's result says about the target itself to heart: whether it works, and when to stop calling it.
+    /// Takes what the result of work says about the target itself to heart: whether it works, and when to stop calling it.
     async fn heed<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
-        let now = self.clock.now();
+        self.close(permit, result).await;
+        self.health.record(&self.app, self.clock.now(), result);
+    }
+
+    /// The same for a probe.
+    async fn heed_probe<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+        self.close(permit, result).await;
+        self.health.record_probe(&self.app, self.clock.now(), result);
+    }
+
+    async fn close<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
         match result {
             // Without a word from the target, a whole minute's window is over then in any case.
             Err(TargetError::RateLimited { until }) => {
-                permit.close_refused(until.unwrap_or(now + Duration::from_secs(60))).await;
+                let until = until.unwrap_or(self.clock.now() + Duration::from_secs(60));
+                permit.close_refused(until).await;
             }
             _ => permit.close().await,
         }
-        self.health.record(&self.app, now, result);
     }
 }

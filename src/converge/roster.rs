@@ -74,10 +74,10 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
             () = stopping.cancelled() => return,
             () = target.clock.sleep_until(target.clock.now() + wait) => {}
         }
-        // While the credentials are refused, the worker's probe is the only call.
+        // While the target is not to be called, the worker's probe is the only call.
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = target.health.while_credentials_refused() => {}
+            () = target.health.while_stopped() => {}
         }
     }
 }
@@ -89,7 +89,7 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
 pub async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, RosterError> {
     let started_at = target.clock.now();
     if !target.guard.knows_credentials_owner() {
-        let mut permit = target.budget.permit(Lane::Change).await;
+        let mut permit = permit(target).await?;
         let owner = directory.credentials_owner(&mut permit).await;
         let owner = heed(target, permit, owner).await?;
         target.guard.set_credentials_owner(owner);
@@ -99,7 +99,7 @@ pub async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, 
     let mut number = 1;
     loop {
         let seen_at = target.clock.now();
-        let mut permit = target.budget.permit(Lane::Change).await;
+        let mut permit = permit(target).await?;
         let page = directory.accounts(number, &mut permit).await;
         let page = heed(target, permit, page).await?;
         let is_last = number >= page.total_pages || page.accounts.is_empty();
@@ -123,6 +123,17 @@ pub async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, 
         .write(move |transaction| Box::pin(async move { rosters::save(transaction, &app, roster).await }))
         .await?;
     Ok(roster)
+}
+
+async fn permit(target: &Target) -> Result<Permit, TargetError> {
+    let permit = target.budget.permit(Lane::Change).await;
+    match target.health.stopped() {
+        None => Ok(permit),
+        Some(reason) => {
+            permit.close().await;
+            Err(TargetError::Unavailable { reason })
+        }
+    }
 }
 
 async fn heed<T>(
@@ -304,7 +315,7 @@ async fn look_up_missing(
             break;
         }
         look_ups += 1;
-        let mut permit = target.budget.permit(Lane::Change).await;
+        let mut permit = permit(target).await?;
         let account = directory.find_account(&account_id, &mut permit).await;
         let account = heed(target, permit, account).await?;
         miss(target, id, account_id, account, started_at).await?;

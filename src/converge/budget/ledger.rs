@@ -89,8 +89,8 @@ impl<'a> Ledger<'a> {
             u32::try_from(self.calls.iter().filter(|call| counts(call)).count()).unwrap_or(u32::MAX)
         };
         let at_most = count(&|call| call.sent_at <= said_at && call.ended_at >= earliest);
-        let at_least = count(&|call| call.sent_at >= latest && call.ended_at <= sent_at);
-        // The call itself was counted as well.
+        // Without the call itself, which was counted as well.
+        let at_least = count(&|call| call.sent_at >= latest && call.ended_at < sent_at);
         let others = if used > at_most { used.saturating_sub(at_least + 1) } else { 0 };
         Standing { limit: report.limit, others, said_at, resets_at: report.resets_at }
     }

@@ -136,6 +136,12 @@ impl Line {
         stop + state.interval.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
     }
 
+    /// How many wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.iter().sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is consistent after every statement, so a panic elsewhere does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -12,7 +12,9 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
-    queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
+    queue::{
+        Ahead, Claim, QueueDepth, ahead, claim, depth, hasten_revocations, next_due, release_all, renew,
+    },
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     write::{
