@@ -184,4 +184,6 @@ fn window_start(resets_at: Time, length: Duration, sent_at: Time, said_at: Time)
 }
 
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod tests;

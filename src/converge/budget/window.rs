@@ -67,14 +67,18 @@ impl Window {
         }
     }
 
-    /// Whose calls are in the window besides ours, as far as the target told. From the reset on its word is out of date,
-    /// and a window after it was said nothing of it is left.
+    /// Whose calls are in the window besides ours, as far as the target told; they are taken to go on as before. From the
+    /// reset on its word is out of date, and a window after it was said nothing of it is left.
     pub(super) fn others(&self, standing: Option<Standing>, now: Time) -> Others {
         let Some(standing) = standing.filter(|standing| standing.others > 0) else { return Others::default() };
         let gone_at = standing.said_at + self.length();
         let stale_at = (standing.resets_at + RESET_IS_LATE_BY).min(gone_at);
         if now < stale_at {
-            Others { calls: standing.others, until: Some(stale_at), is_stale: false }
+            let since = now.since(standing.said_at).as_secs_f64() / self.length.as_secs_f64();
+            let more = f64::from(standing.others) * since;
+            // At most as many again, in the window that the word is good for; rounded to the safe side.
+            let calls = standing.others.saturating_add(more.ceil() as u32);
+            Others { calls, until: Some(stale_at), is_stale: false }
         } else {
             Others { is_stale: now < gone_at, ..Others::default() }
         }
