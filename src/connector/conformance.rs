@@ -170,7 +170,11 @@ pub(super) async fn a_disable_changes_nothing_else(harness: &impl Harness) {
 pub(super) async fn an_account_that_exists_is_adopted_without_an_invitation(harness: &impl Harness) {
     for (email, enabled) in [("sam@example.com", true), ("pat@example.com", false)] {
         let Some(id) = harness.seed(email, &Name::split("Sam Doe"), enabled) else { return };
-        let found = harness.connector().perform(&Call::Find { email: email.to_uppercase() }, &mut Unlimited).await.unwrap();
+        let found = harness
+            .connector()
+            .perform(&Call::Find { email: email.to_uppercase() }, &mut Unlimited)
+            .await
+            .unwrap();
         let account = found.account().expect("it was made by hand");
         assert_eq!((account.id.as_str(), account.enabled), (id.as_str(), enabled));
         let (observed, calls) = converge(harness, &desired(email), Observed::Unknown).await.unwrap();
@@ -249,7 +253,10 @@ pub(super) async fn the_directory_lists_every_account_once(harness: &impl Harnes
     assert!(seeded.is_subset(&distinct));
 
     let one = listed.last().unwrap();
-    assert_eq!(directory.find_account(one, &mut Unlimited).await.unwrap().map(|account| account.id).as_ref(), Some(one));
+    assert_eq!(
+        directory.find_account(one, &mut Unlimited).await.unwrap().map(|account| account.id).as_ref(),
+        Some(one)
+    );
     assert_eq!(directory.find_account("1", &mut Unlimited).await.unwrap(), None);
     let owner = directory.credentials_owner(&mut Unlimited).await.unwrap();
     assert!(distinct.contains(&owner.account_id), "the owner of the credentials has an account");

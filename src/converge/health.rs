@@ -228,10 +228,9 @@ mod tests {
     #[test]
     fn a_no_shows_that_the_target_works() {
         let monitor = HealthMonitor::default();
-        for error in [
-            TargetError::AccountNotFound { reason: "gone".into() },
-            TargetError::RateLimited { until: None },
-        ] {
+        for error in
+            [TargetError::AccountNotFound { reason: "gone".into() }, TargetError::RateLimited { until: None }]
+        {
             monitor.record("test", NOW, &unavailable("no answer"));
             monitor.record::<()>("test", NOW, &Err(error));
             assert_eq!(monitor.current(), Health::Working);

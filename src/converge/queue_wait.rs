@@ -19,7 +19,7 @@ use super::Target;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A grant that would have to wait for too long.
+/// A grant that would have to wait for too long. Where very many are ahead, the numbers are the least that they can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LongWait {
     /// How many users are before it.
@@ -45,8 +45,10 @@ pub async fn long_wait(
     if !target.budget.is_limited() || target.convergence.mode == Mode::Plan {
         return Ok(None);
     }
-    // What is due later than that does not come before this grant.
-    let ahead = users::ahead(transaction, &target.app, now + longest).await?;
+    // What is due later than that does not come before this grant; and with so many users ahead the wait is too long in any
+    // case, so that a queue of any length costs the same.
+    let most = target.budget.calls_in(longest) + 1;
+    let ahead = users::ahead(transaction, &target.app, now + longest, most).await?;
     let wait = wait(target, ahead, plan);
     let long_wait = LongWait { users_ahead: ahead.users, wait, excess: wait.saturating_sub(longest) };
     Ok((wait > longest).then_some(long_wait))

@@ -136,11 +136,7 @@ async fn permit(target: &Target) -> Result<Permit, TargetError> {
     }
 }
 
-async fn heed<T>(
-    target: &Target,
-    permit: Permit,
-    result: Result<T, TargetError>,
-) -> Result<T, TargetError> {
+async fn heed<T>(target: &Target, permit: Permit, result: Result<T, TargetError>) -> Result<T, TargetError> {
     target.heed(permit, &result).await;
     result
 }

@@ -231,13 +231,14 @@ async fn refuse_long_wait(
 ) -> Result<(), ProvisionError> {
     let Some(long) = long_wait(transaction, &change.target, plan, change.now).await? else { return Ok(()) };
     let detail = format!(
-        "{} users wait for their turn at {}, and this one would have to wait for about {} minutes. Nothing was changed; send \
+        "At least {} users wait for their turn at {}, and this one would have to wait for {} minutes or more. Nothing was changed; send \
          it again later.",
         long.users_ahead,
         change.target.connector.target(),
         long.wait.as_secs().div_ceil(60),
     );
-    let retry_after = Duration::from_secs(long.excess.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+    let retry_after =
+        Duration::from_secs(long.excess.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
     Err(ProvisionError::QueueTooLong { detail, retry_after })
 }
 

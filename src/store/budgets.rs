@@ -98,10 +98,7 @@ pub async fn calls(
     .fetch_all(transaction)
     .await?;
     let call = |row: &AnyRow| {
-        Ok(Call {
-            sent_at: Time::from_micros(row.try_get(0)?),
-            ended_at: Time::from_micros(row.try_get(1)?),
-        })
+        Ok(Call { sent_at: Time::from_micros(row.try_get(0)?), ended_at: Time::from_micros(row.try_get(1)?) })
     };
     rows.iter().map(call).collect()
 }
@@ -239,7 +236,8 @@ pub async fn save_standing(
 }
 
 fn read(row: &AnyRow) -> Result<Account, StoreError> {
-    let time = |column: &str| Ok::<_, StoreError>(row.try_get::<Option<i64>, _>(column)?.map(Time::from_micros));
+    let time =
+        |column: &str| Ok::<_, StoreError>(row.try_get::<Option<i64>, _>(column)?.map(Time::from_micros));
     let standing = |column: &'static str| {
         let text: Option<String> = row.try_get(column)?;
         let read = |text: String| serde_json::from_str(&text);

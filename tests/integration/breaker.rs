@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scim_bridge::{
     clock::{Clock, ManualClock},
-    sim::aha::Fault,
+    sim::aha::{Fault, Outcome},
 };
 use serde_json::json;
 
@@ -66,7 +66,10 @@ async fn a_target_that_is_down_gets_a_probe_a_minute_and_leavers_go_first_when_i
     assert_eq!(status["queue"]["revoke"]["users"], 3, "they stay due");
 
     // Those that were out when it stopped have ended.
-    eventually("the last answers", async || bridge.aha.calls().iter().all(|call| call.outcome != scim_bridge::sim::aha::Outcome::Running)).await;
+    eventually("the last answers", async || {
+        bridge.aha.calls().iter().all(|call| call.outcome != Outcome::Running)
+    })
+    .await;
     bridge.aha.take_calls();
     pass(&clock, Duration::from_secs(30 * 60)).await;
     let calls = bridge.aha.take_calls();
@@ -79,7 +82,7 @@ async fn a_target_that_is_down_gets_a_probe_a_minute_and_leavers_go_first_when_i
     disable(&bridge, &leavers[0]).await;
 
     bridge.aha.clear_faults();
-    pass_time(&clock, STEP, "the last leaver", async || {
+    pass_time(&clock, Duration::from_millis(25), "the last leaver", async || {
         bridge.aha.calls().to("PUT /users/:id").answered(200).len() == 3
     })
     .await;
@@ -130,7 +133,8 @@ async fn work_that_fails_now_and_then_does_not_stop_the_rest() {
     for leaver in &leavers {
         let mark = bridge.aha.mark();
         disable(&bridge, leaver).await;
-        eventually("the attempt", async || !bridge.aha.calls_since(mark).to("PUT /users/:id").is_empty()).await;
+        eventually("the attempt", async || !bridge.aha.calls_since(mark).to("PUT /users/:id").is_empty())
+            .await;
     }
     pass_time(&clock, STEP, "the last leaver", async || {
         bridge.aha.calls().to("PUT /users/:id").answered(200).len() == leavers.len()

@@ -162,13 +162,17 @@ async fn what_others_call_is_left_to_them(#[case] rules: RateRules) {
         clock.advance(Duration::from_millis(1_000));
     }
     queue_joiners(&bridge, JOINERS).await;
+    let mut most_others = 0;
     while bridge.aha.invitations().len() < JOINERS {
-        pass(&clock, Duration::from_millis(1_500)).await;
+        for _ in 0..30 {
+            clock.advance(Duration::from_millis(50));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         bridge.aha.use_up(1);
+        most_others = most_others.max(bridge.status().await["budget"]["calls_of_others"].as_u64().unwrap());
     }
     assert_eq!(bridge.aha.calls().answered(429).lines(), Vec::<String>::new());
-    let status = bridge.status().await;
-    assert!(status["budget"]["calls_of_others"].as_u64().unwrap() > 0, "{status:#}");
+    assert!(most_others >= 150, "they were noticed: {most_others}");
 }
 
 #[tokio::test]
@@ -210,7 +214,10 @@ async fn grants_that_would_wait_too_long_are_429_with_retry_after_and_nothing_el
     };
     assert!((140..=165).contains(&accepted), "{accepted} were accepted");
     let detail = refused.error(429, "");
-    assert!(detail.contains("wait for their turn at Aha!") && detail.contains("Nothing was changed"), "{detail}");
+    assert!(
+        detail.contains("wait for their turn at Aha!") && detail.contains("Nothing was changed"),
+        "{detail}"
+    );
     let retry_after: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=5).contains(&retry_after), "{refused}");
     let name = format!("joiner{accepted}@example.com");
@@ -227,12 +234,16 @@ async fn grants_that_would_wait_too_long_are_429_with_retry_after_and_nothing_el
     ]);
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"];
     let answer = bridge.post("/Bulk", &json!({ "schemas": schemas, "Operations": operations })).await;
-    let statuses: Vec<_> = answer.body["Operations"].as_array().unwrap().iter().map(|one| &one["status"]).collect();
+    let statuses: Vec<_> =
+        answer.body["Operations"].as_array().unwrap().iter().map(|one| &one["status"]).collect();
     assert_eq!(statuses, ["429", "200", "200"], "{answer}");
     // A change of somebody who waits already is no new grant.
     let waiting = id_of(&bridge, &format!("joiner{}@example.com", accepted - 1)).await;
     let changed = bridge
-        .patch(&format!("/Users/{waiting}"), json!([{ "op": "replace", "path": "name.familyName", "value": "New" }]))
+        .patch(
+            &format!("/Users/{waiting}"),
+            json!([{ "op": "replace", "path": "name.familyName", "value": "New" }]),
+        )
         .await;
     assert_eq!(changed.status, 200, "{changed}");
     // To give access back is one.

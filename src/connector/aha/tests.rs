@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::{ManualClock, SystemClock, Time},
     config::{self, Config},
-    connector::{Changes, Name, allowance::Unlimited, error::RejectionKind},
+    connector::{Changes, Name, RateReport, allowance::Unlimited, error::RejectionKind},
     sim::aha::{
         DEMO_API_KEY, Fault, Person, RunningAha, SimulatedAha, Switches,
         switches::{
@@ -81,6 +81,53 @@ impl Harness for Bench {
 
 conformance!(start);
 
+/// Counts what is spent and told.
+#[derive(Default)]
+struct Purse {
+    spent: usize,
+    reports: Vec<RateReport>,
+}
+
+impl Allowance for Purse {
+    fn spend(&mut self) -> BoxFuture<'_, ()> {
+        self.spent += 1;
+        std::future::ready(()).boxed()
+    }
+
+    fn note(&mut self, report: RateReport) {
+        self.reports.push(report);
+    }
+}
+
+#[tokio::test]
+async fn each_call_that_is_sent_is_charged_and_tells_how_the_limit_stands() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let switches = Switches { email_filter: EmailFilter::Partial, ..Switches::default() };
+    let bench = start_with(switches, Arc::new(clock.clone())).await;
+    for number in 0..70 {
+        bench.aha.seed(Person::new("Some", "Body", &format!("p{number}@example.com")));
+    }
+    bench.aha.change(|switches| switches.rate = RateRules::default());
+    let mut purse = Purse::default();
+    assert_eq!(bench.connector.perform(&find("example.com"), &mut purse).await.unwrap(), Observed::Absent);
+    assert_eq!((purse.spent, bench.aha.calls().len()), (3, 3), "three pages");
+    let left: Vec<_> = purse.reports.iter().map(|report| (report.limit, report.remaining)).collect();
+    assert_eq!(left, [(300, 299), (300, 298), (300, 297)]);
+    assert_eq!(purse.reports[0].resets_at, clock.now() + Duration::from_secs(60));
+
+    let directory = bench.connector.directory().unwrap();
+    directory.accounts(1, &mut purse).await.unwrap();
+    directory.find_account("1", &mut purse).await.unwrap();
+    directory.credentials_owner(&mut purse).await.unwrap();
+    bench.connector.perform(&create("sam@example.com"), &mut purse).await.unwrap();
+    assert_eq!((purse.spent, purse.reports.len(), bench.aha.calls().len()), (7, 7, 7));
+
+    // An account of long ago is looked at again after a create that answered with it.
+    clock.advance(Duration::from_secs(60 * 60));
+    bench.connector.perform(&create("sam@example.com"), &mut purse).await.unwrap();
+    assert_eq!((purse.spent, bench.aha.calls().len()), (9, 9));
+}
+
 fn create(email: &str) -> Call {
     Call::Create { email: email.into(), name: Name { given: "Sam".into(), family: "Doe".into() } }
 }
@@ -145,13 +192,16 @@ async fn a_429_says_when_calls_are_possible_again(#[case] fault: Fault, #[case] 
 #[tokio::test]
 async fn a_404_of_a_user_a_workspace_and_the_list_are_told_apart() {
     let bench = start().await;
-    let Observed::Present(sam) = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap() else {
+    let Observed::Present(sam) =
+        bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap()
+    else {
         panic!("it was made");
     };
     let not_found = || Fault::json(404, &json!({ "error": "Record not found." }));
     bench.aha.fault(not_found());
     let changes = Changes { enabled: Some(false), ..Changes::default() };
-    let error = bench.connector.perform(&Call::Update { account: sam, changes }, &mut Unlimited).await.unwrap_err();
+    let error =
+        bench.connector.perform(&Call::Update { account: sam, changes }, &mut Unlimited).await.unwrap_err();
     assert!(matches!(error, TargetError::AccountNotFound { .. }), "{error:?}");
     bench.aha.fault(not_found());
     let error = bench.connector.perform(&create("pat@example.com"), &mut Unlimited).await.unwrap_err();
@@ -179,7 +229,10 @@ async fn a_search_that_matches_parts_of_addresses_is_followed_to_the_one_that_is
     let ann = bench.aha.seed(Person::new("Ann", "Lee", "ann@example.com")).to_string();
     let found = bench.connector.perform(&find("ann@example.com"), &mut Unlimited).await.unwrap();
     assert_eq!(found.account().map(|account| account.id.clone()), Some(ann));
-    assert_eq!(bench.connector.perform(&find("nn@example.com"), &mut Unlimited).await.unwrap(), Observed::Absent);
+    assert_eq!(
+        bench.connector.perform(&find("nn@example.com"), &mut Unlimited).await.unwrap(),
+        Observed::Absent
+    );
 }
 
 #[rstest]
@@ -223,7 +276,10 @@ async fn a_create_that_finds_a_disabled_account_which_the_search_left_out_reads_
     let bench = start_with(switches, Arc::new(clock.clone())).await;
     let id = bench.aha.seed(Person::new("Samantha", "Old", "sam@example.com").disabled());
     clock.advance(Duration::from_secs(15 * 60 + 1));
-    assert_eq!(bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap(), Observed::Absent);
+    assert_eq!(
+        bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap(),
+        Observed::Absent
+    );
     let observed = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap();
     let account = observed.account().unwrap();
     assert_eq!(

@@ -98,7 +98,9 @@ impl<'a> Ledger<'a> {
     /// When `window` has room for one more call of `lane`.
     fn in_window(&self, window: Window, standing: Option<Standing>, lane: Lane, now: Time) -> Availability {
         let others = window.others(standing, now);
-        if others.is_stale && let Some(last) = self.calls.last().filter(|call| call.ended_at > now) {
+        if others.is_stale
+            && let Some(last) = self.calls.last().filter(|call| call.ended_at > now)
+        {
             // What was known is out of date: one call at a time, until there is newer word.
             return Availability::OnceAnswered(last.ended_at);
         }
@@ -160,7 +162,11 @@ impl Availability {
             (Self::OnceAnswered(a), Self::OnceAnswered(b)) => Self::OnceAnswered(a.max(b)),
             // What is certain is waited for first; then the rest is looked at again.
             (Self::At(at), Self::OnceAnswered(answered)) | (Self::OnceAnswered(answered), Self::At(at)) => {
-                if at >= answered { Self::At(at) } else { Self::OnceAnswered(answered) }
+                if at >= answered {
+                    Self::At(at)
+                } else {
+                    Self::OnceAnswered(answered)
+                }
             }
         }
     }

@@ -136,6 +136,12 @@ impl Line {
         stop + state.interval.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
     }
 
+    /// How many calls in a row are made in `time`.
+    pub(super) fn calls_in(&self, time: Duration) -> u64 {
+        let interval = self.lock().interval.as_micros().max(1);
+        u64::try_from(time.as_micros() / interval).unwrap_or(u64::MAX)
+    }
+
     /// How many wait.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {

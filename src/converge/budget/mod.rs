@@ -6,18 +6,18 @@
 //! saw it somewhere in between, and wherever it draws its windows, no more than the limit falls into one. A call that was
 //! never answered counts as if it had taken as long as a call may.
 //!
-//! **Lanes and pace.** Revocations take whatever the windows leave. All others leave them 2 of the 20 and 6 of the 300, and
-//! are spread over the minute once 20 calls were made in it: one every 207 ms, 290 a minute (29 in 30), and up to 5 at once
-//! where some are late. So room in the minute comes up all the time, and a revocation never finds the minute used up for
-//! long: 6 may go at once, and about 5 every second after that. With a backlog, that pace uses 96.7 % of the minute while
-//! calls take up to half a second; slower ones are in the window for longer, and 294 of them in 61 seconds (calls of one
-//! second) still use 96.3 %.
+//! **Lanes and pace.** Revocations take whatever the windows leave. All others leave them 2 of the 20 and 5 of the 300, and
+//! are spread over the minute once 20 calls were made in it: one every 203 ms, 295 a minute, and up to 5 at once where some
+//! are late. So room in the minute comes up all the time, and a revocation never finds the minute used up for long: 5 may go
+//! at once, and about 5 every second after that. A call is in the window for a minute and for as long as it takes, so a
+//! backlog uses 295 calls in a minute where they take no time (98 %), in 61 seconds where they take one (97 %), and 95 % of
+//! the limit where they take two.
 //!
 //! **Who is first.** Within a process more urgent lanes go first, and one waiter at a time asks the database, when there is
 //! a chance. A revocation that must wait says so in the database, and the others of all processes hold back.
 //!
 //! **Others.** Other integrations use the account as well. What the target says about its limits with each answer is
-//! compared with our own calls; what those do not explain is taken off the room that is left ([`ledger`]).
+//! compared with our own calls; what those do not explain is taken off the room that is left (`ledger`).
 
 mod ledger;
 mod line;
@@ -120,6 +120,11 @@ impl Budget {
     pub fn time_for(&self, calls: u64) -> Duration {
         let time = |limited: &Arc<Limited>| limited.line.time_for(calls, limited.clock.now());
         self.limited.as_ref().map_or(Duration::ZERO, time)
+    }
+
+    /// How many calls that can wait are made in `time`, from the first on. Zero without limits, where nobody counts.
+    pub fn calls_in(&self, time: Duration) -> u64 {
+        self.limited.as_ref().map_or(0, |limited| limited.line.calls_in(time))
     }
 
     /// Whether the target has limits.

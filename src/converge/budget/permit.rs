@@ -147,7 +147,6 @@ impl Granted {
 /// Whether it changes anything: mostly an answer says that we are alone, as the one before did.
 fn is_news(standing: Standing, known: Option<Standing>, ours: u32) -> bool {
     let effective = |limit: u32| limit.min(ours);
-    let (known_limit, known_others) =
-        known.map_or((ours, 0), |known| (effective(known.limit), known.others));
+    let (known_limit, known_others) = known.map_or((ours, 0), |known| (effective(known.limit), known.others));
     standing.others > 0 || known_others > 0 || effective(standing.limit) != known_limit
 }

@@ -131,7 +131,8 @@ async fn two_who_share_an_account_keep_its_limits_together_and_use_all_of_it() {
         lab.clock.advance(Duration::from_millis(200));
     }
     for (index, (first, _)) in sent.iter().enumerate() {
-        let within = |length| sent[index..].iter().take_while(|(time, _)| time.since(*first) < length).count();
+        let within =
+            |length| sent[index..].iter().take_while(|(time, _)| time.since(*first) < length).count();
         assert!(within(Duration::from_secs(1)) <= 20);
         assert!(within(Duration::from_secs(60)) <= 300);
     }

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    clock::Time,
-    connector::Lane,
-    store::budgets::Standing,
-};
+use crate::{clock::Time, connector::Lane, store::budgets::Standing};
 
 use super::Rate;
 
@@ -45,7 +41,7 @@ impl Window {
     }
 
     pub(super) fn minute(rate: Rate) -> Self {
-        Self { limit: rate.per_minute as usize, length: Duration::from_secs(60), kept_of: 50 }
+        Self { limit: rate.per_minute as usize, length: Duration::from_secs(60), kept_of: 60 }
     }
 
     /// How long a call counts after it ended.
@@ -70,7 +66,9 @@ impl Window {
     /// Whose calls are in the window besides ours, as far as the target told; they are taken to go on as before. From the
     /// reset on its word is out of date, and a window after it was said nothing of it is left.
     pub(super) fn others(&self, standing: Option<Standing>, now: Time) -> Others {
-        let Some(standing) = standing.filter(|standing| standing.others > 0) else { return Others::default() };
+        let Some(standing) = standing.filter(|standing| standing.others > 0) else {
+            return Others::default();
+        };
         let gone_at = standing.said_at + self.length();
         let stale_at = (standing.resets_at + RESET_IS_LATE_BY).min(gone_at);
         if now < stale_at {
@@ -89,9 +87,9 @@ impl Window {
         (calls / 15).max(1)
     }
 
-    /// How far apart the calls of a backlog are sent: so that 29 in 30 fit in a window.
+    /// How far apart the calls of a backlog are sent: so that 59 in 60 fit in a window.
     pub(super) fn interval(&self, calls: usize) -> Duration {
-        self.length * 30 / (29 * u32::try_from(calls).unwrap_or(u32::MAX / 29).max(1))
+        self.length * 60 / (59 * u32::try_from(calls).unwrap_or(u32::MAX / 59).max(1))
     }
 
     /// How many of them may follow at once when they are late, beyond the one that is due: a sixtieth, 5 of 300 with it.

@@ -84,11 +84,13 @@ pub async fn hasten_revocations(
     app: &str,
     now: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE users SET due_at = $1 WHERE app = $2 AND lane = 0 AND due_at > $1 AND held_at IS NULL")
-        .bind(now.as_micros())
-        .bind(app)
-        .execute(transaction)
-        .await?;
+    sqlx::query(
+        "UPDATE users SET due_at = $1 WHERE app = $2 AND lane = 0 AND due_at > $1 AND held_at IS NULL",
+    )
+    .bind(now.as_micros())
+    .bind(app)
+    .execute(transaction)
+    .await?;
     Ok(())
 }
 
@@ -101,17 +103,25 @@ pub struct Ahead {
     pub invitations: u64,
 }
 
-/// What is worked on before a grant that comes now, as far as it is due by `until`. Read from an index alone.
+/// What is worked on before a grant that comes now, as far as it is due by `until`. No more than `most` users are counted.
+/// Read from an index alone.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn ahead(transaction: &mut Transaction, app: &str, until: Time) -> Result<Ahead, StoreError> {
+pub async fn ahead(
+    transaction: &mut Transaction,
+    app: &str,
+    until: Time,
+    most: u64,
+) -> Result<Ahead, StoreError> {
     let row = sqlx::query(
         "SELECT COUNT(*) AS users, COUNT(CASE WHEN lane = 2 AND account_id IS NULL THEN 1 END) AS invitations \
-         FROM users WHERE app = $1 AND lane BETWEEN 0 AND 2 AND due_at <= $2 AND held_at IS NULL",
+         FROM (SELECT lane, account_id FROM users \
+         WHERE app = $1 AND lane BETWEEN 0 AND 2 AND due_at <= $2 AND held_at IS NULL LIMIT $3) AS queue",
     )
     .bind(app)
     .bind(until.as_micros())
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .fetch_one(transaction)
     .await?;
     Ok(Ahead {

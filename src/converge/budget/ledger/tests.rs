@@ -34,7 +34,7 @@ fn availability(calls: &[Call], lane: Lane, now: u64) -> Availability {
 #[case::until_a_second_after_the_first_answer(calls([0; 20], 300), Lane::Revoke, 1_000, Availability::At(at(1_350)))]
 #[case::or_until_a_call_that_is_out_is_answered(calls([0; 20], 30_000), Lane::Revoke, 500, Availability::OnceAnswered(at(31_050)))]
 #[case::the_minute_is_used_up(calls((0..300).map(|call| call * 100), 0), Lane::Revoke, 35_000, Availability::At(at(60_050)))]
-#[case::but_for_a_share_of_it(calls((0..294).map(|call| call * 100), 0), Lane::Revoke, 35_000, Availability::Now)]
+#[case::but_for_a_share_of_it(calls((0..295).map(|call| call * 100), 0), Lane::Revoke, 35_000, Availability::Now)]
 fn a_call_may_be_sent_when_both_windows_have_room(
     #[case] calls: Vec<Call>,
     #[case] lane: Lane,
@@ -47,9 +47,9 @@ fn a_call_may_be_sent_when_both_windows_have_room(
 #[test]
 fn after_twenty_calls_in_a_minute_those_who_can_wait_are_sent_evenly() {
     let burst = calls((0..20).map(|call| call * 60), 0);
-    // Twenty-one at an even pace take twenty times 206.9 ms; five of them may be ahead of it.
+    // Twenty-one at an even pace take twenty times 203.4 ms; five of them may be ahead of it.
     let Availability::At(next) = availability(&burst, Lane::Change, 1_200) else { panic!("it waits") };
-    assert!((at(3_300)..at(3_700)).contains(&next), "{next}");
+    assert!((at(3_200)..at(3_700)).contains(&next), "{next}");
     assert_eq!(availability(&burst, Lane::Revoke, 1_200), Availability::Now);
     assert_eq!(availability(&burst, Lane::Change, 3_700), Availability::Now);
 }
@@ -73,10 +73,7 @@ fn a_stop_is_for_all_and_urgency_for_those_who_can_wait() {
 fn limits_of_one_still_let_every_lane_call() {
     let rate = Rate { per_second: 1, per_minute: 1 };
     for lane in Lane::ALL {
-        assert_eq!(
-            Ledger::new(rate, &Account::default(), &[]).availability(lane, START),
-            Availability::Now
-        );
+        assert_eq!(Ledger::new(rate, &Account::default(), &[]).availability(lane, START), Availability::Now);
         let one = calls([0], 0);
         let next = Ledger::new(rate, &Account::default(), &one).availability(lane, at(1));
         assert!(matches!(next, Availability::At(time) if time >= at(60_000)), "{next:?}");
@@ -124,9 +121,10 @@ impl Run {
 
 /// 95 % of the budget, counted over the whole run.
 #[rstest]
-#[case::no_time(0, 290)]
-#[case::some(300, 289)]
-#[case::a_second(1_000, 287)]
+#[case::no_time(0, 293)]
+#[case::some(300, 292)]
+#[case::a_second(1_000, 289)]
+#[case::two_seconds(2_000, 285)]
 fn a_backlog_of_grants_uses_the_budget(#[case] latency: u64, #[case] at_least: usize) {
     const MINUTES: usize = 10;
     let mut run = Run::default();
@@ -163,12 +161,13 @@ fn a_revocation_behind_a_backlog_goes_out_at_once(#[case] latency: u64) {
     assert!(longest <= Duration::from_millis(250), "one waited for {longest:?}");
     let now = at(5 * 60_000);
     let at_once = std::iter::from_fn(|| run.try_send(Lane::Revoke, now, latency).then_some(())).count();
-    assert!(at_once >= 6, "only {at_once} of many went out at once");
+    assert!(at_once >= 5, "only {at_once} of many went out at once");
 }
 
 /// The most that fall into any span of `length`, wherever it begins.
 fn most_within(seen: &[Time], length: Duration) -> usize {
-    let within = |index: usize| seen[index..].iter().take_while(|time| time.since(seen[index]) < length).count();
+    let within =
+        |index: usize| seen[index..].iter().take_while(|time| time.since(seen[index]) < length).count();
     (0..seen.len()).map(within).max().unwrap_or(0)
 }
 
