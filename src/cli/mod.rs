@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod healthcheck;
 mod migrate;
 mod release;
@@ -42,6 +43,9 @@ enum Command {
     Roster(roster::RosterCommand),
     /// Hand users back: the bridge lets go of them, and their accounts stay as they are.
     Release(release::Release),
+    /// Tell what happened to one person and how it stands: in sync, waiting or failed, and what to do. Exit code 1 if nothing is
+    /// known of the person, or if several go by that name.
+    Explain(explain::Explain),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -69,6 +73,7 @@ pub async fn run() -> ExitCode {
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Roster(roster) => roster.run().await,
         Command::Release(release) => release.run().await,
+        Command::Explain(explain) => explain.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

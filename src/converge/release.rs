@@ -16,7 +16,7 @@ use crate::{
     connector::{Account, Connector, Lane},
     store::{
         StoreError, Transaction, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         findings::{self, Nature},
         users::{self, Answered, InHands, Ownership},
     },
@@ -184,9 +184,8 @@ async fn record(
     user_id: &UserId,
     detail: &str,
 ) -> Result<(), StoreError> {
-    let event =
-        Event { app: &scope.app, user_id, at: scope.now, kind: EventKind::HandedBack, actor: ACTOR, detail };
-    events::append(transaction, event).await
+    let event = Event::new(&scope.app, Subject::User(user_id), scope.now, EventKind::HandedBack, ACTOR);
+    events::append(transaction, event.detail(detail)).await
 }
 
 impl std::ops::Add for Released {

@@ -10,7 +10,7 @@ use crate::{
     connector::Connector,
     store::{
         StoreError, Transaction, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         findings::{self, FindingKind, Nature},
         users,
     },
@@ -141,14 +141,7 @@ async fn enforce(
     user.due_at = Some(scope.now);
     (user.attempts, user.failure) = (0, None);
     users::save(transaction, &user).await?;
-    let event = Event {
-        app: &scope.app,
-        user_id: &user.id,
-        at: scope.now,
-        kind: EventKind::Enforced,
-        actor: ACTOR,
-        detail: "the account is to be changed back to what the identity provider asserts",
-    };
+    let event = Event::new(&scope.app, Subject::User(&user.id), scope.now, EventKind::Enforced, ACTOR);
     events::append(transaction, event).await
 }
 

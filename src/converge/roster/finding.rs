@@ -4,7 +4,7 @@ use crate::{
     clock::Time,
     store::{
         StoreError, Transaction, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         findings::{self, Finding, FindingKind, Nature, Opened},
     },
 };
@@ -118,6 +118,6 @@ async fn record(
 ) -> Result<(), StoreError> {
     // Events are about users; of an account that is nobody's the finding itself is the record.
     let Some(user_id) = &finding.user_id else { return Ok(()) };
-    let event = Event { app: &scope.app, user_id, at: scope.now, kind, actor: ACTOR, detail };
-    events::append(transaction, event).await
+    let event = Event::new(&scope.app, Subject::User(user_id), scope.now, kind, ACTOR);
+    events::append(transaction, event.detail(detail)).await
 }

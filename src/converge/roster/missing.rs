@@ -7,7 +7,7 @@ use crate::{
     connector::{Account, Observed},
     store::{
         StoreError, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         users::{self, Ownership},
     },
 };
@@ -45,7 +45,9 @@ pub(super) async fn look_up(pass: &mut Pass<'_>) -> Result<(), RosterError> {
             break;
         }
         look_ups += 1;
-        let account = pass.call(pass.directory.find_account(&account_id)).await?;
+        let mut permit = pass.permit().await?;
+        let account = pass.directory.find_account(&account_id, &mut permit).await;
+        let account = pass.heed(permit, account).await?;
         miss(target, id, account_id, account, started_at).await?;
     }
     Ok(())
@@ -81,15 +83,7 @@ async fn miss(
                         user.observed = Observed::Present(account.clone().remembering(known));
                     }
                     (_, _) => {
-                        let detail = "the account is not at the target any more";
-                        let event = Event {
-                            app: &app,
-                            user_id: &id,
-                            at: now,
-                            kind: EventKind::Vanished,
-                            actor: ACTOR,
-                            detail,
-                        };
+                        let event = Event::new(&app, Subject::User(&id), now, EventKind::Vanished, ACTOR);
                         events::append(transaction, event).await?;
                         if user.ownership == Ownership::Unmanaged {
                             return users::delete_row(transaction, &user, now).await;

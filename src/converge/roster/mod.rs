@@ -79,36 +79,37 @@ pub enum RosterError {
     Store(#[from] StoreError),
 }
 
-/// Makes a pass at once and then `every` so often, until `stopping`. `progress` hears of each pass.
+/// Makes a pass at once and then `every` so often, from beginning to beginning, until `stopping`. `progress` hears of each pass.
 pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopping: CancellationToken) {
     if target.connector.directory().is_none() {
         return;
     }
     let mut retry = FIRST_RETRY;
     loop {
+        let started_at = target.clock.now();
         let Some(result) = sync(&target, Caller::Server, &stopping).await else { return };
-        let next = match &result {
+        let next_at = match &result {
             Ok(roster) => {
                 tell(&target, roster);
                 retry = FIRST_RETRY;
-                roster.completed_at + every
+                started_at + every
             }
             Err(error) => {
                 tracing::warn!(app = target.app, %error, "the roster could not be completed");
-                let next = target.clock.now() + retry.min(every);
+                let next_at = target.clock.now() + retry.min(every);
                 retry = retry.saturating_mul(2);
-                next
+                next_at
             }
         };
         progress.report(&result);
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = target.clock.sleep_until(next) => {}
+            () = target.clock.sleep_until(next_at) => {}
         }
-        // While the credentials are refused, the worker's probe is the only call.
+        // While the target is not to be called, the worker's probe is the only call.
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = target.health.while_credentials_refused() => {}
+            () = target.health.while_stopped() => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     scim::resource::Resource,
     store::{
         StoreError, Transaction, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         findings::{self, FindingKind, Nature},
         users::{self, Answered, Ownership},
     },
@@ -237,14 +237,7 @@ async fn find(transaction: &mut Transaction, seen: Seen) -> Result<Sight, StoreE
         lease: None,
     };
     users::insert(transaction, &user).await?;
-    let event = Event {
-        app: &user.app,
-        user_id: &user.id,
-        at: now,
-        kind: EventKind::Found,
-        actor: ACTOR,
-        detail: "an account at the target that no IdP manages",
-    };
+    let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Found, ACTOR);
     events::append(transaction, event).await?;
     Ok(Sight::Of(Ownership::Unmanaged))
 }
