@@ -7,7 +7,7 @@ use anyhow::bail;
 use crate::{
     connector::Desired,
     converge::Target,
-    explain::{Case, Explanation},
+    explain::{Case, Explanation, text::printable},
     store::{
         StoreError, User,
         events::{self, EventKind, Recorded, Subject},
@@ -84,7 +84,7 @@ impl Explain {
             groups = members::memberships(store, app, &[user.id.as_str()]).await?;
             groups.sort_by(|one, other| one.display.cmp(&other.display));
             if let Some(due_at) = user.due_at {
-                ahead = users::ahead(store, app, user.lane, due_at, now).await?;
+                ahead = users::count_before(store, app, user.lane, due_at, now).await?;
             }
         }
         Ok(Explanation::of(&Case {
@@ -151,7 +151,7 @@ impl Story {
 fn choose(name: &str, users: &[User]) -> String {
     let mut said = format!("{} users go by {name:?}; ask for one of them by its id:", users.len());
     for user in users {
-        let user_name = user.resource.user_name().unwrap_or_default();
+        let user_name = printable(user.resource.user_name().unwrap_or_default());
         let account = user.account().map(|account| format!(", account {}", account.id)).unwrap_or_default();
         let deleted = user.deleted_at.map(|at| format!(", deleted at {at}")).unwrap_or_default();
         said.push_str(&format!("\n  {}  {user_name}{account}{deleted}", user.id));

@@ -16,7 +16,7 @@ pub(super) fn newest_refusal(events: &[Recorded]) -> Option<Refusal<'_>> {
     let mut taken_back = false;
     for event in events.iter().rev() {
         match event.kind? {
-            EventKind::Refused => return Some(Refusal { event, reason: &event.detail }),
+            EventKind::Refused => return Some(Refusal { event, reason: refused(&event.detail).1 }),
             EventKind::PutBack => taken_back = true,
             EventKind::Rejected | EventKind::Blocked if taken_back => {
                 return Some(Refusal { event, reason: &event.detail });
@@ -26,4 +26,9 @@ pub(super) fn newest_refusal(events: &[Recorded]) -> Option<Refusal<'_>> {
         }
     }
     None
+}
+
+/// What was asked for and why it was refused, of the detail of a refusal.
+pub(super) fn refused(detail: &str) -> (&str, &str) {
+    detail.split_once(": ").unwrap_or(("write", detail))
 }

@@ -85,7 +85,7 @@ event_kinds! {
     Changed = "changed",
     /// The IdP deleted the user or group.
     Deleted = "deleted",
-    /// A write of the IdP was refused, and nothing was changed.
+    /// A write of the IdP was refused, and nothing was changed. The detail is what it asked for, a colon, and the reason.
     Refused = "refused",
     /// The IdP was told that a write is accepted, although the target does not agree yet.
     Promised = "promised",

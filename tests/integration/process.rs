@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod explain;
 mod serve;
 
 use std::{path::Path, sync::Arc, time::Duration};

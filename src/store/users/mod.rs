@@ -14,7 +14,7 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
-    look_up::{ahead, find_by_any_name},
+    look_up::{count_before, find_by_any_name},
     queue::{Claim, Claimed, QueueDepth, claim, depth, next_due, release_all, renew},
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
