@@ -84,7 +84,7 @@ fn seen(seen: &Seen) -> String {
     let enabled = if account.enabled { "enabled" } else { "disabled" };
     let administrator = if account.administrator { ", administrator" } else { "" };
     let uncertain = match seen.state {
-        SeenState::Uncertain => "; a change was sent since, and its answer did not come",
+        SeenState::Uncertain => "; a change was sent since, and what became of it is not known",
         _ => "",
     };
     format!(
