@@ -15,6 +15,7 @@ use super::{
     Target, backoff,
     journal::Journal,
     outcome::{Outcome, Rejection, Settled},
+    roster,
 };
 
 /// What the work saw at the target.
@@ -36,6 +37,8 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     let (id, version) = (worked.id.clone(), worked.version);
     let (app, now) = (target.app.clone(), target.clock.now());
     let (record_of, seen) = (worked.clone(), sighting.clone());
+    // Where accounts are not listed, nothing is found about them.
+    let findings = target.connector.directory().map(|_| roster::Scope::of(target));
     let end = target
         .store
         .write(move |transaction| {
@@ -56,6 +59,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                 let adopted = "the account was there before, so it is adopted and no invitation was sent";
                 let detail = if is_adopted { adopted } else { "" };
                 story.push(happened(&worked, now, EventKind::Applied).detail(detail));
+                let shown_before = shown_truth(&user);
                 see(&mut user, &sighting, now);
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
@@ -68,7 +72,11 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
                     user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
                 }
-                users::save(transaction, &user).await?;
+                save(transaction, user, shown_before, now).await?;
+                if let Some(scope) = findings {
+                    let why = "the account is as asserted again";
+                    roster::resolve_drift_of(transaction, &scope, &worked.id, why).await?;
+                }
                 events::append_all(transaction, &story).await?;
                 Ok::<_, StoreError>(End::Applied)
             })
@@ -157,6 +165,7 @@ pub(super) async fn rejected(
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(false) };
                 user.lease = None;
                 let mut story = sighting.calls.events(&app, &worked.id);
+                let shown_before = shown_truth(&user);
                 see(&mut user, &sighting, now);
                 if user.version != worked.version {
                     // A newer version builds on this one; its own attempt decides for both.
@@ -179,7 +188,7 @@ pub(super) async fn rejected(
                     user.attempts += 1;
                     user.failure = Some(reason);
                     user.due_at = Some(due_at);
-                    users::save(transaction, &user).await?;
+                    save(transaction, user, shown_before, now).await?;
                 }
                 Ok::<_, StoreError>(true)
             })
@@ -207,6 +216,7 @@ pub(super) async fn failed(
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
+                let shown_before = shown_truth(&user);
                 see(&mut user, &sighting, now);
                 let attempts = user.attempts + 1;
                 let due_at = match user.due_at {
@@ -220,7 +230,7 @@ pub(super) async fn failed(
                     events::append_all(transaction, &story).await?;
                 }
                 (user.attempts, user.failure, user.due_at) = (attempts, Some(reason), due_at);
-                users::save(transaction, &user).await
+                save(transaction, user, shown_before, now).await
             })
         })
         .await
@@ -284,6 +294,7 @@ async fn give_back(
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
+                let shown_before = shown_truth(&user);
                 see(&mut user, &sighting, now);
                 if failure.is_none() || failure != user.failure || sighting.calls.changed_something() {
                     let mut story = sighting.calls.events(&app, &worked.id);
@@ -294,7 +305,7 @@ async fn give_back(
                 if failure.is_some() {
                     user.failure = failure;
                 }
-                users::save(transaction, &user).await
+                save(transaction, user, shown_before, now).await
             })
         })
         .await
@@ -461,13 +472,33 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
     observed.account().filter(|account| user.account_key.is_some() && !is_known(account))
 }
 
-/// Takes over what was seen.
+/// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
+/// one that vanished.
 fn see(user: &mut User, sighting: &Sighting, now: Time) {
-    if sighting.adopted && user.ownership == Ownership::Created {
-        user.ownership = Ownership::Adopted;
+    if new_account(user, &sighting.observed).is_some() && user.ownership != Ownership::Unmanaged {
+        user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
     user.observed = sighting.observed.clone();
     user.observed_at = Some(now);
+}
+
+/// `active` as the target's truth; `None` while what was promised is shown instead.
+fn shown_truth(user: &User) -> Option<bool> {
+    (!user.is_pending()).then(|| user.shown_active())
+}
+
+/// Saves the user, under a new version if what is shown of it changed without the IdP: then the work was to undo what was
+/// done at the target itself. Last of all, since versions tell what the work was for.
+async fn save(
+    transaction: &mut Transaction,
+    mut user: User,
+    shown_before: Option<bool>,
+    now: Time,
+) -> Result<(), StoreError> {
+    if !user.is_pending() && shown_before.is_some_and(|shown_before| shown_before != user.shown_active()) {
+        user.changed_at_target(now);
+    }
+    users::save(transaction, &user).await
 }
 
 /// The desired state of `user`, to be put back if a later one is rejected.

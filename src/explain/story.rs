@@ -73,6 +73,16 @@ fn sentence(event: &Recorded, target: &str) -> String {
             with(format!("an account was found at {target} that no identity provider has written to"), detail)
         }
         EventKind::Vanished => with(format!("the account is not at {target} any more"), detail),
+        EventKind::FindingOpened => with(format!("a listing of {target} found a difference"), detail),
+        EventKind::FindingResolved => {
+            with(format!("a difference that was found at {target} is settled"), detail)
+        }
+        EventKind::Enforced => {
+            with("the account is to be changed back to what the identity provider asserts".to_owned(), detail)
+        }
+        EventKind::HandedBack => {
+            with("the bridge let go of it, and left the account as it is".to_owned(), detail)
+        }
     }
 }
 

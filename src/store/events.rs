@@ -117,6 +117,14 @@ event_kinds! {
     Found = "found",
     /// An account is not at the target any more.
     Vanished = "vanished",
+    /// Something at the target is not as the IdP asserted it.
+    FindingOpened = "finding opened",
+    /// It is so again, or a person accepted it.
+    FindingResolved = "finding resolved",
+    /// The account is to be changed back to what the IdP asserts.
+    Enforced = "enforced",
+    /// A person took the user from the IdP's hands.
+    HandedBack = "handed back",
 }
 
 impl EventKind {

@@ -12,7 +12,7 @@ use scim_bridge::{
     clock::{Clock, ManualClock, SystemClock, Time},
     config::Config,
     sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
-    store::StoreError,
+    store::{Store, StoreError},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -196,7 +196,8 @@ impl Setup {
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
         Bridge {
             aha: self.aha,
-            http: reqwest::Client::new(),
+            // A clock that the test moves would close connections that are kept.
+            http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             config,
             clock: self.clock,
             running: Some(running),
@@ -275,6 +276,11 @@ impl Bridge {
     /// The database, as sqlx names it.
     pub fn database_url(&self) -> &str {
         &self.config.database.url
+    }
+
+    /// The database, opened beside the bridge.
+    pub async fn store(&self) -> Store {
+        Store::open_beside(self.database_url()).await.unwrap()
     }
 
     /// Waits until `/readyz` answers 200.
