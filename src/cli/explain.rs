@@ -9,7 +9,7 @@ use crate::{
     converge::Target,
     explain::{Case, Explanation, text::printable},
     store::{
-        StoreError, User,
+        StoreError, User, UserId,
         events::{self, EventKind, Recorded, Subject},
         members, users,
     },
@@ -122,8 +122,9 @@ impl Story {
         limit: u32,
     ) -> Result<Self, StoreError> {
         let name = user.map_or(asked_for, |user| user.resource.user_name().unwrap_or_default());
-        let mut subjects = vec![Subject::Name(name).key()];
-        subjects.extend(user.map(|user| Subject::User(&user.id).key()));
+        // Without a user, it may be the id of one that is no more.
+        let id = user.map_or_else(|| UserId::from(asked_for), |user| user.id.clone());
+        let mut subjects = vec![Subject::Name(name).key(), Subject::User(&id).key()];
         let mut events = BTreeMap::new();
         let mut next = 0;
         while let Some(subject) = subjects.get(next) {

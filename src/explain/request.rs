@@ -11,7 +11,7 @@ pub(super) struct Refusal<'a> {
     pub(super) reason: &'a str,
 }
 
-/// The newest request, if it was refused, or rejected and taken back. `events` are the oldest first.
+/// The newest request, if it was refused, or rejected and taken back, and the user is still in the hands of who sent it. `events` are the oldest first.
 pub(super) fn newest_refusal(events: &[Recorded]) -> Option<Refusal<'_>> {
     let mut taken_back = false;
     for event in events.iter().rev() {
@@ -21,7 +21,11 @@ pub(super) fn newest_refusal(events: &[Recorded]) -> Option<Refusal<'_>> {
             EventKind::Rejected | EventKind::Blocked if taken_back => {
                 return Some(Refusal { event, reason: &event.detail });
             }
-            EventKind::Created | EventKind::Adopted | EventKind::Changed | EventKind::Deleted => return None,
+            EventKind::Created
+            | EventKind::Adopted
+            | EventKind::Changed
+            | EventKind::Deleted
+            | EventKind::HandedBack => return None,
             _ => {}
         }
     }

@@ -63,7 +63,7 @@ fn sentence(event: &Recorded, target: &str) -> String {
         }
         EventKind::Continued => {
             let before = event.related.as_deref().unwrap_or_default();
-            with(format!("the same person was known here under the id {before}"), detail)
+            with(format!("what is told of the id {before} belongs here"), detail)
         }
         EventKind::Joined => format!("{actor} made it a member of the group {detail}"),
         EventKind::Left => format!("{actor} ended its membership in the group {detail}"),

@@ -24,7 +24,7 @@ impl Display for Explanation {
             Some(user) => known(f, user, self)?,
             None => {
                 let name = printable(&self.asked_for);
-                writeln!(f, "{name}: there is no such user in app {}, and there was none", self.app)?;
+                writeln!(f, "{name}: there is no such user in app {}", self.app)?;
             }
         }
         writeln!(f)?;

@@ -67,7 +67,7 @@ async fn a_rejected_create_is_told_under_its_name_and_a_rejected_change_says_wha
     let mut body = user("pat");
     body["emails"][0]["value"] = json!("no-email");
     bridge.post("/Users", &body).await.error(400, "invalidValue");
-    assert_eq!(of_name(&bridge, "PAT").await, ["continued worker"]);
+    assert_eq!(of_name(&bridge, "PAT").await, ["continued bridge"]);
     let earlier = recorded(&bridge, Subject::Name("pat")).await[0].related.clone().unwrap();
     let lines = of_user(&bridge, &earlier).await;
     let (said, ends) = (lines[lines.len() - 2].as_str(), lines[lines.len() - 1].as_str());

@@ -168,7 +168,7 @@ async fn a_create_that_was_refused_or_rejected_says_so_by_the_name_that_was_aske
     body["emails"][0]["value"] = json!("no-email");
     assert_eq!(server.send(Method::POST, "/Users", Some(&body)).await.status, 400);
     let lines = told(&installation, &["pat"]).await;
-    assert_eq!(lines[0], "pat: there is no such user in app aha, and there was none");
+    assert_eq!(lines[0], "pat: there is no such user in app aha");
     assert!(
         lines.iter().any(|line| line.contains("idp asked to create the user (version 1): ")),
         "{lines:?}"
@@ -283,4 +283,36 @@ async fn json_says_the_same_and_all_tells_what_is_too_long_ago_for_a_screen() {
         "{unmanaged:?}"
     );
     tokio::time::timeout(Duration::from_secs(5), server.wait_until_idle()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_left_and_came_back_has_one_story_by_every_id() {
+    let installation = Installation::new().await;
+    let server = installation.serve().await;
+    let first = server.send(Method::POST, "/Users", Some(&user(SAM))).await.id();
+    assert_eq!(server.send(Method::DELETE, &format!("/Users/{first}"), None).await.status, 204);
+    let second = server.send(Method::POST, "/Users", Some(&user(SAM))).await.id();
+    assert_ne!(first, second);
+    let told_by = async |name: &str| told(&installation, &[name]).await;
+    let lines = told_by(SAM).await;
+    let position = |part: &str| {
+        lines.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {lines:?}"))
+    };
+    assert!(
+        position("idp asked to create the user (version 1)") < position("idp asked to delete it (version 2)")
+    );
+    assert!(
+        position("idp asked to delete it (version 2)") < position("what is told of the id ID belongs here")
+    );
+    assert!(
+        position("what is told of the id ID belongs here") < position("was asked to enable account ACCOUNT")
+    );
+    assert!(lines.contains(
+        &"  the account   adopted: it was at Aha! before; the identity provider manages it now".to_owned()
+    ));
+    assert_eq!(lines.last().unwrap(), "Verdict: in sync: Aha! agrees with version 1.");
+    assert_eq!(told_by(&second).await, lines);
+    let before = told_by(&first).await;
+    assert_eq!(before[0], "ID: there is no such user in app aha");
+    assert_eq!(before.last().unwrap(), "Verdict: in sync: there is no such user any more.");
 }
