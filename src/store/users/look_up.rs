@@ -47,7 +47,7 @@ pub async fn find_by_any_name(store: &Store, app: &str, name: &str) -> Result<Ve
 ///
 /// # Errors
 /// When the database fails.
-pub async fn count_ahead(
+pub async fn count_before(
     store: &Store,
     app: &str,
     lane: Lane,

@@ -15,7 +15,7 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
-    look_up::{count_ahead, find_by_any_name},
+    look_up::{count_before, find_by_any_name},
     managed::{InHands, count_in_hands, page_in_hands, page_settled},
     queue::{
         Ahead, Claim, Claimed, QueueDepth, ahead, claim, depth, hasten_revocations, next_due, release_all,
