@@ -17,6 +17,7 @@ use crate::{
 use super::{
     Target,
     budget::Permit,
+    journal::Journal,
     outcome::Rejection,
     settle::{self, Sighting},
 };
@@ -68,6 +69,7 @@ async fn attempt(
             seen => seen,
         },
         adopted: false,
+        calls: Journal::default(),
     };
     let mut vanished_before = false;
     // Held until all is recorded.
@@ -86,18 +88,24 @@ async fn attempt(
                 None => return Ok(()),
             }
         }
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
+        }
         // Whose credentials these are must be known before anybody is disabled with them.
-        if call.revokes()
-            && !target.guard.knows_credentials_owner()
-            && let Err(error) = learn_credentials_owner(target).await
-        {
-            return match error {
-                TargetError::CredentialsRefused { reason } => {
-                    settle::blocked(target, user, sighting, reason).await
+        if call.revokes() && !target.guard.knows_credentials_owner() {
+            let called_at = target.clock.now();
+            let learned = learn_credentials_owner(target).await;
+            sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
+            match learned {
+                Ok(()) => {}
+                Err(TargetError::CredentialsRefused { reason }) => {
+                    return settle::blocked(target, user, sighting, reason).await;
                 }
-                TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
-                error => settle::failed(target, user, sighting, error.to_string()).await,
-            };
+                Err(error @ TargetError::RateLimited { .. }) => {
+                    return settle::postponed(target, user, sighting, error.to_string()).await;
+                }
+                Err(error) => return settle::failed(target, user, sighting, error.to_string()).await,
+            }
         }
         if one_administrator.is_none() {
             one_administrator = target.guard.one_administrator(&call).await;
@@ -123,8 +131,9 @@ async fn attempt(
             }
             return settle::released(target, user, sighting).await;
         }
-        if target.health.stopped().is_some() {
-            return settle::released(target, user, sighting).await;
+        // It may have been found to be down while the budget was waited for.
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
@@ -138,7 +147,9 @@ async fn attempt(
         }
         let Some(mut paid) = permit.take() else { continue };
         calls += 1;
+        let called_at = target.clock.now();
         let result = target.connector.perform(&call, &mut paid).await;
+        sighting.calls.add(target, &call, user.version, called_at, &result);
         target.heed(paid, &result).await;
         match result {
             Ok(observed) => {
@@ -155,8 +166,8 @@ async fn attempt(
             Err(TargetError::CredentialsRefused { reason }) => {
                 return settle::blocked(target, user, sighting, reason).await;
             }
-            Err(TargetError::RateLimited { .. }) => {
-                return settle::released(target, user, sighting).await;
+            Err(error @ TargetError::RateLimited { .. }) => {
+                return settle::postponed(target, user, sighting, error.to_string()).await;
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.
