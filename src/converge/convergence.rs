@@ -88,6 +88,9 @@ async fn attempt(
                 None => return Ok(()),
             }
         }
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
+        }
         // Whose credentials these are must be known before anybody is disabled with them.
         if call.revokes() && !target.guard.knows_credentials_owner() {
             let called_at = target.clock.now();
@@ -128,8 +131,9 @@ async fn attempt(
             }
             return settle::released(target, user, sighting).await;
         }
-        if target.health.stopped().is_some() {
-            return settle::released(target, user, sighting).await;
+        // It may have been found to be down while the budget was waited for.
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
