@@ -8,6 +8,7 @@ mod architecture;
 mod bulk;
 mod call_counts;
 mod coverage_of_facts;
+mod crash;
 mod cursors;
 mod discovery;
 mod discovery_is_true;

@@ -2,6 +2,7 @@
 
 mod assertions;
 pub mod process;
+pub mod random;
 pub mod raw;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -492,11 +493,19 @@ pub struct Answer {
 impl Answer {
     /// Sends the request. Every body must be JSON, and of the media type that its endpoint has.
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::try_of(request).await.unwrap()
+    }
+
+    /// The same where there may be nobody who answers.
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub async fn try_of(request: reqwest::RequestBuilder) -> Result<Self, reqwest::Error> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap();
+        let bytes = response.bytes().await?;
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        Self { status, headers, body }
+        Ok(Self { status, headers, body })
     }
 
     /// The path of the user that this is, below the base URL.
