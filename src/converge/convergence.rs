@@ -16,12 +16,13 @@ use crate::{
 
 use super::{
     Target,
+    doubt::{self, NothingFound},
     outcome::Rejection,
     settle::{self, Sighting},
 };
 
 /// More calls than any plan needs. A target that keeps differing after so many will not agree by calling it more.
-const MAX_CALLS: usize = 6;
+const MAX_CALLS: usize = 8;
 
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
@@ -57,7 +58,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         },
         adopted: false,
     };
-    let mut vanished_before = false;
+    // The id of the account that a call said is not there.
+    let mut gone: Option<String> = None;
     let mut permit = None;
     // Held until all is recorded.
     let mut one_administrator = None;
@@ -80,13 +82,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             && !target.guard.knows_credentials_owner()
             && let Err(error) = learn_credentials_owner(target).await
         {
-            return match error {
-                TargetError::CredentialsRefused { reason } => {
-                    settle::blocked(target, user, sighting, reason).await
-                }
-                TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
-                error => settle::failed(target, user, sighting, error.to_string()).await,
-            };
+            return give_up(target, user, sighting, error).await;
         }
         if one_administrator.is_none() {
             one_administrator = target.guard.one_administrator(&call).await;
@@ -122,17 +118,31 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Some(_) => {}
             None => return Ok(()),
         }
+        if !doubt::note_create(target, &mut user, &call).await? {
+            return Ok(());
+        }
         calls += 1;
+        let called_at = target.clock.now();
         let result = target.connector.perform(&call).await;
         drop(permit.take());
         target.heed(&result);
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
-                sighting.observed = observed;
+                sighting.observed = match (&call, observed) {
+                    (Call::Find { email }, Observed::Absent) => {
+                        match doubt::nothing_found(email, called_at, &sighting.observed, &desired) {
+                            NothingFound::Seen(observed) => observed,
+                            NothingFound::TooEarly(until) => {
+                                return settle::suspended(target, user, sighting, until).await;
+                            }
+                        }
+                    }
+                    (_, observed) => observed,
+                };
             }
             Err(TargetError::Rejected { reason, rejection: kind }) => {
-                if vanished_before && matches!(call, Call::Find { .. }) {
+                if gone.is_some() && matches!(call, Call::Find { .. }) {
                     // Who may not even look has not seen that the account is gone.
                     sighting.observed = user.observed.clone();
                 }
@@ -146,29 +156,51 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.
+                let until = target.in_doubt_until(called_at);
                 match call {
                     Call::Find { .. } => {}
-                    Call::Create { .. } => sighting.observed = Observed::Unknown,
-                    Call::Update { account, .. } => sighting.observed = Observed::Uncertain(account),
+                    Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
+                    Call::Update { account, .. } => {
+                        sighting.observed = Observed::Uncertain { account, until }
+                    }
                 }
                 return settle::failed(target, user, sighting, reason).await;
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
-            Err(TargetError::AccountNotFound { reason }) if vanished_before => {
-                let reason =
-                    format!("{reason}, but lists it: the credentials may not be allowed to change it");
-                let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
-                return settle::rejected(target, user, sighting, rejection).await;
-            }
-            Err(TargetError::AccountNotFound { .. }) => {
-                vanished_before = true;
-                sighting.observed = Observed::Unknown;
+            Err(TargetError::AccountNotFound { reason }) => {
+                let Call::Update { account, .. } = call else {
+                    return settle::failed(target, user, sighting, reason).await;
+                };
+                if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {
+                    let reason =
+                        format!("{reason}, but shows it: the credentials may not be allowed to change it");
+                    let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
+                    return settle::rejected(target, user, sighting, rejection).await;
+                }
+                match doubt::look_again(target, &account).await {
+                    Ok(observed) => sighting.observed = observed,
+                    Err(error) => return give_up(target, user, sighting, error).await,
+                }
             }
         }
     }
     let reason =
         format!("{} still differs after {MAX_CALLS} calls that it accepted", target.connector.target());
     settle::failed(target, user, sighting, reason).await
+}
+
+/// A question on the side was not answered, and the work does not go on without.
+async fn give_up(
+    target: &Target,
+    user: User,
+    sighting: Sighting,
+    error: TargetError,
+) -> Result<(), StoreError> {
+    match error {
+        TargetError::CredentialsRefused { reason } => settle::blocked(target, user, sighting, reason).await,
+        TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
+        error => settle::failed(target, user, sighting, error.to_string()).await,
+    }
 }
 
 /// Makes the lease last for one more call. Whether it is still ours.

@@ -12,6 +12,7 @@
 mod backoff;
 pub mod budget;
 mod convergence;
+mod doubt;
 pub mod guard;
 pub mod health;
 mod in_hand;
@@ -25,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Time},
     config::Convergence,
     connector::{Connector, TargetError},
     store::Store,
@@ -61,6 +62,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// How long a call that is sent `now` may still take effect if its answer does not come. The target may have got it when
+    /// we gave up, and whoever stands in between may have kept it; as much time again is taken to be enough for that.
+    pub fn in_doubt_until(&self, now: Time) -> Time {
+        now + 2 * self.call_timeout
+    }
+
     /// Takes what a call's result says about the target itself to heart: whether it works, and when to stop calling it.
     fn heed<T>(&self, result: &Result<T, TargetError>) {
         let now = self.clock.now();

@@ -31,6 +31,7 @@ const ACTOR: &str = "worker";
 pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     let (id, version) = (worked.id.clone(), worked.version);
     let (app, now) = (target.app.clone(), target.clock.now());
+    let doubted_until = target.in_doubt_until(now);
     let (record_of, seen) = (worked.clone(), sighting.clone());
     let end = target
         .store
@@ -44,14 +45,22 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     // A deleted user has no say in the account that another one has by now.
                     Some(Holder::Other(_)) => sighting.observed = Observed::Absent,
                     Some(Holder::Deleted) => return Ok(End::AccountBusy),
-                    None => take_over(transaction, &user, &sighting.observed, now).await?,
+                    None => {
+                        if take_over(transaction, &user, &sighting.observed, now).await? == Doubt::Left {
+                            sighting.observed = sighting.observed.doubted_until(doubted_until);
+                        }
+                    }
                 }
                 user.lease = None;
                 see(&mut user, sighting, now);
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
                 if user.version == worked.version {
-                    user.due_at = None;
+                    // What was sent before may take effect yet: once it cannot any more, all is said again.
+                    user.due_at = match &user.observed {
+                        Observed::Uncertain { until, .. } => Some(*until),
+                        _ => None,
+                    };
                     user.fallback = None;
                     user.answered = Answered::Yes;
                 } else if user.answered == Answered::No {
@@ -87,7 +96,8 @@ async fn taken(target: &Target, worked: User, other: UserId) -> Result<(), Store
 /// What will have become of the account, nobody knows yet.
 async fn busy(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     let reason = "a deleted user with the same account is still being worked on".to_owned();
-    failed(target, worked, Sighting { observed: Observed::Unknown, ..sighting }, reason).await
+    let observed = sighting.observed.doubted_until(target.clock.now());
+    failed(target, worked, Sighting { observed, ..sighting }, reason).await
 }
 
 /// Finds out whether an account that was found may be changed for `worked`, before anything about it is. If not, settles
@@ -183,12 +193,17 @@ pub(super) async fn failed(
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
+                let doubted_before = doubted_until(&user, now);
                 see(&mut user, sighting, now);
                 user.attempts += 1;
                 record(transaction, &app, &user.id, now, EventKind::Failed, &reason).await?;
                 user.failure = Some(reason);
                 if user.version == worked.version {
                     user.due_at = Some(now + backoff::after(user.attempts, &user.id));
+                    // The next attempt says the same, so it does not matter when this one takes effect.
+                    if let Observed::Uncertain { until, .. } = &mut user.observed {
+                        *until = doubted_before.unwrap_or(now);
+                    }
                 }
                 users::save(transaction, &user).await
             })
@@ -213,6 +228,49 @@ pub(super) async fn blocked(
 /// Nothing was decided: the work goes back to the queue as it was.
 pub(super) async fn released(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     give_back(target, worked, sighting, None).await
+}
+
+/// A look-up found nothing that may come into being until then: it is made again.
+pub(super) async fn suspended(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    until: Time,
+) -> Result<(), StoreError> {
+    let now = target.clock.now();
+    let reason = format!(
+        "a create was sent whose answer did not come, and no account is found yet; it is looked up again at {until}"
+    );
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
+                user.lease = None;
+                see(&mut user, sighting, now);
+                user.failure = Some(reason);
+                if user.version == worked.version {
+                    user.due_at = Some(until);
+                }
+                users::save(transaction, &user).await
+            })
+        })
+        .await
+}
+
+/// Writes down what is known of the account of `worked` while the work goes on. Whether the worker still had it.
+pub(super) async fn noted(target: &Target, worked: &User) -> Result<bool, StoreError> {
+    let worked = worked.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(user) = leased(transaction, &worked).await? else { return Ok(false) };
+                users::save(transaction, &User { observed: worked.observed, ..user }).await?;
+                Ok(true)
+            })
+        })
+        .await
 }
 
 /// Replaces the lease of a user by a longer one of the same worker. Whether the worker still had it.
@@ -285,15 +343,17 @@ async fn put_back(
     connector: &dyn Connector,
     now: Time,
 ) -> Result<(), StoreError> {
-    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain(_));
+    let may_have_been_created = matches!(user.observed, Observed::Suspected { .. });
+    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain { .. });
     let Some(fallback) = user.fallback.take() else {
         // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
         // not show it as a new one.
-        if user.account().is_none() && user.lease.is_none() {
+        if user.account().is_none() && user.lease.is_none() && !may_have_been_created {
             return users::delete_row(transaction, &user, now).await;
         }
         // Or a call is out, perhaps the create itself: until it is answered, its lease keeps others from creating again.
-        let may_be_enabled_by_us = !is_certain && user.account().is_some_and(|account| !account.enabled);
+        let may_be_enabled_by_us =
+            may_have_been_created || !is_certain && user.account().is_some_and(|account| !account.enabled);
         user.deleted_at = Some(now);
         user.answered = Answered::Yes;
         user.version += 1;
@@ -368,16 +428,30 @@ async fn holder(
     Ok(holder)
 }
 
-/// Makes the account that was seen this user's own: those who had it, none of them live and managed, have it no more.
+/// Whether something was sent about an account on behalf of somebody else that may still take effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    Left,
+}
+
+/// Makes the account that was seen this user's own: those who had it have it no more. They are users that were deleted, also
+/// of an account that this one has known since it was made; and none that is live and managed.
 async fn take_over(
     transaction: &mut Transaction,
     user: &User,
     observed: &Observed,
     now: Time,
-) -> Result<(), StoreError> {
-    let Some(account) = new_account(user, observed) else { return Ok(()) };
+) -> Result<Doubt, StoreError> {
+    let mut doubt = Doubt::None;
+    let is_new = new_account(user, observed).is_some();
+    let Some(account) =
+        observed.account().filter(|_| user.account_key.is_some() && (is_new || user.is_live()))
+    else {
+        return Ok(doubt);
+    };
     for mut other in users::find_by_account(transaction, &user.app, Some(&account.id), None).await? {
-        if other.id == user.id {
+        if other.id == user.id || (other.is_live() && !is_new) {
             continue;
         }
         if other.is_live() {
@@ -385,13 +459,17 @@ async fn take_over(
             users::delete_row(transaction, &other, now).await?;
         } else {
             // What was promised with the deletion, this user's state has overtaken.
+            if matches!(other.observed, Observed::Uncertain { .. }) {
+                doubt = Doubt::Left;
+            }
             other.applied_version = other.version;
-            other.due_at = None;
+            (other.due_at, other.attempts, other.failure) = (None, 0, None);
+            (other.answered, other.fallback) = (Answered::Yes, None);
             other.observed = Observed::Absent;
             users::save(transaction, &other).await?;
         }
     }
-    Ok(())
+    Ok(doubt)
 }
 
 /// The account that was seen, if it was not this user's before.
@@ -401,13 +479,24 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
     observed.account().filter(|account| user.account_key.is_some() && !is_known(account))
 }
 
-/// Takes over what was seen.
+/// Takes over what was seen. That does not end a doubt: what was sent earlier may take effect later.
 fn see(user: &mut User, sighting: Sighting, now: Time) {
     if sighting.adopted && user.ownership == Ownership::Created {
         user.ownership = Ownership::Adopted;
     }
-    user.observed = sighting.observed;
+    user.observed = match doubted_until(user, now) {
+        Some(until) => sighting.observed.doubted_until(until),
+        None => sighting.observed,
+    };
     user.observed_at = Some(now);
+}
+
+/// Until when an earlier change of the account may take effect that is not desired any more.
+fn doubted_until(user: &User, now: Time) -> Option<Time> {
+    match &user.observed {
+        Observed::Uncertain { until, .. } if *until > now => Some(*until),
+        _ => None,
+    }
 }
 
 /// The desired state of `user`, to be put back if a later one is rejected.

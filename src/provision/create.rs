@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::{
-    clock::Time,
     connector::{Lane, Observed},
     scim::{
         error::{Error, ScimType},
@@ -65,7 +64,7 @@ pub(super) async fn begin(
                     }
                     return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
                 }
-                inherit(transaction, &mut user, same_account, change.now).await?;
+                inherit(transaction, &mut user, same_account, &change).await?;
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
@@ -117,25 +116,32 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
 }
 
 /// A user that was deleted and is made again is the same account: what is known of it goes over. While the account of the
-/// deleted one is still to be disabled, that stays to be done, for this create may fail; the account is looked up instead,
-/// and with it goes what was promised of it.
+/// deleted one is still to be disabled, that stays to be done, for this create may fail; nor is anything known for certain of
+/// the account until then. With the end of this create goes what was promised of it.
 async fn inherit(
     transaction: &mut Transaction,
     user: &mut User,
     deleted: Vec<User>,
-    now: Time,
+    change: &Change,
 ) -> Result<(), ProvisionError> {
     let is_done = |earlier: &User| earlier.due_at.is_none() && earlier.lease.is_none();
-    if !deleted.iter().all(is_done) {
-        return Ok(());
-    }
+    let all_are_done = deleted.iter().all(is_done);
     for earlier in deleted {
-        if earlier.account().is_some() && user.account().is_none() {
+        let may_have_account =
+            earlier.account().is_some() || matches!(earlier.observed, Observed::Suspected { .. });
+        if may_have_account && user.account().is_none() {
             user.observed = earlier.observed.clone();
+            if !is_done(&earlier) {
+                user.observed = user.observed.clone().doubted_until(change.in_doubt_until());
+            }
             user.observed_at = earlier.observed_at;
-            user.ownership = Ownership::Adopted;
+            if earlier.account().is_some() {
+                user.ownership = Ownership::Adopted;
+            }
         }
-        users::delete_row(transaction, &earlier, now).await?;
+        if all_are_done {
+            users::delete_row(transaction, &earlier, change.now).await?;
+        }
     }
     Ok(())
 }

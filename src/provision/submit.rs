@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::Time,
-    connector::{Call, Desired, Lane},
+    connector::{Call, Desired, Lane, Observed},
     converge::{Target, outcome::Watch, settle::fallback_of},
     scim::resource::Resource,
     store::{
@@ -60,6 +60,11 @@ impl Change {
         }
     }
 
+    /// How long a call that is out by now may still take effect.
+    pub(super) fn in_doubt_until(&self) -> Time {
+        self.target.in_doubt_until(self.now)
+    }
+
     /// What `resource` has in common with other users that are the same account.
     pub(super) fn account_key(&self, resource: &Resource) -> Option<String> {
         self.target.connector.account_key(&Desired::of(resource, false))
@@ -85,7 +90,7 @@ pub(super) async fn submit(
     if before.version > 0
         && !deletes
         && resource == before.resource
-        && (before.is_pending() || plan.is_empty())
+        && (before.is_pending() || plan.is_empty() || matches!(before.observed, Observed::Uncertain { .. }))
     {
         return unchanged(transaction, change, before).await;
     }
@@ -105,6 +110,10 @@ pub(super) async fn submit(
         _ => Some(fallback_of(&before)),
     };
     user.account_key = change.account_key(&resource);
+    // A call whose answer did not come says what was desired until now.
+    if let Observed::Uncertain { until, .. } = &mut user.observed {
+        *until = change.in_doubt_until();
+    }
     user.resource = resource;
     user.version += 1;
     user.modified_at = change.now;

@@ -66,7 +66,9 @@ async fn what_was_answered_survives_kill_9_at_any_moment_and_nobody_is_invited_t
     let seconds = random::from_environment("SCIM_BRIDGE_CRASH_SECONDS").unwrap_or(SECONDS);
     let end = site.started_at + Duration::from_secs(seconds);
     let mut kills = 0;
-    while kills < rounds && SystemClock.now() < end && !clients.iter().any(tokio::task::JoinHandle::is_finished)
+    while kills < rounds
+        && SystemClock.now() < end
+        && !clients.iter().any(tokio::task::JoinHandle::is_finished)
     {
         let lives_for = match random.below(10) {
             // Just enough to answer somebody.
@@ -133,8 +135,7 @@ struct Site {
 
 impl Site {
     async fn new(seed: u64) -> Self {
-        let installation =
-            Installation::with(&format!("'{API_KEY}'"), &format!("'{TOKEN}'"), APP_KEYS).await;
+        let installation = Installation::with(&format!("'{API_KEY}'"), &format!("'{TOKEN}'"), APP_KEYS).await;
         let config = installation.folder().join("bridge.toml");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(config, text.replace("level = 'trace'", "level = 'info'")).unwrap();
@@ -195,8 +196,7 @@ impl Site {
         let mut status = Value::Null;
         let idle = async {
             while status["queue"] != json!({}) {
-                let answer =
-                    Answer::of(self.http.get(format!("{root}/status")).bearer_auth(TOKEN)).await;
+                let answer = Answer::of(self.http.get(format!("{root}/status")).bearer_auth(TOKEN)).await;
                 status = answer.body["apps"]["aha"].clone();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

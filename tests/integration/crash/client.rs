@@ -136,7 +136,9 @@ impl Client {
                 self.write(index, Write::Update(json!(operations)), Some(next)).await;
             }
             Step::Delete => self.write(index, Write::Delete, None).await,
-            Step::AddMember | Step::RemoveMember | Step::ReplaceMembers => self.change_group(index, step).await,
+            Step::AddMember | Step::RemoveMember | Step::ReplaceMembers => {
+                self.change_group(index, step).await
+            }
             Step::LookAtGroup => self.look_at_group().await,
         }
     }
@@ -277,11 +279,17 @@ impl Client {
         let (method, body) = match step {
             Step::AddMember => {
                 members.insert(id.clone());
-                (Method::PATCH, patch(&json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }])))
+                (
+                    Method::PATCH,
+                    patch(&json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }])),
+                )
             }
             Step::RemoveMember => {
                 members.remove(&id);
-                (Method::PATCH, patch(&json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }])))
+                (
+                    Method::PATCH,
+                    patch(&json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }])),
+                )
             }
             _ => {
                 let there = self.people.iter().filter(|person| person.truth.is_some());
@@ -305,7 +313,9 @@ impl Client {
     async fn look_at_group(&mut self) {
         let Some(id) = &self.group.id else {
             let body = self.group.body(&self.group.members);
-            let Some(answer) = self.send_about_group(Method::POST, "/Groups", Some(body)).await else { return };
+            let Some(answer) = self.send_about_group(Method::POST, "/Groups", Some(body)).await else {
+                return;
+            };
             self.group.id = match answer.status {
                 201 => Some(answer.id()),
                 409 => {
@@ -345,28 +355,21 @@ impl Client {
         path: &str,
         body: Option<Value>,
     ) -> Option<Answer> {
-        let asked = format!("{method} {path} {}", body.as_ref().map(Value::to_string).unwrap_or_default());
-        let (answer, line) = self.send(method, path, body, &asked).await;
+        let (answer, line) = self.send(method, path, body).await;
         self.people[index].note(line);
         answer
     }
 
     async fn send_about_group(&mut self, method: Method, path: &str, body: Option<Value>) -> Option<Answer> {
-        let asked = format!("{method} {path} {}", body.as_ref().map(Value::to_string).unwrap_or_default());
-        let (answer, line) = self.send(method, path, body, &asked).await;
+        let (answer, line) = self.send(method, path, body).await;
         self.group.history.push(line);
         answer
     }
 
-    /// Sends a request once the program runs. `None` if it was not answered.
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-        asked: &str,
-    ) -> (Option<Answer>, String) {
+    /// Sends a request once the program runs. `None` if it was not answered; and a line for the history.
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> (Option<Answer>, String) {
         let root = self.site.root().await;
+        let asked = format!("{method} {path} {}", body.as_ref().map(shorten).unwrap_or_default());
         let mut request = self.http.request(method, format!("{root}/aha/scim/v2{path}")).bearer_auth(TOKEN);
         if let Some(body) = body {
             request = request.header("content-type", "application/scim+json").body(body.to_string());
@@ -374,7 +377,7 @@ impl Client {
         let sent_at = self.site.elapsed();
         let answer = Answer::try_of(request).await.ok();
         let (count, said) = match &answer {
-            Some(answer) => (&self.site.answers, format!("{} {}", answer.status, answer.body)),
+            Some(answer) => (&self.site.answers, format!("{} {}", answer.status, shorten(&answer.body))),
             None => (&self.site.unanswered, "no answer".to_owned()),
         };
         count.fetch_add(1, Ordering::Relaxed);
@@ -419,4 +422,17 @@ impl Group {
 
 fn patch(operations: &Value) -> Value {
     json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations })
+}
+
+/// A body in as many words as a history needs.
+fn shorten(body: &Value) -> String {
+    match body["Resources"].as_array() {
+        Some(found) => found.iter().map(shorten).collect(),
+        None if body["userName"].is_string() => {
+            format!("{} version {} {:?}", body["id"], body["meta"]["version"], Asserted::read(body))
+        }
+        None if body["Operations"].is_array() => body["Operations"].to_string(),
+        None if body["displayName"].is_string() => format!("members {:?}", Group::read(body)),
+        None => body["detail"].as_str().unwrap_or_default().to_owned(),
+    }
 }

@@ -137,7 +137,11 @@ impl Asserted {
 
 impl fmt::Display for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} should be {:?}, or after {:?}; all that was asked:", self.name, self.truth, self.doubt)?;
+        writeln!(
+            f,
+            "{} should be {:?}, or after {:?}; all that was asked:",
+            self.name, self.truth, self.doubt
+        )?;
         self.history.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -63,7 +63,8 @@ async fn view(site: &Site, person: &Person) -> Option<String> {
         None if by_id.status == 404 && found.is_empty() => None,
         Some(truth) if by_id.status == 200 && found.len() == 1 => {
             let (one, other) = (Asserted::read(&by_id.body), Asserted::read(&found[0]));
-            (*truth != one || *truth != other).then(|| format!("{} is shown as {one:?} and {other:?}", person.name))
+            (*truth != one || *truth != other)
+                .then(|| format!("{} is shown as {one:?} and {other:?}", person.name))
         }
         _ => Some(format!("{} is shown as {by_id}, and found as {found:?}", person.name)),
     }
@@ -84,7 +85,8 @@ fn account(site: &Site, person: &Person) -> Option<String> {
         .map(|asserted| (asserted.email.as_str(), asserted.given.as_str(), asserted.family.as_str()))
         .into_iter()
         .collect();
-    (enabled != expected).then(|| format!("{}: Aha! lets in {enabled:?}, and should {expected:?}", person.name))
+    (enabled != expected)
+        .then(|| format!("{}: Aha! lets in {enabled:?}, and should {expected:?}", person.name))
 }
 
 /// No e-mail was invited twice, and nobody who had an account already.
@@ -96,7 +98,10 @@ fn invitations(site: &Site, person: &Person) -> Option<String> {
     }
     let twice = times.values().any(|times| *times > 1) || times.len() > person.invitable;
     twice.then(|| {
-        format!("{} was invited as {times:?}, and at most {} times there was need", person.name, person.invitable)
+        format!(
+            "{} was invited as {times:?}, and at most {} times there was need",
+            person.name, person.invitable
+        )
     })
 }
 
@@ -106,7 +111,7 @@ async fn left_over(site: &Site) -> Option<String> {
     let url = format!("sqlite:{}", site.installation.folder().join("bridge.db").display());
     let mut database = sqlx::AnyConnection::connect(&url).await.unwrap();
     let rows = sqlx::query(
-        "SELECT id, resource, failure FROM users WHERE due_at IS NOT NULL OR lease_owner IS NOT NULL \
+        "SELECT id, resource, failure, due_at, lease_owner, version, applied_version, deleted_at FROM users WHERE due_at IS NOT NULL OR lease_owner IS NOT NULL \
          OR applied_version <> version OR attempts > 0 OR uncertain <> 0 OR fallback IS NOT NULL",
     )
     .fetch_all(&mut database)
@@ -115,7 +120,12 @@ async fn left_over(site: &Site) -> Option<String> {
     let text = |row: &sqlx::any::AnyRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
     let left: Vec<_> = rows
         .iter()
-        .map(|row| format!("{} {} {}", text(row, "id"), text(row, "resource"), text(row, "failure")))
+        .map(|row| {
+            let texts = ["id", "resource", "failure", "lease_owner"].map(|name| text(row, name));
+            let numbers = ["due_at", "version", "applied_version", "deleted_at"]
+                .map(|name| row.try_get::<i64, _>(name).ok());
+            format!("{texts:?} {numbers:?}")
+        })
         .collect();
     (!left.is_empty()).then(|| format!("left over: {left:#?}"))
 }
@@ -125,6 +135,10 @@ fn behind(site: &Site, person: &Person) -> String {
     let aha = &site.installation.aha;
     let accounts: Vec<_> = aha.users().into_iter().filter(|user| person.has_had(&user.email)).collect();
     let mut words: Vec<_> = accounts.iter().map(|account| account.id.to_string()).collect();
+    let accounts: String = accounts
+        .iter()
+        .map(|account| format!("  {} {} {} {}\n", account.id, account.email, account.name(), account.enabled))
+        .collect();
     words.extend([format!("{}.", person.name), format!("{}@", person.name)]);
     let calls: String = aha
         .calls()
@@ -133,5 +147,5 @@ fn behind(site: &Site, person: &Person) -> String {
         .map(|call| format!("  {:?} {call} {:?}\n", call.at.since(site.started_at), call.outcome))
         .collect();
     words.extend(person.id.clone());
-    format!("accounts: {accounts:#?}\ncalls:\n{calls}log:\n{}", site.log_of(&words))
+    format!("accounts:\n{accounts}calls:\n{calls}log:\n{}", site.log_of(&words))
 }
