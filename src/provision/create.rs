@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    clock::Time,
     connector::{Lane, Observed},
     scim::{
         error::{Error, ScimType},
@@ -64,7 +65,7 @@ pub(super) async fn begin(
                     }
                     return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
                 }
-                inherit(transaction, &mut user, same_account, &change).await?;
+                inherit(transaction, &mut user, same_account, change.now).await?;
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
@@ -122,7 +123,7 @@ async fn inherit(
     transaction: &mut Transaction,
     user: &mut User,
     deleted: Vec<User>,
-    change: &Change,
+    now: Time,
 ) -> Result<(), ProvisionError> {
     let is_done = |earlier: &User| earlier.due_at.is_none() && earlier.lease.is_none();
     let all_are_done = deleted.iter().all(is_done);
@@ -132,7 +133,7 @@ async fn inherit(
         if may_have_account && user.account().is_none() {
             user.observed = earlier.observed.clone();
             if !is_done(&earlier) {
-                user.observed = user.observed.clone().doubted_until(change.in_doubt_until());
+                user.observed = user.observed.clone().doubted_until(now);
             }
             user.observed_at = earlier.observed_at;
             if earlier.account().is_some() {
@@ -140,7 +141,7 @@ async fn inherit(
             }
         }
         if all_are_done {
-            users::delete_row(transaction, &earlier, change.now).await?;
+            users::delete_row(transaction, &earlier, now).await?;
         }
     }
     Ok(())

@@ -60,11 +60,6 @@ impl Change {
         }
     }
 
-    /// How long a call that is out by now may still take effect.
-    pub(super) fn in_doubt_until(&self) -> Time {
-        self.target.in_doubt_until(self.now)
-    }
-
     /// What `resource` has in common with other users that are the same account.
     pub(super) fn account_key(&self, resource: &Resource) -> Option<String> {
         self.target.connector.account_key(&Desired::of(resource, false))
@@ -111,8 +106,10 @@ pub(super) async fn submit(
     };
     user.account_key = change.account_key(&resource);
     // A call whose answer did not come says what was desired until now.
-    if let Observed::Uncertain { until, .. } = &mut user.observed {
-        *until = change.in_doubt_until();
+    if let Observed::Uncertain { until, .. } = &mut user.observed
+        && !is_new
+    {
+        *until = change.target.in_doubt_until(change.now);
     }
     user.resource = resource;
     user.version += 1;

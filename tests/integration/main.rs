@@ -19,6 +19,7 @@ mod etags;
 mod extensions;
 mod groups;
 mod groups_conversations;
+mod hang_up;
 mod harness;
 mod hostile;
 mod letter_of_the_rfc;

@@ -65,7 +65,7 @@ impl Installation {
     }
 
     /// Starts the program and waits until it is ready.
-    async fn serve(&self) -> Server {
+    pub(super) async fn serve(&self) -> Server {
         self.serve_with(&[]).await
     }
 
@@ -79,9 +79,9 @@ impl Installation {
 }
 
 /// A `serve` that listens.
-struct Server {
-    process: Process,
-    root: String,
+pub(super) struct Server {
+    pub(super) process: Process,
+    pub(super) root: String,
     http: reqwest::Client,
 }
 
@@ -105,7 +105,7 @@ impl Server {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    pub(super) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         Answer::of(self.request(method, path, body)).await
     }
 
@@ -114,7 +114,7 @@ impl Server {
     }
 
     /// Waits until nothing is queued.
-    async fn wait_until_idle(&self) {
+    pub(super) async fn wait_until_idle(&self) {
         let url = format!("{}/status", self.root);
         let idle = async {
             loop {

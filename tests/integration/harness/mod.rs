@@ -278,6 +278,12 @@ impl Bridge {
         tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the bridge becomes ready");
     }
 
+    /// How many tasks there are. Needs [`Setup::killable`].
+    pub fn alive_tasks(&self) -> usize {
+        let runtime = self.running.as_ref().and_then(|running| running.runtime.as_ref());
+        runtime.expect("a bridge with a runtime of its own").metrics().num_alive_tasks()
+    }
+
     /// Stops in order, as on SIGTERM, and starts again on the same database.
     pub async fn restart(&mut self) {
         self.stop().await;
