@@ -192,6 +192,9 @@ impl Client {
             StatusCode::FORBIDDEN => self.forbidden(&said_so),
             StatusCode::TOO_MANY_REQUESTS => TargetError::RateLimited { until: self.rate_limit_reset(response) },
             StatusCode::REQUEST_TIMEOUT => unavailable(status, &said_so),
+            status if status.is_redirection() => TargetError::Unavailable {
+                reason: format!("Aha! answers with a redirect ({}), which is not followed. Check base_url", status.as_u16()),
+            },
             // Aha! answers its HTML page for paths that it does not serve, and JSON for records that it does not have.
             StatusCode::NOT_FOUND if !response.is_json() => TargetError::Unavailable {
                 reason: "Aha! does not serve its API at this address (404 with a web page). Check base_url".into(),

@@ -16,6 +16,7 @@ use scim_bridge::{
     store::StoreError,
 };
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
@@ -191,7 +192,8 @@ impl Setup {
             clock: self.clock,
             running: Some(running),
             killable: self.killable,
-            _running_aha: running_aha,
+            aha_address: running_aha.base_url().trim_start_matches("http://").to_owned(),
+            running_aha: Some(running_aha),
             _folder: folder,
         }
     }
@@ -206,7 +208,8 @@ pub struct Bridge {
     clock: Arc<dyn Clock>,
     running: Option<Running>,
     killable: bool,
-    _running_aha: RunningAha,
+    aha_address: String,
+    running_aha: Option<RunningAha>,
     _folder: TempDir,
 }
 
@@ -309,6 +312,24 @@ impl Bridge {
             running.stopping.cancel();
             (&mut running.task).await.unwrap().unwrap();
         }
+    }
+
+    /// Connections to Aha! are refused from now on.
+    pub async fn unplug_aha(&mut self) {
+        self.running_aha.take().expect("it is plugged in").stop().await.unwrap();
+    }
+
+    /// Aha! listens again where it did before [`unplug_aha`](Bridge::unplug_aha).
+    pub async fn plug_aha_in(&self) {
+        let listener = TcpListener::bind(&self.aha_address).await.unwrap();
+        tokio::spawn(self.aha.clone().serve(listener, std::future::pending()));
+    }
+
+    /// Why the last attempt for the user of this id failed, as its row says; `None` if it did not.
+    pub async fn failure_of(&self, id: &str) -> Option<String> {
+        let mut database = sqlx::AnyConnection::connect(self.database_url()).await.unwrap();
+        let failure = sqlx::query_scalar("SELECT failure FROM users WHERE id = $1").bind(id.to_owned());
+        failure.fetch_one(&mut database).await.unwrap()
     }
 
     /// A request as an IdP sends it: with the token, and SCIM's media type if there is a body. `path` starts below the
