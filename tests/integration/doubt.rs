@@ -271,9 +271,11 @@ async fn a_user_who_was_made_again_stays_enabled_when_the_answer_to_its_enable_i
     let (bridge, clock) = start(|setup| setup).await;
     let first = path(&bridge.create_user(SAM).await);
     idle(&bridge, &clock).await;
-    bridge.aha.fault(Fault::html(503).on(UPDATE));
+    bridge.aha.take_calls();
+    bridge.aha.fault(Fault::html(503).on(UPDATE).times(3));
     assert_eq!(bridge.delete(&first).await.status, 204);
-    eventually("the failure", async || bridge.status().await["queue"]["revoke"]["failing"] == 1).await;
+    // It is tried again in four seconds; by then the enable has been tried again already.
+    pass_time(&clock, STEP, "three attempts", async || bridge.aha.calls().answered(503).len() == 3).await;
     bridge.aha.fault(Fault::truncate().on(UPDATE));
     let created = bridge.post("/Users", &user(SAM)).await;
     assert_eq!(created.status, 201, "{created}");
