@@ -17,6 +17,7 @@ use crate::{
 use super::{
     Target,
     doubt::{self, NothingFound},
+    journal::Journal,
     outcome::Rejection,
     settle::{self, Sighting},
 };
@@ -57,6 +58,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             seen => seen,
         },
         adopted: false,
+        calls: Journal::default(),
     };
     // The id of the account that a call said is not there.
     let mut gone: Option<String> = None;
@@ -78,11 +80,13 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
         }
         // Whose credentials these are must be known before anybody is disabled with them.
-        if call.revokes()
-            && !target.guard.knows_credentials_owner()
-            && let Err(error) = learn_credentials_owner(target).await
-        {
-            return give_up(target, user, sighting, error).await;
+        if call.revokes() && !target.guard.knows_credentials_owner() {
+            let called_at = target.clock.now();
+            let learned = learn_credentials_owner(target).await;
+            sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
+            if let Err(error) = learned {
+                return give_up(target, user, sighting, error).await;
+            }
         }
         if one_administrator.is_none() {
             one_administrator = target.guard.one_administrator(&call).await;
@@ -125,6 +129,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         let called_at = target.clock.now();
         let result = target.connector.perform(&call).await;
         drop(permit.take());
+        sighting.calls.add(target, &call, user.version, called_at, &result);
         target.heed(&result);
         match result {
             Ok(observed) => {
@@ -151,8 +156,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Err(TargetError::CredentialsRefused { reason }) => {
                 return settle::blocked(target, user, sighting, reason).await;
             }
-            Err(TargetError::RateLimited { .. }) => {
-                return settle::released(target, user, sighting).await;
+            Err(error @ TargetError::RateLimited { .. }) => {
+                return settle::postponed(target, user, sighting, error.to_string()).await;
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.
@@ -177,7 +182,10 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
                     let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
                     return settle::rejected(target, user, sighting, rejection).await;
                 }
-                match doubt::look_again(target, &account).await {
+                let called_at = target.clock.now();
+                let looked = doubt::look_again(target, &account).await;
+                sighting.calls.add_look_at_account(target, &account, user.version, called_at, &looked);
+                match looked {
                     Ok(observed) => sighting.observed = observed,
                     Err(error) => return give_up(target, user, sighting, error).await,
                 }
@@ -198,7 +206,9 @@ async fn give_up(
 ) -> Result<(), StoreError> {
     match error {
         TargetError::CredentialsRefused { reason } => settle::blocked(target, user, sighting, reason).await,
-        TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
+        error @ TargetError::RateLimited { .. } => {
+            settle::postponed(target, user, sighting, error.to_string()).await
+        }
         error => settle::failed(target, user, sighting, error.to_string()).await,
     }
 }

@@ -281,7 +281,14 @@ async fn after_a_429_everything_waits_and_nothing_counts_as_failed(#[case] fault
         let answer = as_time_passes(&clock, STEP, operation.perform(&bridge, path.as_deref())).await;
         assert!(matches!(answer.status, 200 | 201), "{operation:?}: {answer}");
         assert_eq!(bridge.get(&answer.path()).await.body, answer.body);
-        assert_eq!(bridge.failure_of(&answer.id()).await, None, "{operation:?}: to wait is no failure");
+        let said = bridge.failure_of(&answer.id()).await.unwrap_or_default();
+        assert!(said.contains("rate limit"), "{operation:?}: {said}");
+        let queue = bridge.status().await["queue"].clone();
+        let lanes = queue.as_object().unwrap().values();
+        assert!(
+            lanes.clone().all(|lane| lane["failing"] == 0),
+            "{operation:?}: to wait is no failure: {queue}"
+        );
         idle(&bridge, &clock).await;
         operation.is_done(&bridge.aha);
         let refused = bridge.aha.calls().answered(429);

@@ -1,6 +1,6 @@
 //! The worker's side: the queue is the rows that are due.
 
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use crate::{
     clock::Time,
@@ -12,6 +12,12 @@ use super::{
     Lease, User,
     record::{columns, read},
 };
+
+/// Whether a value of `uncertain` says that a lease outlived its holder: such a time is negative. The next save makes it what
+/// is known of the account.
+const fn is_outlived(uncertain: i64) -> bool {
+    uncertain < 0
+}
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -30,16 +36,27 @@ pub struct Claim {
     pub limit: u32,
 }
 
+/// A user that was claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The user, under the lease.
+    pub user: User,
+    /// Whether somebody had it whose work did not end: a call may have been sent.
+    pub taken_over: bool,
+}
+
 /// Takes the most urgent due users under a lease: by lane, then by age. A user whose account another user is being worked
 /// on for (one that was deleted and made again) waits until that is done. Who takes over a lease that ran out knows that a
 /// call may have been sent under it, and may take effect while the new lease lasts.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<User>, StoreError> {
+pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
     let rows = sqlx::query(concat!(
         "UPDATE users SET lease_owner = $1, lease_until = $2, \
-         uncertain = CASE WHEN lease_owner IS NULL OR account_id IS NULL THEN uncertain ELSE $2 END WHERE id IN (SELECT candidate.id FROM users AS candidate \
+         uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$2 \
+         WHEN uncertain > 0 THEN -uncertain WHEN uncertain = 0 THEN -1 ELSE uncertain END \
+         WHERE id IN (SELECT candidate.id FROM users AS candidate \
          WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
          AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
          AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
@@ -58,8 +75,12 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<U
     .bind(i64::from(claim.limit))
     .fetch_all(transaction)
     .await?;
-    let mut users = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    users.sort_by_key(|user| (user.lane, user.due_at));
+    let claimed = |row| {
+        let taken_over = is_outlived(AnyRow::try_get(row, "uncertain")?);
+        Ok::<_, StoreError>(Claimed { user: read(row)?, taken_over })
+    };
+    let mut users = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
+    users.sort_by_key(|claimed| (claimed.user.lane, claimed.user.due_at));
     Ok(users)
 }
 
@@ -109,7 +130,8 @@ pub async fn release_all(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE users SET lease_owner = NULL, lease_until = NULL, \
-         uncertain = CASE WHEN account_id IS NULL THEN uncertain ELSE $2 END \
+         uncertain = CASE WHEN account_id IS NOT NULL THEN -$2 WHEN uncertain > 0 THEN -uncertain \
+         WHEN uncertain = 0 THEN -1 ELSE uncertain END \
          WHERE app = $1 AND lease_owner IS NOT NULL",
     )
     .bind(app)

@@ -118,7 +118,9 @@ impl User {
     /// What `active` reads as: what was promised while the work is pending, else the target's truth.
     pub fn shown_active(&self) -> bool {
         match &self.observed {
-            Observed::Present(account) if !self.is_pending() => account.enabled,
+            Observed::Present(account) | Observed::Uncertain { account, .. } if !self.is_pending() => {
+                account.enabled
+            }
             Observed::Absent if !self.is_pending() => false,
             _ => self.resource.allows_access(),
         }
@@ -132,6 +134,20 @@ impl User {
             None => self.resource.clone(),
         };
         meta::fragment(urn::USER, self.id.as_str(), &shown)
+    }
+
+    /// Whether something is to be done for it or is being done at `now`: what others saw of it meanwhile may be older.
+    pub fn has_work(&self, now: Time) -> bool {
+        // A lease that is over with nothing left to do is one whose holder is gone.
+        let is_leased = self.lease.as_ref().is_some_and(|lease| lease.until > now);
+        self.is_pending() || self.due_at.is_some() || is_leased
+    }
+
+    /// What answers show changed without the IdP: a new version, which the target holds already.
+    pub fn changed_at_target(&mut self, now: Time) {
+        self.version += 1;
+        self.applied_version = self.version;
+        self.modified_at = now;
     }
 
     /// The account at the target, if one is known.
@@ -238,7 +254,8 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
         |column: &str| -> Result<Time, StoreError> { Ok(Time::from_micros(row.try_get::<i64, _>(column)?)) };
     let seen = row.try_get::<Option<String>, _>("observed")?;
     let seen = seen.map(|json| from_json("observed", &json)).transpose()?;
-    let until = row.try_get::<i64, _>("uncertain")?;
+    // Negative where a lease outlived its holder.
+    let until = row.try_get::<i64, _>("uncertain")?.saturating_abs();
     let observed = match seen {
         None => Observed::Unknown,
         Some(Seen::Nothing(())) => Observed::Absent,
@@ -282,7 +299,7 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
 }
 
 /// The column `observed`: an account, an e-mail that there may be one under, or `null` where there is none. How long it is
-/// in doubt stands in the column `uncertain`: a time, or 0 where it is not.
+/// in doubt stands in the column `uncertain`: a time in microseconds, or 0 where it is not in doubt.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Seen {

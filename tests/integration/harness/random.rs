@@ -36,11 +36,6 @@ impl Random {
         self.below(100) < percent
     }
 
-    /// One of these.
-    pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len())]
-    }
-
     /// One of these, each as likely as the number before it says.
     pub fn weighted<T: Copy>(&mut self, choices: &[(usize, T)]) -> T {
         let mut point = self.below(choices.iter().map(|(weight, _)| weight).sum());
