@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     Target,
+    budget::Permit,
     doubt::{self, NothingFound},
     journal::Journal,
     outcome::Rejection,
@@ -27,7 +28,7 @@ const MAX_CALLS: usize = 8;
 
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
-const PERMIT_WAIT: Duration = Duration::from_secs(20);
+pub(super) const PERMIT_WAIT: Duration = Duration::from_secs(20);
 
 /// How long a claimed user belongs to its worker: enough for a look-up and a change, each after the longest wait for the
 /// budget. Work that takes longer [keeps](keep) its lease.
@@ -43,13 +44,24 @@ fn step_length(target: &Target) -> Duration {
 /// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
 pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
     let id = user.id.clone();
-    if let Err(error) = attempt(&target, user, &stopping).await {
+    let mut permit = None;
+    let attempted = attempt(&target, user, &mut permit, &stopping).await;
+    if let Some(permit) = permit {
+        // It was not needed in the end.
+        permit.close().await;
+    }
+    if let Err(error) = attempted {
         // The lease ends by itself, and the work is claimed again.
         tracing::error!(app = target.app, user.id = %id, %error, "the work on a user could not be recorded");
     }
 }
 
-async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) -> Result<(), StoreError> {
+async fn attempt(
+    target: &Target,
+    mut user: User,
+    permit: &mut Option<Permit>,
+    stopping: &CancellationToken,
+) -> Result<(), StoreError> {
     // That there was no account was true when it was seen. A create may have been sent since whose answer was lost with a
     // crash, so it is looked up again: this is what keeps a second invitation from ever being sent.
     let mut sighting = Sighting {
@@ -62,7 +74,6 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
     };
     // The id of the account that a call said is not there.
     let mut gone: Option<String> = None;
-    let mut permit = None;
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
@@ -99,7 +110,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             return Ok(());
         }
         if permit.is_none() {
-            permit = tokio::select! {
+            *permit = tokio::select! {
                 biased;
                 permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
                 () = stopping.cancelled() => None,
@@ -110,6 +121,9 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             if sighting.observed == Observed::Absent && !stopping.is_cancelled() {
                 continue;
             }
+            return settle::released(target, user, sighting).await;
+        }
+        if target.health.stopped().is_some() {
             return settle::released(target, user, sighting).await;
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
@@ -125,12 +139,12 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         if !doubt::note_create(target, &mut user, &call).await? {
             return Ok(());
         }
+        let Some(mut paid) = permit.take() else { continue };
         calls += 1;
         let called_at = target.clock.now();
-        let result = target.connector.perform(&call).await;
-        drop(permit.take());
+        let result = target.connector.perform(&call, &mut paid).await;
         sighting.calls.add(target, &call, user.version, called_at, &result);
-        target.heed(&result);
+        target.heed(paid, &result).await;
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
@@ -230,12 +244,15 @@ async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
 async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
     let Some(directory) = target.connector.directory() else { return Ok(()) };
     let permit = target.budget.permit(Lane::Revoke);
-    let Some(permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+    let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
         return Err(TargetError::RateLimited { until: None });
     };
-    let result = directory.credentials_owner().await;
-    drop(permit);
-    target.heed(&result);
+    if let Some(reason) = target.health.stopped() {
+        permit.close().await;
+        return Err(TargetError::Unavailable { reason });
+    }
+    let result = directory.credentials_owner(&mut permit).await;
+    target.heed(permit, &result).await;
     target.guard.set_credentials_owner(result?);
     Ok(())
 }

@@ -8,13 +8,13 @@
 //! Nor is an account gone because a call said so ([`look_again`]), or absent because it is not spelled as we would.
 
 use crate::{
-    clock::Time,
+    clock::{Time, until},
     connector::{Account, Call, Desired, Lane, Observed, TargetError},
     scim::fold::fold,
     store::{StoreError, User},
 };
 
-use super::{Target, settle};
+use super::{Target, convergence::PERMIT_WAIT, settle};
 
 /// What a look-up that found nothing means.
 pub(super) enum NothingFound {
@@ -67,9 +67,11 @@ pub(super) async fn note_create(target: &Target, user: &mut User, call: &Call) -
 pub(super) async fn look_again(target: &Target, account: &Account) -> Result<Observed, TargetError> {
     let gone = || Observed::Suspected { email: account.email.clone(), until: target.clock.now() };
     let Some(directory) = target.connector.directory() else { return Ok(gone()) };
-    let permit = target.budget.permit(Lane::Revoke).await;
-    let found = directory.find_account(&account.id).await;
-    drop(permit);
-    target.heed(&found);
+    let permit = target.budget.permit(Lane::Revoke);
+    let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+        return Err(TargetError::RateLimited { until: None });
+    };
+    let found = directory.find_account(&account.id, &mut permit).await;
+    target.heed(permit, &found).await;
     Ok(found?.map_or_else(gone, |found| Observed::Present(found.remembering(account))))
 }

@@ -8,6 +8,7 @@
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
 mod batch;
+pub mod budgets;
 mod complete;
 mod error;
 pub mod events;

@@ -211,10 +211,9 @@ async fn while_connections_are_refused_everything_is_accepted_and_carried_out_af
         assert!(matches!(answer.status, 200 | 201), "{operation:?}: {answer}");
         answers.push(answer);
     }
-    for answer in &answers {
-        let failure = bridge.failure_of(&answer.id()).await.unwrap_or_default();
-        assert!(failure.contains("no connection could be made"), "{failure}");
-    }
+    // Once that is known, no more is tried for the others than a probe.
+    let failure = bridge.failure_of(&answers[0].id()).await.unwrap_or_default();
+    assert!(failure.contains("no connection could be made"), "{failure}");
     let target = bridge.status().await["target"].clone();
     assert!(target["reason"].as_str().unwrap().contains("no connection could be made"), "{target}");
     // Nobody knows now whose key it is that is used.
@@ -233,7 +232,7 @@ async fn while_connections_are_refused_everything_is_accepted_and_carried_out_af
 #[case::dropped(Fault::drop_connection())]
 #[case::page(Fault::html(200))]
 #[tokio::test]
-async fn a_deactivation_is_tried_again_after_waits_that_double_up_to_five_minutes_and_for_ever(
+async fn a_deactivation_is_tried_again_ever_more_seldom_down_to_every_five_minutes_and_for_ever(
     #[case] fault: Fault,
 ) {
     const HOURS: u64 = 3;
@@ -251,12 +250,11 @@ async fn a_deactivation_is_tried_again_after_waits_that_double_up_to_five_minute
     let calls = bridge.aha.calls().to(UPDATE);
     let waits: Vec<_> =
         calls.iter().zip(calls.iter().skip(1)).map(|(one, next)| next.at.since(one.at)).collect();
-    for (number, wait) in waits.iter().enumerate() {
-        let full = Duration::from_secs(2_u64.saturating_pow(u32::try_from(number).unwrap()).min(300));
-        assert!(*wait >= full * 3 / 4, "wait {number} of {waits:?} is too short");
-    }
-    // Time goes on while the work is done, so single waits may be longer than asked for.
-    assert!(waits.len() >= 25, "it does not give up within {HOURS} hours: {waits:?}");
+    // The waits of the breaker come in between: when Aha! answers a probe, a leaver's turn comes first.
+    let (early, late) = waits.split_at(waits.len() / 2);
+    let mean = |waits: &[Duration]| waits.iter().sum::<Duration>() / u32::try_from(waits.len()).unwrap();
+    assert!(mean(early) < mean(late) && mean(late) >= Duration::from_secs(200), "{waits:?}");
+    assert!((25..=90).contains(&waits.len()), "{} attempts within {HOURS} hours: {waits:?}", waits.len());
     let status = bridge.status().await;
     assert_eq!(status["queue"]["revoke"]["failing"], 1, "{status}");
     bridge.aha.clear_faults();

@@ -5,6 +5,8 @@
 mod aha_contract;
 mod aha_says_no;
 mod architecture;
+mod breaker;
+mod budget;
 mod bulk;
 mod call_counts;
 mod coverage_of_facts;

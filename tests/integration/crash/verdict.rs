@@ -111,7 +111,7 @@ async fn left_over(site: &Site) -> Option<String> {
     let url = format!("sqlite:{}", site.installation.folder().join("bridge.db").display());
     let mut database = sqlx::AnyConnection::connect(&url).await.unwrap();
     let rows = sqlx::query(
-        "SELECT id, resource, failure, due_at, lease_owner, version, applied_version, deleted_at FROM users WHERE due_at IS NOT NULL OR lease_owner IS NOT NULL \
+        "SELECT id, resource, failure, due_at, lease_owner, version, applied_version, deleted_at, attempts, uncertain FROM users WHERE due_at IS NOT NULL OR lease_owner IS NOT NULL \
          OR applied_version <> version OR attempts > 0 OR uncertain <> 0 OR fallback IS NOT NULL",
     )
     .fetch_all(&mut database)
@@ -122,7 +122,7 @@ async fn left_over(site: &Site) -> Option<String> {
         .iter()
         .map(|row| {
             let texts = ["id", "resource", "failure", "lease_owner"].map(|name| text(row, name));
-            let numbers = ["due_at", "version", "applied_version", "deleted_at"]
+            let numbers = ["due_at", "version", "applied_version", "deleted_at", "attempts", "uncertain"]
                 .map(|name| row.try_get::<i64, _>(name).ok());
             format!("{texts:?} {numbers:?}")
         })
