@@ -118,7 +118,7 @@ impl User {
     /// What `active` reads as: what was promised while the work is pending, else the target's truth.
     pub fn shown_active(&self) -> bool {
         match &self.observed {
-            Observed::Present(account) | Observed::Uncertain(account) if !self.is_pending() => {
+            Observed::Present(account) | Observed::Uncertain { account, .. } if !self.is_pending() => {
                 account.enabled
             }
             Observed::Absent if !self.is_pending() => false,
@@ -183,15 +183,22 @@ pub(super) fn bind<'q>(
     user: &User,
 ) -> Result<Query<'q, Any, sqlx::any::AnyArguments>, StoreError> {
     let account = user.account();
-    let uncertain = matches!(user.observed, Observed::Uncertain(_));
+    let uncertain_until = match &user.observed {
+        Observed::Uncertain { until, .. } | Observed::Suspected { until, .. } => until.as_micros().max(1),
+        Observed::Unknown | Observed::Absent | Observed::Present(_) => 0,
+    };
     // Who counts as an administrator that is left must be one for certain.
     let enabled_administrator =
-        !uncertain && account.is_some_and(|account| account.administrator && account.enabled);
-    let observed = match &user.observed {
+        uncertain_until == 0 && account.is_some_and(|account| account.administrator && account.enabled);
+    let seen = match &user.observed {
         Observed::Unknown => None,
-        Observed::Absent => Some("null".to_owned()),
-        Observed::Present(account) | Observed::Uncertain(account) => Some(to_json("observed", account)?),
+        Observed::Absent => Some(Seen::Nothing(())),
+        Observed::Suspected { email, .. } => Some(Seen::Suspicion { suspected: email.clone() }),
+        Observed::Present(account) | Observed::Uncertain { account, .. } => {
+            Some(Seen::Account(account.clone()))
+        }
     };
+    let observed = seen.map(|seen| to_json("observed", &seen)).transpose()?;
     Ok(query
         .bind(user.id.as_str().to_owned())
         .bind(user.app.clone())
@@ -218,7 +225,7 @@ pub(super) fn bind<'q>(
         .bind(user.lease.as_ref().map(|lease| lease.owner.clone()))
         .bind(user.lease.as_ref().map(|lease| lease.until.as_micros()))
         .bind(display(&user.resource).to_owned())
-        .bind(i64::from(uncertain))
+        .bind(uncertain_until)
         .bind(user.held_at.map(Time::as_micros))
         .bind(user.fragment())
         .bind(activity(user)))
@@ -246,12 +253,17 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
     let required_time =
         |column: &str| -> Result<Time, StoreError> { Ok(Time::from_micros(row.try_get::<i64, _>(column)?)) };
     let seen = row.try_get::<Option<String>, _>("observed")?;
-    let seen = seen.map(|json| from_json::<Option<Account>>("observed", &json)).transpose()?;
-    let observed = match (seen, row.try_get::<i64, _>("uncertain")?) {
-        (None, _) => Observed::Unknown,
-        (Some(None), _) => Observed::Absent,
-        (Some(Some(account)), 0) => Observed::Present(account),
-        (Some(Some(account)), _) => Observed::Uncertain(account),
+    let seen = seen.map(|json| from_json("observed", &json)).transpose()?;
+    // Negative where a lease outlived its holder.
+    let until = row.try_get::<i64, _>("uncertain")?.saturating_abs();
+    let observed = match seen {
+        None => Observed::Unknown,
+        Some(Seen::Nothing(())) => Observed::Absent,
+        Some(Seen::Suspicion { suspected }) => {
+            Observed::Suspected { email: suspected, until: Time::from_micros(until) }
+        }
+        Some(Seen::Account(account)) if until == 0 => Observed::Present(account),
+        Some(Seen::Account(account)) => Observed::Uncertain { account, until: Time::from_micros(until) },
     };
     let lane = row.try_get::<i64, _>("lane")?;
     let lease = match (row.try_get::<Option<String>, _>("lease_owner")?, time("lease_until")?) {
@@ -284,6 +296,16 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
         held_at: time("held_at")?,
         lease,
     })
+}
+
+/// The column `observed`: an account, an e-mail that there may be one under, or `null` where there is none. How long it is
+/// in doubt stands in the column `uncertain`: a time in microseconds, or 0 where it is not in doubt.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Seen {
+    Account(Account),
+    Suspicion { suspected: String },
+    Nothing(()),
 }
 
 fn ownership_text(ownership: Ownership) -> &'static str {
