@@ -40,83 +40,46 @@ pub(super) async fn rows(pool: &AnyPool) -> Result<(), StoreError> {
 mod tests {
     use serde_json::json;
 
-    use super::super::{Group, GroupId, Store, User, UserId, groups, listing::Range, users};
-    use super::*;
-    use crate::{
-        clock::Time,
-        connector::{Lane, Observed},
-        scim::resource::Resource,
+    use super::super::{
+        fixture::{Database, group, user, write},
+        groups,
+        listing::Range,
+        users,
     };
-
-    fn user() -> User {
-        let resource = json!({ "userName": "bob", "active": false, "emails": [{ "value": "Bob@x" }, { "value": "bob@X" }] });
-        User {
-            id: UserId::from("u1"),
-            app: "a".into(),
-            resource: serde_json::from_value::<Resource>(resource).unwrap(),
-            ownership: users::Ownership::Created,
-            version: 1,
-            applied_version: 1,
-            created_at: Time::default(),
-            modified_at: Time::default(),
-            deleted_at: None,
-            account_key: None,
-            observed: Observed::Unknown,
-            observed_at: None,
-            answered: users::Answered::Yes,
-            fallback: None,
-            lane: Lane::Grant,
-            due_at: None,
-            attempts: 0,
-            failure: None,
-            held_at: None,
-            lease: None,
-        }
-    }
-
-    fn group() -> Group {
-        Group {
-            id: GroupId::from("g1"),
-            app: "a".into(),
-            resource: serde_json::from_value(json!({ "displayName": "Staff" })).unwrap(),
-            version: 1,
-            created_at: Time::default(),
-            modified_at: Time::default(),
-        }
-    }
 
     #[tokio::test]
     async fn rows_of_an_earlier_version_are_found_and_shown_as_new_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let store = Store::open(&url).await.unwrap();
-        let written: Result<(), StoreError> = store
-            .write(|transaction| {
-                Box::pin(async move {
-                    users::insert(transaction, &user()).await?;
-                    groups::insert(transaction, &group()).await?;
-                    sqlx::query("UPDATE users SET fragment = '', shown_active = 1")
-                        .execute(&mut *transaction)
-                        .await?;
-                    sqlx::query("UPDATE user_groups SET fragment = ''").execute(&mut *transaction).await?;
-                    sqlx::query("DELETE FROM user_emails").execute(transaction).await?;
-                    Ok(())
-                })
+        let database = Database::new();
+        let store = database.open().await;
+        let emails = json!([{ "value": "Bob@x" }, { "value": "bob@X" }]);
+        let user = user("u1", json!({ "userName": "bob", "active": false, "emails": emails }));
+        let group = group("g1", "Staff");
+        let fragments = (user.fragment(), group.fragment());
+        write(&store, |transaction| {
+            Box::pin(async move {
+                users::insert(transaction, &user).await?;
+                groups::insert(transaction, &group).await?;
+                sqlx::query("UPDATE users SET fragment = '', shown_active = 1")
+                    .execute(&mut *transaction)
+                    .await?;
+                sqlx::query("UPDATE user_groups SET fragment = ''").execute(&mut *transaction).await?;
+                sqlx::query("DELETE FROM user_emails").execute(transaction).await?;
+                Ok(())
             })
-            .await;
-        written.unwrap();
+        })
+        .await;
         store.close().await;
         drop(store);
 
-        let store = Store::open(&url).await.unwrap();
+        let store = database.open().await;
         let range = Range { after: "", offset: 0, limit: 5 };
         for narrowing in [users::Narrowing::Active(false), users::Narrowing::Email("bob@x".into())] {
             let found = users::page(&store, "a", &narrowing, range).await.unwrap();
             assert_eq!(found.len(), 1, "{narrowing:?}");
-            assert_eq!(found[0].fragment, user().fragment());
+            assert_eq!(found[0].fragment, fragments.0);
         }
         let found = groups::page(&store, "a", &groups::Narrowing::All, range).await.unwrap();
-        assert_eq!(found[0].fragment, group().fragment());
+        assert_eq!(found[0].fragment, fragments.1);
         store.close().await;
     }
 }

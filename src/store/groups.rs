@@ -1,5 +1,7 @@
 //! The `user_groups` table. Members are rows of [`members`](super::members).
 
+use std::sync::LazyLock;
+
 use sqlx::{Any, Row, any::AnyRow, query::Query};
 
 use crate::{
@@ -9,7 +11,9 @@ use crate::{
 
 use super::{
     GroupId, Store, StoreError, Transaction,
-    listing::{self, Parameter, Range, Statements, Stored, ids, shown_column},
+    batch::Batch,
+    listing::{self, Parameter, Range, Statements, Stored, page_end, page_start, shown_column, shown_page},
+    marks::{self, List},
 };
 
 /// A group.
@@ -78,7 +82,7 @@ macro_rules! statements {
     };
     ($condition:literal, $range:literal, $values:expr) => {
         Statements {
-            page: concat!("SELECT ", shown!(), " FROM user_groups WHERE app = $1", $condition, $range),
+            page: shown_page!("SELECT ", shown!(), " FROM user_groups WHERE app = $1", $condition, $range),
             count: concat!("SELECT COUNT(*) FROM user_groups WHERE app = $1", $condition),
             values: $values,
         }
@@ -110,6 +114,13 @@ pub async fn page(
     narrowing: &Narrowing,
     range: Range<'_>,
 ) -> Result<Vec<Stored>, StoreError> {
+    let mark = match narrowing {
+        Narrowing::All if range.after.is_empty() => {
+            marks::find(store, app, List::Groups, range.offset).await?
+        }
+        _ => None,
+    };
+    let range = mark.as_ref().map_or(range, |mark| range.from(mark));
     narrowing.statements().page(store, app, range).await
 }
 
@@ -118,7 +129,10 @@ pub async fn page(
 /// # Errors
 /// When the database fails.
 pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> Result<u64, StoreError> {
-    narrowing.statements().count(store, app).await
+    match narrowing {
+        Narrowing::All => marks::count(store, app, List::Groups).await,
+        _ => narrowing.statements().count(store, app).await,
+    }
 }
 
 /// The groups of these ids, in any order; those that there are none of are left out.
@@ -126,9 +140,12 @@ pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> 
 /// # Errors
 /// When the database fails.
 pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
-    const STATEMENT: &str =
-        concat!("SELECT ", shown!(), " FROM user_groups WHERE app = $1 AND id IN (", ids!(), ")");
-    listing::rows_of(store, STATEMENT, app, ids).await?.iter().map(listing::read).collect()
+    static FIND_ALL: LazyLock<Batch> = LazyLock::new(|| {
+        let before =
+            concat!(page_start!(), "SELECT ", shown!(), " FROM user_groups WHERE app = $1 AND id IN ");
+        Batch::ids_in(before, 2, page_end!())
+    });
+    listing::find_all(store, &FIND_ALL, app, ids).await
 }
 
 /// The group of that id, to be shown.
@@ -187,8 +204,8 @@ pub async fn insert(transaction: &mut Transaction, group: &Group) -> Result<(), 
         columns!(),
         ", fragment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     ));
-    bind(query, group)?.execute(transaction).await?;
-    Ok(())
+    bind(query, group)?.execute(&mut *transaction).await?;
+    marks::add(transaction, &group.app, List::Groups, group.id.as_str()).await
 }
 
 /// Replaces the row of `group`.
@@ -209,8 +226,14 @@ pub async fn save(transaction: &mut Transaction, group: &Group) -> Result<(), St
 /// # Errors
 /// When the database fails.
 pub async fn delete_row(transaction: &mut Transaction, id: &GroupId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM user_groups WHERE id = $1").bind(id.as_str()).execute(transaction).await?;
-    Ok(())
+    let app: Option<String> = sqlx::query_scalar("DELETE FROM user_groups WHERE id = $1 RETURNING app")
+        .bind(id.as_str())
+        .fetch_optional(&mut *transaction)
+        .await?;
+    match app {
+        Some(app) => marks::remove(transaction, &app, List::Groups, id.as_str()).await,
+        None => Ok(()),
+    }
 }
 
 /// Groups whose derived column was never written: at most `limit`.

@@ -11,10 +11,13 @@ mod batch;
 mod complete;
 mod error;
 pub mod events;
+#[cfg(test)]
+mod fixture;
 pub mod groups;
 pub mod id;
 pub mod listing;
 mod lock;
+mod marks;
 pub mod members;
 pub mod rosters;
 pub mod users;
@@ -71,6 +74,7 @@ impl Store {
         let writing = connect(url, &creating(url), 1).await?;
         MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
         complete::rows(&writing).await?;
+        marks::renew(&writing).await?;
         let reader = connect(url, &creating(url), READERS).await?;
         Ok(Self { reader, writer: Writer::start(writing), _lock: Some(lock) })
     }

@@ -1,10 +1,11 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
-//! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
+//! [`record`](User) is the row; `read` and `narrowing` serve SCIM reads; `write` is what transactions do to single rows; `queue` is the
 //! worker's side; `administrators` is the guard's question. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
 mod administrators;
 mod emails;
+mod narrowing;
 mod queue;
 mod read;
 mod record;
@@ -12,8 +13,9 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
+    narrowing::{Narrowing, count_matching, page},
     queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
-    read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
+    read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, list_incomplete,

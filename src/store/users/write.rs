@@ -4,7 +4,11 @@ use sqlx::Row;
 
 use crate::{
     clock::Time,
-    store::{StoreError, Transaction, UserId, members},
+    store::{
+        StoreError, Transaction, UserId,
+        marks::{self, List},
+        members,
+    },
 };
 
 use super::{
@@ -93,6 +97,9 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
          $23, $24, $25, $26, $27, $28, $29)"
     ));
     bind(query, user)?.execute(&mut *transaction).await?;
+    if user.is_live() {
+        marks::add(transaction, &user.app, List::Users, user.id.as_str()).await?;
+    }
     emails::insert(transaction, user).await
 }
 
@@ -101,6 +108,11 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
 /// # Errors
 /// When the database fails, also when the `userName` is taken: callers look first.
 pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), StoreError> {
+    let was_live: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL")
+            .bind(user.id.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
     let query = sqlx::query(
         "UPDATE users SET app = $2, user_name_key = $3, external_id = $4, account_key = $5, resource = $6, ownership = $7, \
          version = $8, applied_version = $9, created_at = $10, modified_at = $11, deleted_at = $12, account_id = $13, \
@@ -109,6 +121,11 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
          uncertain = $26, held_at = $27, fragment = $28, shown_active = $29 WHERE id = $1",
     );
     bind(query, user)?.execute(&mut *transaction).await?;
+    match (was_live.is_some(), user.is_live()) {
+        (true, false) => marks::remove(transaction, &user.app, List::Users, user.id.as_str()).await?,
+        (false, true) => marks::add(transaction, &user.app, List::Users, user.id.as_str()).await?,
+        (true, true) | (false, false) => {}
+    }
     emails::save(transaction, user).await
 }
 
@@ -120,8 +137,16 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
 pub async fn delete_row(transaction: &mut Transaction, user: &User, now: Time) -> Result<(), StoreError> {
     members::leave_all(transaction, &user.app, user.id.as_str(), now).await?;
     emails::delete(transaction, &user.id).await?;
-    sqlx::query("DELETE FROM users WHERE id = $1").bind(user.id.as_str()).execute(transaction).await?;
-    Ok(())
+    let was_live: Option<i64> = sqlx::query_scalar(
+        "DELETE FROM users WHERE id = $1 RETURNING CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END",
+    )
+    .bind(user.id.as_str())
+    .fetch_optional(&mut *transaction)
+    .await?;
+    match was_live {
+        Some(1) => marks::remove(transaction, &user.app, List::Users, user.id.as_str()).await,
+        _ => Ok(()),
+    }
 }
 
 /// The ids of all live users that have an account, with the ids of the accounts. Those that were looked at longest ago come
