@@ -71,13 +71,8 @@ pub fn document(
     related: Option<(&str, &str)>,
     identity: &Identity<'_>,
 ) -> Document {
-    let related_length = related.map_or(0, |(name, value)| name.len() + value.len());
-    let mut text = String::with_capacity(fragment.len() + related_length + identity.base_url.len() + 256);
-    text.push('{');
-    text.push_str(fragment);
-    if let Some((name, value)) = related {
-        push(&mut text, name, &Text(value));
-    }
+    let mut text = open(fragment, related, identity.base_url.len() + 256);
+    // Writing to a string cannot fail.
     let _ = write!(
         text,
         r#","meta":{{"resourceType":"{}","created":"{}","lastModified":"{}","location":{},"version":{}}}}}"#,
@@ -88,6 +83,25 @@ pub fn document(
         Value::from(identity.entity_tag()),
     );
     Document::from_text(text)
+}
+
+/// As [`document`], without `meta`, for who asks about something else.
+pub fn document_without_meta(fragment: &str, related: Option<(&str, &str)>) -> Document {
+    let mut text = open(fragment, related, 1);
+    text.push('}');
+    Document::from_text(text)
+}
+
+/// The text up to where `meta` stands, with room for so much more.
+fn open(fragment: &str, related: Option<(&str, &str)>, more: usize) -> String {
+    let related_length = related.map_or(0, |(name, value)| name.len() + value.len() + 4);
+    let mut text = String::with_capacity(1 + fragment.len() + related_length + more);
+    text.push('{');
+    text.push_str(fragment);
+    if let Some((name, value)) = related {
+        push(&mut text, name, &Text(value));
+    }
+    text
 }
 
 /// JSON text as a value.

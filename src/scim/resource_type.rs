@@ -35,6 +35,11 @@ impl AttributeRef {
     pub fn leaf(&self) -> &Arc<Attribute> {
         self.sub_attribute.as_ref().unwrap_or(&self.attribute)
     }
+
+    /// The member of a resource's JSON object that its value stands in: the attribute, or the extension.
+    pub fn member(&self) -> &str {
+        self.extension.as_deref().unwrap_or(&self.attribute.name)
+    }
 }
 
 /// What a name in a filter, a path or `attributes=` means.

@@ -100,6 +100,11 @@ impl SortBy {
         self.0.extension.is_none() && self.0.attribute.name == name
     }
 
+    /// The [member](AttributeRef::member) of a resource that the order looks at.
+    pub fn member(&self) -> &str {
+        self.0.member()
+    }
+
     /// The canonical name of the attribute.
     pub fn name(&self) -> String {
         name::canonical(&self.0)

@@ -13,6 +13,7 @@ use crate::{
         document::Document,
         filter::{Filter, Interest},
         query::Part,
+        sort::SortBy,
     },
     store::{StoreError, Stored, groups, listing::Range, users},
 };
@@ -87,13 +88,15 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Visits what matches behind the id `after`, in the order of ids, until `visit` breaks.
+    /// Visits what matches behind the id `after`, in the order of ids, until `visit` breaks. Of each resource it sees what
+    /// the filter and the order look at.
     pub(super) async fn visit(
         &self,
         after: &str,
         mut visit: impl FnMut(Stored, &Value) -> ControlFlow<()>,
     ) -> Result<(), ProvisionError> {
         let mut after = after.to_owned();
+        let members = self.members();
         loop {
             let rows = self.rows(Range { after: &after, offset: 0, limit: CHUNK }).await?;
             let is_last = (rows.len() as u64) < CHUNK;
@@ -102,7 +105,7 @@ impl<'a> Source<'a> {
             }
             let related = self.related(&rows.iter().collect::<Vec<_>>(), &self.interest_in_related()).await?;
             for row in rows {
-                let resource = tree(&self.app.present_with(self.kind, &row, &related).resource)?;
+                let resource = self.app.excerpt(self.kind, &row, &related, &members).map_err(corrupt)?;
                 let matches = self.rest.as_ref().is_none_or(|rest| rest.matches(&resource));
                 if matches && visit(row, &resource).is_break() {
                     return Ok(());
@@ -120,10 +123,19 @@ impl<'a> Source<'a> {
         let interest = if is_shown { Interest::All } else { Interest::None };
         let related = self.related(rows, &interest).await?;
         let shown = rows.iter().map(|row| {
-            let resource = self.app.present_with(self.kind, row, &related).resource;
+            let resource = self.app.document(self.kind, row, &related);
             Ok(self.part.projection.reduce(resource).map_err(corrupt)?)
         });
         shown.collect()
+    }
+
+    /// The members of a resource that the filter and the order look at.
+    fn members(&self) -> Vec<&str> {
+        let of_filter = self.rest.iter().flat_map(Filter::members);
+        let mut members: Vec<_> = of_filter.chain(self.part.sort_by.as_ref().map(SortBy::member)).collect();
+        members.sort_unstable();
+        members.dedup();
+        members
     }
 
     /// What a filter or an order must see of what follows from other resources: the rest is not read for all rows.
@@ -138,10 +150,6 @@ impl<'a> Source<'a> {
     async fn related(&self, rows: &[&Stored], interest: &Interest<'_>) -> Result<Related, StoreError> {
         self.app.related(self.kind, rows, interest).await
     }
-}
-
-fn tree(document: &Document) -> Result<Value, ProvisionError> {
-    Ok(document.to_value().map_err(corrupt)?)
 }
 
 fn corrupt(error: serde_json::Error) -> StoreError {
