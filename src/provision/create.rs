@@ -46,9 +46,9 @@ pub(super) async fn begin(
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
-    let id = UserId::new(app.target.clock.now());
-    // 3, 4. One transaction.
+    // 3, 4. One transaction. The id is of the time that `meta.created` tells, so that both are in the same order.
     let change = Change::new(app, request);
+    let id = UserId::new(change.now);
     app.target
         .store
         .write(move |transaction| {

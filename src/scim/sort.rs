@@ -140,9 +140,9 @@ fn key(attribute: &Attribute, value: &Value) -> Option<String> {
             Some(format!("{:032x}", raised(nanoseconds)))
         }
         (Kind::String | Kind::Reference | Kind::Binary, Value::String(text)) => {
-            let start: String = text.chars().take(MAX_CHARACTERS).collect();
             let ignores_case = !attribute.case_exact && attribute.kind != Kind::Binary;
-            Some(if ignores_case { fold(&start).into_owned() } else { start })
+            let text = if ignores_case { fold(text) } else { text.into() };
+            Some(text.chars().take(MAX_CHARACTERS).collect())
         }
         _ => None,
     }

@@ -12,6 +12,7 @@ use crate::{
 use super::{
     GroupId, Store, StoreError, Transaction,
     batch::Batch,
+    key::{key, key_or_missing},
     listing::{self, Parameter, Range, Statements, Stored, page_end, page_start, shown_column, shown_page},
     marks::{self, List},
 };
@@ -57,7 +58,7 @@ pub enum Narrowing {
 
 macro_rules! columns {
     () => {
-        "id, app, display_name_key, display, external_id, resource, version, created_at, modified_at"
+        "id, app, display_name_key, display, external_id_key, resource, version, created_at, modified_at"
     };
 }
 
@@ -74,11 +75,7 @@ macro_rules! statements {
         statements!($condition, " AND id > $2 ORDER BY id LIMIT $3 OFFSET $4", Vec::new())
     };
     ($condition:literal, [$value:expr]) => {
-        statements!(
-            $condition,
-            " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5",
-            vec![Parameter::Text($value.clone())]
-        )
+        statements!($condition, " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5", vec![Parameter::Text($value)])
     };
     ($condition:literal, $range:literal, $values:expr) => {
         Statements {
@@ -93,15 +90,20 @@ impl Narrowing {
     fn statements(&self) -> Statements {
         match self {
             Self::All => statements!("", []),
-            Self::Id(id) => statements!(" AND id = $2", [id]),
-            Self::DisplayName(key) => statements!(" AND display_name_key = $2", [key]),
-            Self::ExternalId(id) => statements!(" AND external_id = $2", [id]),
+            Self::Id(id) => statements!(" AND id = $2", [id.clone()]),
+            Self::DisplayName(name) => statements!(" AND display_name_key = $2", [key(name)]),
+            Self::ExternalId(id) => statements!(" AND external_id_key = $2", [key_or_missing(Some(id))]),
             Self::Member(id) => statements!(
                 " AND id IN (SELECT group_id FROM group_members WHERE group_members.app = $1 AND member_id = $2)",
-                [id]
+                [id.clone()]
             ),
         }
     }
+}
+
+/// The key of a `displayName`, folded for comparison: it is unique without case.
+fn display_name_key(display_name: &str) -> String {
+    key(&fold(display_name))
 }
 
 /// The groups that fit `narrowing`, in the order of their ids.
@@ -187,7 +189,7 @@ pub async fn find_by_display_name(
 ) -> Result<Option<Group>, StoreError> {
     sqlx::query(concat!("SELECT ", columns!(), " FROM user_groups WHERE app = $1 AND display_name_key = $2"))
         .bind(app)
-        .bind(fold(display_name).into_owned())
+        .bind(display_name_key(display_name))
         .fetch_optional(transaction)
         .await?
         .map(|row| read(&row))
@@ -213,12 +215,30 @@ pub async fn insert(transaction: &mut Transaction, group: &Group) -> Result<(), 
 /// # Errors
 /// When the database fails, also when the `displayName` is taken: callers look first.
 pub async fn save(transaction: &mut Transaction, group: &Group) -> Result<(), StoreError> {
+    // Names that are the same to this version, but were not to the one that stored them, keep their keys.
     let query = sqlx::query(
-        "UPDATE user_groups SET app = $2, display_name_key = $3, display = $4, external_id = $5, resource = $6, \
+        "UPDATE user_groups SET app = $2, display_name_key = CASE WHEN EXISTS (SELECT 1 FROM user_groups AS other \
+         WHERE other.app = $2 AND other.display_name_key = $3 AND other.id <> $1) THEN display_name_key ELSE $3 END, \
+         display = $4, external_id_key = $5, resource = $6, \
          version = $7, created_at = $8, modified_at = $9, fragment = $10 WHERE id = $1",
     );
     bind(query, group)?.execute(transaction).await?;
     Ok(())
+}
+
+/// Whether the stored `group` is found by its `displayName`. If not, another one is, whose name was not the same to the version
+/// that stored them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_own_name(transaction: &mut Transaction, group: &Group) -> Result<bool, StoreError> {
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM user_groups WHERE id = $1 AND display_name_key = $2")
+            .bind(group.id.as_str())
+            .bind(display_name_key(group.resource.display_name().unwrap_or_default()))
+            .fetch_optional(transaction)
+            .await?;
+    Ok(found.is_some())
 }
 
 /// Removes the row. Its members, and its own memberships, are removed with [`super::members`].
@@ -257,9 +277,9 @@ fn bind<'q>(
     Ok(query
         .bind(group.id.as_str().to_owned())
         .bind(group.app.clone())
-        .bind(fold(group.resource.display_name().unwrap_or_default()).into_owned())
+        .bind(display_name_key(group.resource.display_name().unwrap_or_default()))
         .bind(group.resource.display_name().unwrap_or_default().to_owned())
-        .bind(group.resource.external_id().map(str::to_owned))
+        .bind(key_or_missing(group.resource.external_id()))
         .bind(resource)
         .bind(group.version)
         .bind(group.created_at.as_micros())

@@ -15,6 +15,7 @@ pub mod events;
 mod fixture;
 pub mod groups;
 pub mod id;
+mod key;
 pub mod listing;
 mod lock;
 mod marks;

@@ -48,7 +48,7 @@ pub(super) fn users(filter: Option<&Filter>) -> Plan<users::Narrowing> {
             ("id", None) => (0, Narrowing::Id(equal()?.to_owned())),
             ("userName", None) => match required.condition {
                 Condition::Compare(Operator::StartsWith, Operand::Text { text, .. }) => {
-                    (4, Narrowing::UserNamePrefix(fold(text).into_owned()))
+                    (4, Narrowing::of_start(&fold(text))?)
                 }
                 _ => (1, Narrowing::UserName(fold(equal()?).into_owned())),
             },

@@ -18,7 +18,7 @@ pub use self::{
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     write::{
-        delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, list_incomplete,
-        save,
+        delete_row, find_by_account, find_live_by_user_name, get, has_own_name, insert, list_accounts,
+        list_incomplete, save,
     },
 };

@@ -4,6 +4,7 @@ use crate::{
     clock::Time,
     store::{
         Store, StoreError,
+        key::{self, key, key_or_missing},
         listing::{Parameter, Range, Statements, Stored, shown_page},
         marks::{self, List},
     },
@@ -20,7 +21,7 @@ pub enum Narrowing {
     Id(String),
     /// This `userName`, folded.
     UserName(String),
-    /// A `userName` that starts so, folded.
+    /// A `userName` that starts so, folded; see [`Narrowing::of_start`].
     UserNamePrefix(String),
     /// This `externalId`, case-exact.
     ExternalId(String),
@@ -73,12 +74,19 @@ macro_rules! listed {
 }
 
 impl Narrowing {
+    /// All whose `userName` starts so, folded; `None` if that is longer than what an index can tell.
+    pub fn of_start(user_name: &str) -> Option<Self> {
+        (user_name.chars().count() <= key::START).then(|| Self::UserNamePrefix(user_name.to_owned()))
+    }
+
     fn statements(&self) -> Statements {
         let text = |text: &String| Parameter::Text(text.clone());
         match self {
             Self::All => statements!(where "", []),
             Self::Id(id) => statements!(where " AND id = $2", [text(id)]),
-            Self::UserName(key) => statements!(where " AND user_name_key = $2", [text(key)]),
+            Self::UserName(name) => {
+                statements!(where " AND user_name_key = $2", [Parameter::Text(key(name))])
+            }
             Self::UserNamePrefix(prefix) => match successor(prefix) {
                 Some(end) => statements!(
                     in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL \
@@ -91,12 +99,12 @@ impl Narrowing {
                 ),
             },
             Self::ExternalId(id) => statements!(
-                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND external_id = $2",
-                [text(id)]
+                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND external_id_key = $2",
+                [Parameter::Text(key_or_missing(Some(id)))]
             ),
-            Self::Email(key) => statements!(
+            Self::Email(address) => statements!(
                 in "SELECT user_id FROM user_emails WHERE user_emails.app = $1 AND value_key = $2",
-                [text(key)]
+                [Parameter::Text(key(address))]
             ),
             Self::Active(active) => {
                 statements!(where " AND shown_active = $2", [Parameter::Number(i64::from(*active))])
