@@ -39,6 +39,19 @@ pub struct SortBy(AttributeRef);
 #[serde(transparent)]
 pub struct Key(String);
 
+impl Key {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl Order {
     /// Reads `sortOrder`; without one the order is ascending.
     ///
@@ -98,6 +111,11 @@ impl SortBy {
     /// Whether the order is that of the core attribute of that canonical name, or of a part of it.
     pub fn is_by(&self, name: &str) -> bool {
         self.0.extension.is_none() && self.0.attribute.name == name
+    }
+
+    /// The canonical names of a core attribute and its part; `None` for one of an extension.
+    pub fn core_names(&self) -> Option<(&str, Option<&str>)> {
+        self.0.core_names()
     }
 
     /// The [member](AttributeRef::member) of a resource that the order looks at.

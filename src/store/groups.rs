@@ -15,6 +15,7 @@ use super::{
     key::{key, key_or_missing},
     listing::{self, Parameter, Range, Statements, Stored, page_end, page_start, shown_column, shown_page},
     marks::{self, List},
+    sorted::{SortedBy, SortedRange, sorted_statements},
 };
 
 /// A group.
@@ -124,6 +125,32 @@ pub async fn page(
     };
     let range = mark.as_ref().map_or(range, |mark| range.from(mark));
     narrowing.statements().page(store, app, range).await
+}
+
+/// The groups of a part of a sorted list.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page_sorted(
+    store: &Store,
+    app: &str,
+    range: SortedRange<'_>,
+) -> Result<Vec<Stored>, StoreError> {
+    let statements = match range.by {
+        SortedBy::Id => sorted_statements!(shown!(), "user_groups WHERE app = $1", "id"),
+        SortedBy::Name => sorted_statements!(shown!(), "user_groups WHERE app = $1", "display_name_key"),
+        SortedBy::ExternalId => sorted_statements!(shown!(), "user_groups WHERE app = $1", "external_id_key"),
+        SortedBy::ModifiedAt => sorted_statements!(shown!(), "user_groups WHERE app = $1", "modified_at"),
+    };
+    statements.page(store, app, range).await
+}
+
+/// Where the group stands in the order, as a [`Place`](super::sorted::Place) says it.
+///
+/// # Errors
+/// When the stored text is no JSON.
+pub fn sort_key(by: SortedBy, group: &Stored) -> Result<String, StoreError> {
+    by.key(group, "displayName")
 }
 
 /// How many groups fit `narrowing`.

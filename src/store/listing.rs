@@ -1,12 +1,13 @@
 //! Resources as lists hold them: enough to show one, without reading what it is made of.
 
+use serde_json::Value;
 use sqlx::{
     Any, Row,
     any::{AnyArguments, AnyRow},
     query::Query,
 };
 
-use crate::clock::Time;
+use crate::{clock::Time, scim::meta};
 
 use super::{Store, StoreError, batch::Batch, marks::Mark};
 
@@ -25,6 +26,20 @@ pub struct Stored {
     pub modified_at: Time,
     /// Whether it is a member of a group. Of groups it is not asked.
     pub is_member: bool,
+}
+
+impl Stored {
+    /// The text of the attribute of that name; `None` if it has none.
+    ///
+    /// # Errors
+    /// When the stored text is no JSON.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let document = meta::document_without_meta(&self.fragment, None);
+        let excerpt = document
+            .excerpt(|member| member == name)
+            .map_err(|error| StoreError::Corrupt { column: "fragment", reason: error.to_string() })?;
+        Ok(excerpt.get(name).and_then(Value::as_str).map(str::to_owned))
+    }
 }
 
 /// A part of a list in the order of ids.
@@ -148,7 +163,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Stored, StoreError> {
 }
 
 /// Reads the row of a [`shown_page!`].
-fn read_page(row: &AnyRow) -> Result<Vec<Stored>, StoreError> {
+pub(super) fn read_page(row: &AnyRow) -> Result<Vec<Stored>, StoreError> {
     let page: Option<&str> = row.try_get(0)?;
     page.map_or_else(|| Ok(Vec::new()), |page| page.split('\n').map(parse).collect())
 }

@@ -21,6 +21,7 @@ mod lock;
 mod marks;
 pub mod members;
 pub mod rosters;
+pub mod sorted;
 pub mod users;
 mod writer;
 

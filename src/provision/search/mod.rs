@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Parameters -> Query -> a Source for each type: what the database finds by an index, what is left to try
-//!   unsorted   each source in the order of ids: by the database alone, or chunk by chunk if something is left to try
+//!   in order   each source in the order of ids, or one in the order of an index that has what is asked for: by the database
+//!              alone, or chunk by chunk if something is left to try
 //!   sorted     all matches are seen, and the first of them kept, so many as lead to the end of the page
 //! -> the rows of the page -> documents -> projected -> ListResponse
 //! ```
@@ -96,11 +97,17 @@ pub async fn search(
         accounts_known(app)?;
     }
     // 3. Find it.
-    let sources: Vec<Source<'_>> =
-        scope.kinds().iter().zip(&query.parts).map(|(kind, part)| Source::new(app, *kind, part)).collect();
+    let parts = scope.kinds().iter().zip(&query.parts).enumerate();
+    let mut sources: Vec<Source<'_>> =
+        parts.map(|(index, (kind, part))| Source::new(app, *kind, index, part)).collect();
+    let in_order = match (query.order, sources.as_mut_slice()) {
+        (None, _) => true,
+        (Some(order), [only]) => only.sort(order),
+        (Some(_), _) => false,
+    };
     let found = match query.order {
-        Some(order) => sorted::find(&sources, order, &query.paging, ticket.as_ref()).await?,
-        None => in_order::find(&sources, &query.paging, ticket.as_ref()).await?,
+        Some(order) if !in_order => sorted::find(&sources, order, &query.paging, ticket.as_ref()).await?,
+        _ => in_order::find(&sources, &query.paging, ticket.as_ref()).await?,
     };
     // 4. Show it.
     let total_results = found.total;

@@ -1,12 +1,14 @@
-//! What of a filter the database can find by an index, and what is left to try on each resource.
+//! What of a filter the database can find by an index, and what is left to try on each resource; which orders an index has.
 
 use crate::{
     clock::Time,
+    provision::present::Kind,
     scim::{
         filter::{Condition, Filter, Operand, Operator, Requirement},
         fold::fold,
+        sort::SortBy,
     },
-    store::{groups, users},
+    store::{groups, sorted::SortedBy, users},
 };
 
 /// How a list of users is found.
@@ -44,7 +46,7 @@ pub(super) fn users(filter: Option<&Filter>) -> Plan<users::Narrowing> {
     use users::Narrowing;
     Plan::new(filter, Narrowing::All, |required| {
         let equal = || required.condition.equal_text();
-        Some(match name(required)? {
+        Some(match required.attribute.core_names()? {
             ("id", None) => (0, Narrowing::Id(equal()?.to_owned())),
             ("userName", None) => match required.condition {
                 Condition::Compare(Operator::StartsWith, Operand::Text { text, .. }) => {
@@ -71,7 +73,7 @@ pub(super) fn groups(filter: Option<&Filter>) -> Plan<groups::Narrowing> {
     use groups::Narrowing;
     Plan::new(filter, Narrowing::All, |required| {
         let equal = required.condition.equal_text()?;
-        Some(match name(required)? {
+        Some(match required.attribute.core_names()? {
             ("id", None) => (0, Narrowing::Id(equal.to_owned())),
             ("displayName", None) => (1, Narrowing::DisplayName(fold(equal).into_owned())),
             ("externalId", None) => (2, Narrowing::ExternalId(equal.to_owned())),
@@ -81,14 +83,15 @@ pub(super) fn groups(filter: Option<&Filter>) -> Plan<groups::Narrowing> {
     })
 }
 
-/// The canonical names of a core attribute and its part.
-fn name<'r>(required: &'r Requirement<'_>) -> Option<(&'r str, Option<&'r str>)> {
-    let sub_attribute =
-        required.attribute.sub_attribute.as_ref().map(|sub_attribute| sub_attribute.name.as_str());
-    match required.attribute.extension {
-        None => Some((required.attribute.attribute.name.as_str(), sub_attribute)),
-        Some(_) => None,
-    }
+/// Which index has the order that is asked for, if one does. The order of creation is that of ids.
+pub(super) fn order(kind: Kind, sort_by: &SortBy) -> Option<SortedBy> {
+    Some(match (kind, sort_by.core_names()?) {
+        (_, ("id", None) | ("meta", Some("created"))) => SortedBy::Id,
+        (Kind::User, ("userName", None)) | (Kind::Group, ("displayName", None)) => SortedBy::Name,
+        (_, ("externalId", None)) => SortedBy::ExternalId,
+        (_, ("meta", Some("lastModified"))) => SortedBy::ModifiedAt,
+        _ => return None,
+    })
 }
 
 /// `meta.lastModified` shows whole milliseconds of a time that is stored with microseconds, so the bound is moved to where

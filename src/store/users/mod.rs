@@ -1,6 +1,6 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
-//! [`record`](User) is the row; `read` and `narrowing` serve SCIM reads; `write` is what transactions do to single rows; `queue` is the
+//! [`record`](User) is the row; `read`, `narrowing` and `sorted` serve SCIM reads; `write` is what transactions do to single rows; `queue` is the
 //! worker's side; `administrators` is the guard's question. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
 mod administrators;
@@ -9,6 +9,7 @@ mod narrowing;
 mod queue;
 mod read;
 mod record;
+mod sorted;
 mod write;
 
 pub use self::{
@@ -17,6 +18,7 @@ pub use self::{
     queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
+    sorted::{page_sorted, sort_key},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, has_own_name, insert, list_accounts,
         list_incomplete, save,
