@@ -41,6 +41,10 @@ impl Identity<'_> {
 
 /// The weak entity tag of a version. It is weak because one version can be shown in many ways: in parts, and with what
 /// follows from other resources, which are a user's `groups` and the `display` of a group's members.
+///
+/// So a user who joins a group keeps its version, and the group gets a new one: `groups` is read-only, a membership is a
+/// change of the group (RFC 7643 §4.1.2), and `If-Match` protects what a client may write (RFC 7644 §3.14). A new version of
+/// each member would refuse changes of users that take nothing back, and would make ten thousand writes of one.
 pub fn entity_tag(version: i64) -> String {
     format!("W/\"{version}\"")
 }

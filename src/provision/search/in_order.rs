@@ -53,7 +53,7 @@ async fn read(source: &Source<'_>, window: Window<'_>) -> Result<(u64, Vec<Store
     let read = rows.len() as u64;
     // A page that is not full is the last one, unless it stands behind the end.
     let is_last = read < window.limit && (read > 0 || window.offset == 0);
-    let total = if is_last { window.offset + read } else { source.count().await? };
+    let total = if is_last { window.offset + read } else { source.total().await? };
     Ok((total, rows))
 }
 
@@ -88,13 +88,8 @@ async fn behind(sources: &[Source<'_>], ticket: &Ticket, limit: u64) -> Result<F
         };
         found.rows.extend(rows.into_iter().map(|row| (index, row)));
     }
-    // To count what has to be tried would cost each page as much as the whole list.
-    found.total = ticket.total;
-    if sources.iter().all(Source::is_exact) {
-        found.total = 0;
-        for source in sources {
-            found.total += source.count().await?;
-        }
+    for source in sources {
+        found.total += source.total().await?;
     }
     Ok(found)
 }

@@ -69,8 +69,8 @@ struct Found {
     next: Option<Position>,
 }
 
-/// A page of the resources that fit. `totalResults` is exact; behind a cursor, where the filter has to be tried on each
-/// resource, it is what was counted for the first page.
+/// A page of the resources that fit. `totalResults` is exact, also behind a cursor, where RFC 9865 §2 would let it be left out:
+/// clients of RFC 7644 expect it. So where the filter has to be tried on each resource, each page tries it on all of them.
 ///
 /// # Errors
 /// When the parameters make no sense, when users are asked for and the target's accounts are not known yet, or when the
@@ -114,7 +114,7 @@ pub async fn search(
     let place = match &query.paging {
         Paging::Index(page) => Place::Index(page.start_index),
         Paging::Cursor { count, .. } => {
-            let next = found.next.map(|position| Ticket { position, total: found.total, count: *count });
+            let next = found.next.map(|position| Ticket { position, count: *count });
             Place::Cursor(next.map(|ticket| app.cursors.seal(&ticket, &binding, expiry(now))))
         }
     };

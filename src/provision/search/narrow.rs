@@ -26,10 +26,11 @@ impl<N> Plan<N> {
         let Some(filter) = filter.filter(|filter| !filter.root().is_always()) else {
             return Self { narrowing: Some(all), rest: None };
         };
-        if filter.root().is_never() {
+        let requirements = filter.requirements();
+        if filter.root().is_never() || requirements.iter().any(is_impossible) {
             return Self { narrowing: None, rest: None };
         }
-        let best = filter.requirements().iter().filter_map(find).min_by_key(|(worth, _)| *worth);
+        let best = requirements.iter().filter_map(find).min_by_key(|(worth, _)| *worth);
         match best {
             Some((_, narrowing)) => {
                 // Each narrowing says exactly what its requirement does.
@@ -38,6 +39,17 @@ impl<N> Plan<N> {
             }
             None => Self { narrowing: Some(all), rest: Some(filter.clone()) },
         }
+    }
+}
+
+/// Whether a text is required that no value can hold: U+0000 is refused in all of them, and not every database takes it.
+fn is_impossible(required: &Requirement<'_>) -> bool {
+    match required.condition {
+        Condition::Compare(
+            Operator::Equal | Operator::StartsWith | Operator::EndsWith | Operator::Contains,
+            Operand::Text { text, .. },
+        ) => text.contains('\0'),
+        _ => false,
     }
 }
 
@@ -175,6 +187,9 @@ mod tests {
         let registry = Registry::default();
         let filter = Filter::parse_mixed(r#"userName eq "bob""#, registry.group()).unwrap();
         assert_eq!(groups(Some(&filter)), Plan { narrowing: None, rest: None });
+        for filter in ["userName eq \"a\\u0000\"", "active eq true and emails[value sw \"\\u0000\"]"] {
+            assert_eq!(of_users(filter), Plan { narrowing: None, rest: None }, "{filter}");
+        }
         let filter = Filter::parse_mixed("meta.resourceType eq Group", registry.group()).unwrap();
         let plan = groups(Some(&filter.specialised(registry.group())));
         assert_eq!(plan, Plan { narrowing: Some(groups::Narrowing::All), rest: None });

@@ -104,8 +104,22 @@ impl<'a> Source<'a> {
         self.rest.is_none()
     }
 
+    /// How many resources match.
+    pub(super) async fn total(&self) -> Result<u64, ProvisionError> {
+        if self.is_exact() {
+            return Ok(self.count().await?);
+        }
+        let mut total = 0;
+        self.visit(None, |_, _| {
+            total += 1;
+            ControlFlow::Continue(())
+        })
+        .await?;
+        Ok(total)
+    }
+
     /// How many rows the database finds.
-    pub(super) async fn count(&self) -> Result<u64, StoreError> {
+    async fn count(&self) -> Result<u64, StoreError> {
         let (store, app) = (&self.app.target.store, self.app.name());
         match &self.narrowing {
             None => Ok(0),

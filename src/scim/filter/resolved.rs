@@ -154,6 +154,8 @@ impl Filter {
                 _ => None,
             };
             match value {
+                // No value holds it, and not every database takes it.
+                Some(value) if value.contains('\0') => {}
                 Some(value) => values.push(value),
                 None => return Interest::All,
             }
