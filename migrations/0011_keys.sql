@@ -2,10 +2,12 @@
 -- with 0; where there is none it is 1, so that it stands behind all others.
 
 DROP INDEX users_by_external_id;
+DROP INDEX users_deleted_by_external_id;
 ALTER TABLE users ADD COLUMN external_id_key TEXT NOT NULL DEFAULT '1';
 UPDATE users SET external_id_key = '0' || external_id WHERE external_id IS NOT NULL;
 ALTER TABLE users DROP COLUMN external_id;
 CREATE INDEX users_by_external_id ON users (app, external_id_key, id) WHERE deleted_at IS NULL;
+CREATE INDEX users_deleted_by_external_id ON users (app, external_id_key) WHERE deleted_at IS NOT NULL;
 
 DROP INDEX user_groups_by_external_id;
 ALTER TABLE user_groups ADD COLUMN external_id_key TEXT NOT NULL DEFAULT '1';

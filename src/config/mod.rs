@@ -18,11 +18,13 @@ mod duration;
 mod file;
 mod load;
 mod log;
+mod network;
 mod problem;
 mod reader;
 mod secret;
 mod server;
 mod source;
+mod tls;
 mod token;
 
 #[cfg(test)]
@@ -39,7 +41,9 @@ pub use self::{
     database::Database,
     load::Config,
     log::{Log, LogFormat},
+    network::Networks,
     problem::{Problem, Problems},
     server::Server,
+    tls::Tls,
     token::Token,
 };

@@ -16,6 +16,8 @@ use crate::{
 
 use super::{
     Target,
+    budget::Permit,
+    journal::Journal,
     outcome::Rejection,
     settle::{self, Sighting},
 };
@@ -41,13 +43,24 @@ fn step_length(target: &Target) -> Duration {
 /// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
 pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
     let id = user.id.clone();
-    if let Err(error) = attempt(&target, user, &stopping).await {
+    let mut permit = None;
+    let attempted = attempt(&target, user, &mut permit, &stopping).await;
+    if let Some(permit) = permit {
+        // It was not needed in the end.
+        permit.close().await;
+    }
+    if let Err(error) = attempted {
         // The lease ends by itself, and the work is claimed again.
         tracing::error!(app = target.app, user.id = %id, %error, "the work on a user could not be recorded");
     }
 }
 
-async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) -> Result<(), StoreError> {
+async fn attempt(
+    target: &Target,
+    mut user: User,
+    permit: &mut Option<Permit>,
+    stopping: &CancellationToken,
+) -> Result<(), StoreError> {
     // That there was no account was true when it was seen. A create may have been sent since whose answer was lost with a
     // crash, so it is looked up again: this is what keeps a second invitation from ever being sent.
     let mut sighting = Sighting {
@@ -56,9 +69,9 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             seen => seen,
         },
         adopted: false,
+        calls: Journal::default(),
     };
     let mut vanished_before = false;
-    let mut permit = None;
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
@@ -76,17 +89,20 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
         }
         // Whose credentials these are must be known before anybody is disabled with them.
-        if call.revokes()
-            && !target.guard.knows_credentials_owner()
-            && let Err(error) = learn_credentials_owner(target).await
-        {
-            return match error {
-                TargetError::CredentialsRefused { reason } => {
-                    settle::blocked(target, user, sighting, reason).await
+        if call.revokes() && !target.guard.knows_credentials_owner() {
+            let called_at = target.clock.now();
+            let learned = learn_credentials_owner(target).await;
+            sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
+            match learned {
+                Ok(()) => {}
+                Err(TargetError::CredentialsRefused { reason }) => {
+                    return settle::blocked(target, user, sighting, reason).await;
                 }
-                TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
-                error => settle::failed(target, user, sighting, error.to_string()).await,
-            };
+                Err(error @ TargetError::RateLimited { .. }) => {
+                    return settle::postponed(target, user, sighting, error.to_string()).await;
+                }
+                Err(error) => return settle::failed(target, user, sighting, error.to_string()).await,
+            }
         }
         if one_administrator.is_none() {
             one_administrator = target.guard.one_administrator(&call).await;
@@ -99,7 +115,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             return Ok(());
         }
         if permit.is_none() {
-            permit = tokio::select! {
+            *permit = tokio::select! {
                 biased;
                 permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
                 () = stopping.cancelled() => None,
@@ -112,6 +128,9 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
             return settle::released(target, user, sighting).await;
         }
+        if target.health.stopped().is_some() {
+            return settle::released(target, user, sighting).await;
+        }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
@@ -122,10 +141,12 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Some(_) => {}
             None => return Ok(()),
         }
+        let Some(mut paid) = permit.take() else { continue };
         calls += 1;
-        let result = target.connector.perform(&call).await;
-        drop(permit.take());
-        target.heed(&result);
+        let called_at = target.clock.now();
+        let result = target.connector.perform(&call, &mut paid).await;
+        sighting.calls.add(target, &call, user.version, called_at, &result);
+        target.heed(paid, &result).await;
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
@@ -141,8 +162,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Err(TargetError::CredentialsRefused { reason }) => {
                 return settle::blocked(target, user, sighting, reason).await;
             }
-            Err(TargetError::RateLimited { .. }) => {
-                return settle::released(target, user, sighting).await;
+            Err(error @ TargetError::RateLimited { .. }) => {
+                return settle::postponed(target, user, sighting, error.to_string()).await;
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.
@@ -188,12 +209,15 @@ async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
 async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
     let Some(directory) = target.connector.directory() else { return Ok(()) };
     let permit = target.budget.permit(Lane::Revoke);
-    let Some(permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+    let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
         return Err(TargetError::RateLimited { until: None });
     };
-    let result = directory.credentials_owner().await;
-    drop(permit);
-    target.heed(&result);
+    if let Some(reason) = target.health.stopped() {
+        permit.close().await;
+        return Err(TargetError::Unavailable { reason });
+    }
+    let result = directory.credentials_owner(&mut permit).await;
+    target.heed(permit, &result).await;
     target.guard.set_credentials_owner(result?);
     Ok(())
 }

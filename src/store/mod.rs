@@ -8,9 +8,11 @@
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
 mod batch;
+pub mod budgets;
 mod complete;
 mod error;
 pub mod events;
+pub mod findings;
 #[cfg(test)]
 mod fixture;
 pub mod groups;
@@ -20,6 +22,7 @@ pub mod listing;
 mod lock;
 mod marks;
 pub mod members;
+pub mod roster_passes;
 pub mod rosters;
 pub mod sorted;
 pub mod users;

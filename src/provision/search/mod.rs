@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Parameters -> Query -> a Source for each type: what the database finds by an index, what is left to try
-//!   in order   each source in the order of ids, or one in the order of an index that has what is asked for: by the database
-//!              alone, or chunk by chunk if something is left to try
+//!   in order   each source in the order of ids: by the database alone, or chunk by chunk if something is left to try; or a
+//!              whole source in the order of an index
 //!   sorted     all matches are seen, and the first of them kept, so many as lead to the end of the page
 //! -> the rows of the page -> documents -> projected -> ListResponse
 //! ```

@@ -83,17 +83,18 @@ impl<'a> Source<'a> {
         Self { app, kind, index, part, narrowing, rest, walk: Walk::ById }
     }
 
-    /// Reads the rows in that order, if the database can give it. Of what an index narrows it does not: that is in the order
-    /// of the one index, or found by the other.
+    /// Reads the rows in that order, if an index has it and nothing is asked of the resources. What one index narrows is not in
+    /// the order of another; and what is tried on each resource is read in several steps, between which one that changes can
+    /// take another place in an order, and be found twice or not at all, but never another id.
     pub(super) fn sort(&mut self, order: Order) -> bool {
-        let by = self.part.sort_by.as_ref().and_then(|sort_by| narrow::order(self.kind, sort_by));
-        let is_narrowed = !matches!(
+        let finds_all = matches!(
             self.narrowing,
-            None | Some(Narrowing::Users(users::Narrowing::All) | Narrowing::Groups(groups::Narrowing::All))
+            Some(Narrowing::Users(users::Narrowing::All) | Narrowing::Groups(groups::Narrowing::All))
         );
+        let by = self.part.sort_by.as_ref().and_then(|sort_by| narrow::order(self.kind, sort_by));
         self.walk = match by {
             Some(SortedBy::Id) if order == Order::Ascending => Walk::ById,
-            Some(by) if !is_narrowed => Walk::Sorted(by, order),
+            Some(by) if finds_all && self.is_exact() => Walk::Sorted(by, order),
             _ => return false,
         };
         true
