@@ -52,9 +52,9 @@ async fn commit(app: &BridgedApp, body: Value, request: &Request) -> Result<Subm
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
-    let id = UserId::new(app.target.clock.now());
-    // 3, 4. One transaction.
+    // 3, 4. One transaction. The id is of the time that `meta.created` tells, so that both are in the same order.
     let change = Change::new(app, request);
+    let id = UserId::new(change.now);
     app.target
         .store
         .write(move |transaction| {
