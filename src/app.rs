@@ -1,5 +1,6 @@
 //! The running bridge: all collaborators, built once from the configuration. The only place where they are put together.
 
+mod retention;
 mod target;
 mod ways_in;
 
@@ -44,6 +45,7 @@ pub struct App {
     store: Store,
     clock: Arc<dyn Clock>,
     shutdown_grace: Duration,
+    keep_events: Duration,
 }
 
 /// What goes on without requests, for one app.
@@ -145,15 +147,8 @@ impl App {
             store: store.clone(),
             clock: clock.clone(),
         };
-        Ok(Self {
-            service,
-            transport,
-            background,
-            refreshing,
-            store,
-            clock,
-            shutdown_grace: config.server.shutdown_grace,
-        })
+        let (shutdown_grace, keep_events) = (config.server.shutdown_grace, config.database.keep_events);
+        Ok(Self { service, transport, background, refreshing, store, clock, shutdown_grace, keep_events })
     }
 
     /// Waits until the accounts of every target are known, which takes [`run`](App::run).
@@ -183,6 +178,8 @@ impl App {
             }
         }
         tasks.spawn(self.refreshing.run(workers_stopping.clone()));
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        tasks.spawn(retention::run(store, self.keep_events, clock, workers_stopping.clone()));
         tasks.close();
         let mut serving = tokio::spawn(http::serve(listener, self.service, self.transport, stopping.clone()));
         let served = tokio::select! {
@@ -238,8 +235,9 @@ async fn mount(
     let target = target(app, store, clock)?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
-    let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
-    release_leases(store, &name, clock.now() + target.call_timeout).await?;
+    let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
+    release_leases(store, &name, target.in_doubt_until(clock.now())).await?;
+    roster::abandon_turns_of_servers(&target).await?;
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
         registry: Arc::new(registry(app)?),
@@ -256,13 +254,13 @@ async fn mount(
     Ok((MountedApp { bridged, authenticator, patch_answers }, Background { target, roster, roster_every }))
 }
 
-/// A SQLite database belongs to one process: whoever held a lease in it is gone. A create that was out when it died has been
-/// carried out by `creates_seen_at`, or never will be.
-async fn release_leases(store: &Store, app: &str, creates_seen_at: Time) -> Result<(), StoreError> {
+/// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
+/// carried out by `calls_seen_at`, or never will be.
+async fn release_leases(store: &Store, app: &str, calls_seen_at: Time) -> Result<(), StoreError> {
     let app = app.to_owned();
     store
         .write(move |transaction| {
-            Box::pin(async move { users::release_all(transaction, &app, creates_seen_at).await })
+            Box::pin(async move { users::release_all(transaction, &app, calls_seen_at).await })
         })
         .await
 }

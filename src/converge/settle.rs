@@ -5,7 +5,7 @@ use crate::{
     connector::{Account, Connector, Desired, Lane, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         members,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
@@ -13,7 +13,9 @@ use crate::{
 
 use super::{
     Target, backoff,
+    journal::Journal,
     outcome::{Outcome, Rejection, Settled},
+    roster,
 };
 
 /// What the work saw at the target.
@@ -23,15 +25,21 @@ pub(super) struct Sighting {
     pub(super) observed: Observed,
     /// Whether it was there before the bridge would have made it.
     pub(super) adopted: bool,
+    /// What the target was asked.
+    pub(super) calls: Journal,
 }
 
-const ACTOR: &str = "worker";
+/// Who acts here, in events.
+pub(super) const ACTOR: &str = "worker";
 
 /// The target agrees with the state that `worked` holds.
 pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     let (id, version) = (worked.id.clone(), worked.version);
     let (app, now) = (target.app.clone(), target.clock.now());
+    let doubted_until = target.in_doubt_until(now);
     let (record_of, seen) = (worked.clone(), sighting.clone());
+    // Where accounts are not listed, nothing is found about them.
+    let findings = target.connector.directory().map(|_| roster::Scope::of(target));
     let end = target
         .store
         .write(move |transaction| {
@@ -44,14 +52,28 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     // A deleted user has no say in the account that another one has by now.
                     Some(Holder::Other(_)) => sighting.observed = Observed::Absent,
                     Some(Holder::Deleted) => return Ok(End::AccountBusy),
-                    None => take_over(transaction, &user, &sighting.observed, now).await?,
+                    None => {
+                        if take_over(transaction, &user, &sighting.observed, now).await? == Doubt::Left {
+                            sighting.observed = sighting.observed.doubted_until(doubted_until);
+                        }
+                    }
                 }
                 user.lease = None;
-                see(&mut user, sighting, now);
+                let mut story = sighting.calls.events(&app, &worked.id);
+                let is_adopted = sighting.adopted && user.ownership == Ownership::Created;
+                let adopted = "the account was there before, so it is adopted and no invitation was sent";
+                let detail = if is_adopted { adopted } else { "" };
+                story.push(happened(&worked, now, EventKind::Applied).detail(detail));
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
                 if user.version == worked.version {
-                    user.due_at = None;
+                    // What was sent before may take effect yet: once it cannot any more, all is said again.
+                    user.due_at = match &user.observed {
+                        Observed::Uncertain { until, .. } => Some(*until),
+                        _ => None,
+                    };
                     user.fallback = None;
                     user.answered = Answered::Yes;
                 } else if user.answered == Answered::No {
@@ -59,9 +81,12 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
                     user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
                 }
-                users::save(transaction, &user).await?;
-                let detail = format!("version {}", worked.version);
-                record(transaction, &app, &user.id, now, EventKind::Applied, &detail).await?;
+                save(transaction, user, shown_before, now).await?;
+                if let Some(scope) = findings {
+                    let why = "the account is as asserted again";
+                    roster::resolve_drift_of(transaction, &scope, &worked.id, why).await?;
+                }
+                events::append_all(transaction, &story).await?;
                 Ok::<_, StoreError>(End::Applied)
             })
         })
@@ -69,25 +94,30 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     match end {
         End::Applied => target.outcomes.report(&id, &Settled { version, outcome: Outcome::Applied }),
         End::LeaseLost => {}
-        End::AccountTaken(other) => return taken(target, worked, other).await,
+        End::AccountTaken(other) => return taken(target, worked, sighting, other).await,
         End::AccountBusy => return busy(target, worked, sighting).await,
     }
     Ok(())
 }
 
 /// The account with the e-mail that `worked` asks for is another user's.
-async fn taken(target: &Target, worked: User, other: UserId) -> Result<(), StoreError> {
-    let reason = format!("The account with this e-mail belongs to the user with the id {other}");
+async fn taken(target: &Target, worked: User, sighting: Sighting, other: UserId) -> Result<(), StoreError> {
+    let reason = format!(
+        "The account with this e-mail belongs to the user with the id {other}. Give one of the two another e-mail, or delete one"
+    );
     let rejection = Rejection { kind: RejectionKind::Conflict, reason };
     // What the user had before, if anything, is still its own.
-    let sighting = Sighting { observed: worked.observed.clone(), adopted: false };
+    let sighting = Sighting { observed: worked.observed.clone(), adopted: false, calls: sighting.calls };
     rejected(target, worked, sighting, rejection).await
 }
 
 /// What will have become of the account, nobody knows yet.
 async fn busy(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
-    let reason = "a deleted user with the same account is still being worked on".to_owned();
-    failed(target, worked, Sighting { observed: Observed::Unknown, ..sighting }, reason).await
+    let reason =
+        "A deleted user has the same account, and the work on that one is not done yet; it is waited for"
+            .to_owned();
+    let observed = sighting.observed.clone().doubted_until(target.clock.now());
+    failed(target, worked, Sighting { observed, ..sighting }, reason).await
 }
 
 /// Finds out whether an account that was found may be changed for `worked`, before anything about it is. If not, settles
@@ -106,7 +136,9 @@ pub(super) async fn may_change(
         .write(move |transaction| Box::pin(async move { holder(transaction, &user, &observed).await }));
     match look.await? {
         None => Ok(Some((worked, sighting))),
-        Some(Holder::Other(other)) if worked.is_live() => taken(target, worked, other).await.map(|()| None),
+        Some(Holder::Other(other)) if worked.is_live() => {
+            taken(target, worked, sighting, other).await.map(|()| None)
+        }
         Some(Holder::Other(_)) => applied(target, worked, sighting).await.map(|()| None),
         Some(Holder::Deleted) => busy(target, worked, sighting).await.map(|()| None),
     }
@@ -142,20 +174,31 @@ pub(super) async fn rejected(
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(false) };
                 user.lease = None;
-                see(&mut user, sighting, now);
+                let mut story = sighting.calls.events(&app, &worked.id);
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
                 if user.version != worked.version {
                     // A newer version builds on this one; its own attempt decides for both.
                     users::save(transaction, &user).await?;
+                    events::append_all(transaction, &story).await?;
                     return Ok(false);
                 }
-                record(transaction, &app, &user.id, now, EventKind::Rejected, &reason).await?;
+                let event = happened(&worked, now, EventKind::Rejected);
                 if user.answered == Answered::No {
+                    story.push(event.detail(reason));
+                    events::append_all(transaction, &story).await?;
                     put_back(transaction, user, &*connector, now).await?;
                 } else {
+                    let due_at = now + backoff::AFTER_REJECTION;
+                    if ends_otherwise(&user, &sighting.calls, &reason) {
+                        let attempts = user.attempts + 1;
+                        story.push(event.detail(again(&reason, attempts, due_at)));
+                        events::append_all(transaction, &story).await?;
+                    }
                     user.attempts += 1;
                     user.failure = Some(reason);
-                    user.due_at = Some(now + backoff::AFTER_REJECTION);
-                    users::save(transaction, &user).await?;
+                    user.due_at = Some(due_at);
+                    save(transaction, user, shown_before, now).await?;
                 }
                 Ok::<_, StoreError>(true)
             })
@@ -183,14 +226,28 @@ pub(super) async fn failed(
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
-                see(&mut user, sighting, now);
-                user.attempts += 1;
-                record(transaction, &app, &user.id, now, EventKind::Failed, &reason).await?;
-                user.failure = Some(reason);
-                if user.version == worked.version {
-                    user.due_at = Some(now + backoff::after(user.attempts, &user.id));
+                let shown_before = shown_truth(&user);
+                let doubted_before = doubted_until(&user, now);
+                see(&mut user, &sighting, now);
+                if user.version == worked.version
+                    && let Observed::Uncertain { until, .. } = &mut user.observed
+                {
+                    // The next attempt says the same, so it does not matter when this one takes effect.
+                    *until = doubted_before.unwrap_or(now);
                 }
-                users::save(transaction, &user).await
+                let attempts = user.attempts + 1;
+                let due_at = match user.due_at {
+                    due_at if user.version != worked.version => due_at,
+                    _ => Some(now + backoff::after(attempts, &user.id)),
+                };
+                if ends_otherwise(&user, &sighting.calls, &reason) {
+                    let detail = again(&reason, attempts, due_at.unwrap_or(now));
+                    let mut story = sighting.calls.events(&app, &worked.id);
+                    story.push(happened(&worked, now, EventKind::Failed).detail(detail));
+                    events::append_all(transaction, &story).await?;
+                }
+                (user.attempts, user.failure, user.due_at) = (attempts, Some(reason), due_at);
+                save(transaction, user, shown_before, now).await
             })
         })
         .await
@@ -205,14 +262,72 @@ pub(super) async fn blocked(
 ) -> Result<(), StoreError> {
     let settled = Settled { version: worked.version, outcome: Outcome::Blocked(reason.clone()) };
     let id = worked.id.clone();
-    give_back(target, worked, sighting, Some(reason)).await?;
+    give_back(target, worked, sighting, Some(reason), Some(EventKind::Blocked)).await?;
     target.outcomes.report(&id, &settled);
     Ok(())
 }
 
+/// The target asks for time: the work goes back to the queue as it was.
+pub(super) async fn postponed(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    reason: String,
+) -> Result<(), StoreError> {
+    give_back(target, worked, sighting, Some(reason), None).await
+}
+
 /// Nothing was decided: the work goes back to the queue as it was.
 pub(super) async fn released(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
-    give_back(target, worked, sighting, None).await
+    give_back(target, worked, sighting, None, None).await
+}
+
+/// A look-up found nothing that may come into being until then: it is made again.
+pub(super) async fn suspended(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    until: Time,
+) -> Result<(), StoreError> {
+    let now = target.clock.now();
+    let reason = format!(
+        "A create was sent whose answer did not come, and no account is found yet. It is looked up again at {until}"
+    );
+    let app = target.app.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
+                user.lease = None;
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
+                let mut story = sighting.calls.events(&app, &worked.id);
+                story.push(happened(&worked, now, EventKind::Failed).detail(reason.as_str()));
+                events::append_all(transaction, &story).await?;
+                if user.version == worked.version {
+                    user.due_at = Some(until);
+                }
+                user.failure = Some(reason);
+                save(transaction, user, shown_before, now).await
+            })
+        })
+        .await
+}
+
+/// Writes down what is known of the account of `worked` while the work goes on. Whether the worker still had it.
+pub(super) async fn noted(target: &Target, worked: &User) -> Result<bool, StoreError> {
+    let worked = worked.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(user) = leased(transaction, &worked).await? else { return Ok(false) };
+                users::save(transaction, &User { observed: worked.observed, ..user }).await?;
+                Ok(true)
+            })
+        })
+        .await
 }
 
 /// Replaces the lease of a user by a longer one of the same worker. Whether the worker still had it.
@@ -235,31 +350,40 @@ async fn give_back(
     worked: User,
     sighting: Sighting,
     failure: Option<String>,
+    kind: Option<EventKind>,
 ) -> Result<(), StoreError> {
-    let now = target.clock.now();
+    let (app, now) = (target.app.clone(), target.clock.now());
     target
         .store
         .write(move |transaction| {
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
-                see(&mut user, sighting, now);
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
+                if failure.is_none() || failure != user.failure || sighting.calls.changed_something() {
+                    let mut story = sighting.calls.events(&app, &worked.id);
+                    let event = kind.map(|kind| happened(&worked, now, kind));
+                    story.extend(event.map(|event| event.detail(failure.clone().unwrap_or_default())));
+                    events::append_all(transaction, &story).await?;
+                }
                 if failure.is_some() {
                     user.failure = failure;
                 }
-                users::save(transaction, &user).await
+                save(transaction, user, shown_before, now).await
             })
         })
         .await
 }
 
-/// Undoes an unanswered version of a user whose request was just told that it failed. What was done by then stays.
+/// Undoes an unanswered version of a user whose request was just told, for this reason, that it failed. What was done by then
+/// stays.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn withdraw(target: &Target, id: &UserId, version: i64) -> Result<(), StoreError> {
+pub async fn withdraw(target: &Target, id: &UserId, version: i64, reason: &str) -> Result<(), StoreError> {
     let (app, id, now) = (target.app.clone(), id.clone(), target.clock.now());
-    let connector = target.connector.clone();
+    let (connector, reason) = (target.connector.clone(), reason.to_owned());
     target
         .store
         .write(move |transaction| {
@@ -268,6 +392,8 @@ pub async fn withdraw(target: &Target, id: &UserId, version: i64) -> Result<(), 
                     Some(user)
                         if user.version == version && user.is_pending() && user.answered == Answered::No =>
                     {
+                        let event = happened(&user, now, EventKind::Blocked).detail(reason);
+                        events::append(transaction, event).await?;
                         put_back(transaction, user, &*connector, now).await
                     }
                     _ => Ok(()),
@@ -285,15 +411,19 @@ async fn put_back(
     connector: &dyn Connector,
     now: Time,
 ) -> Result<(), StoreError> {
-    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain(_));
+    let may_have_been_created = matches!(user.observed, Observed::Suspected { .. });
+    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain { .. });
     let Some(fallback) = user.fallback.take() else {
         // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
         // not show it as a new one.
-        if user.account().is_none() && user.lease.is_none() {
+        let undone = happened(&user, now, EventKind::PutBack).detail("the create is undone");
+        events::append(transaction, undone).await?;
+        if user.account().is_none() && user.lease.is_none() && !may_have_been_created {
             return users::delete_row(transaction, &user, now).await;
         }
         // Or a call is out, perhaps the create itself: until it is answered, its lease keeps others from creating again.
-        let may_be_enabled_by_us = !is_certain && user.account().is_some_and(|account| !account.enabled);
+        let may_be_enabled_by_us =
+            may_have_been_created || !is_certain && user.account().is_some_and(|account| !account.enabled);
         user.deleted_at = Some(now);
         user.answered = Answered::Yes;
         user.version += 1;
@@ -314,6 +444,8 @@ async fn put_back(
         user.deleted_at = None;
         members::rejoin(transaction, &user.app, user.id.as_str(), &fallback.left_groups, now).await?;
     }
+    let restored = format!("it is again as it was in version {}", fallback.version);
+    events::append(transaction, happened(&user, now, EventKind::PutBack).detail(restored)).await?;
     user.resource = fallback.resource;
     user.ownership = fallback.ownership;
     let desired = Desired::of(&user.resource, !user.is_live());
@@ -368,30 +500,50 @@ async fn holder(
     Ok(holder)
 }
 
-/// Makes the account that was seen this user's own: those who had it, none of them live and managed, have it no more.
+/// Whether something was sent about an account on behalf of somebody else that may still take effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    Left,
+}
+
+/// Makes the account that was seen this user's own: those who had it have it no more. They are users that were deleted, also
+/// of an account that this one has known since it was made; and none that is live and managed.
 async fn take_over(
     transaction: &mut Transaction,
     user: &User,
     observed: &Observed,
     now: Time,
-) -> Result<(), StoreError> {
-    let Some(account) = new_account(user, observed) else { return Ok(()) };
+) -> Result<Doubt, StoreError> {
+    let mut doubt = Doubt::None;
+    let is_new = new_account(user, observed).is_some();
+    let Some(account) =
+        observed.account().filter(|_| user.account_key.is_some() && (is_new || user.is_live()))
+    else {
+        return Ok(doubt);
+    };
     for mut other in users::find_by_account(transaction, &user.app, Some(&account.id), None).await? {
-        if other.id == user.id {
+        if other.id == user.id || (other.is_live() && !is_new) {
             continue;
         }
+        let event = happened(user, now, EventKind::Continued).related(other.id.as_str());
+        events::append(transaction, event).await?;
         if other.is_live() {
             // Found by a roster pass in the meantime.
             users::delete_row(transaction, &other, now).await?;
         } else {
             // What was promised with the deletion, this user's state has overtaken.
+            if matches!(other.observed, Observed::Uncertain { .. }) {
+                doubt = Doubt::Left;
+            }
             other.applied_version = other.version;
-            other.due_at = None;
+            (other.due_at, other.attempts, other.failure) = (None, 0, None);
+            (other.answered, other.fallback) = (Answered::Yes, None);
             other.observed = Observed::Absent;
             users::save(transaction, &other).await?;
         }
     }
-    Ok(())
+    Ok(doubt)
 }
 
 /// The account that was seen, if it was not this user's before.
@@ -401,13 +553,45 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
     observed.account().filter(|account| user.account_key.is_some() && !is_known(account))
 }
 
-/// Takes over what was seen.
-fn see(user: &mut User, sighting: Sighting, now: Time) {
-    if sighting.adopted && user.ownership == Ownership::Created {
-        user.ownership = Ownership::Adopted;
+/// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
+/// one that vanished. What was seen does not end a doubt: what was sent earlier may take effect later.
+fn see(user: &mut User, sighting: &Sighting, now: Time) {
+    if new_account(user, &sighting.observed).is_some() && user.ownership != Ownership::Unmanaged {
+        user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
-    user.observed = sighting.observed;
+    let doubted_until = doubted_until(user, now);
+    user.observed = sighting.observed.clone();
+    if let Some(until) = doubted_until {
+        user.observed = user.observed.clone().doubted_until(until);
+    }
     user.observed_at = Some(now);
+}
+
+/// Until when an earlier change of the account may take effect that is not desired any more.
+fn doubted_until(user: &User, now: Time) -> Option<Time> {
+    match &user.observed {
+        Observed::Uncertain { until, .. } if *until > now => Some(*until),
+        _ => None,
+    }
+}
+
+/// `active` as the target's truth; `None` while what was promised is shown instead.
+fn shown_truth(user: &User) -> Option<bool> {
+    (!user.is_pending()).then(|| user.shown_active())
+}
+
+/// Saves the user, under a new version if what is shown of it changed without the IdP: then the work was to undo what was
+/// done at the target itself. Last of all, since versions tell what the work was for.
+async fn save(
+    transaction: &mut Transaction,
+    mut user: User,
+    shown_before: Option<bool>,
+    now: Time,
+) -> Result<(), StoreError> {
+    if !user.is_pending() && shown_before.is_some_and(|shown_before| shown_before != user.shown_active()) {
+        user.changed_at_target(now);
+    }
+    users::save(transaction, &user).await
 }
 
 /// The desired state of `user`, to be put back if a later one is rejected.
@@ -420,13 +604,20 @@ pub fn fallback_of(user: &User) -> Fallback {
     }
 }
 
-async fn record(
-    transaction: &mut Transaction,
-    app: &str,
-    user_id: &UserId,
-    at: Time,
-    kind: EventKind,
-    detail: &str,
-) -> Result<(), StoreError> {
-    events::append(transaction, Event { app, user_id, at, kind, actor: ACTOR, detail }).await
+/// Something that happened to `user`, in the version that it has.
+fn happened<'a>(user: &'a User, at: Time, kind: EventKind) -> Event<'a> {
+    Event::new(&user.app, Subject::User(&user.id), at, kind, ACTOR).version(user.version)
+}
+
+/// Whether an attempt on `user` that ends for `reason` is to be told. What ends as the last attempt did is told again only when
+/// there are twice as many attempts: a target that is down for days would fill the record with one sentence.
+fn ends_otherwise(user: &User, calls: &Journal, reason: &str) -> bool {
+    calls.changed_something()
+        || user.failure.as_deref() != Some(reason)
+        || (user.attempts + 1).is_power_of_two()
+}
+
+/// How an attempt ended that is made again.
+fn again(reason: &str, attempts: u32, due_at: Time) -> String {
+    format!("{reason} (attempt {attempts}; the next one is due at {due_at})")
 }

@@ -3,6 +3,7 @@
 mod assertions;
 pub mod issuer;
 pub mod process;
+pub mod random;
 pub mod raw;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -13,9 +14,10 @@ use scim_bridge::{
     clock::{Clock, ManualClock, SystemClock, Time},
     config::Config,
     sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
-    store::StoreError,
+    store::{Store, StoreError},
 };
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
@@ -38,6 +40,7 @@ pub struct Setup {
     clock: Arc<dyn Clock>,
     app_keys: String,
     server_keys: String,
+    database_keys: String,
     more: String,
     connector: &'static str,
     rate: (u32, u32),
@@ -64,6 +67,7 @@ impl Setup {
             clock,
             app_keys: String::new(),
             server_keys: String::new(),
+            database_keys: String::new(),
             more: String::new(),
             connector: "aha",
             rate: (1000, 60_000),
@@ -108,6 +112,14 @@ impl Setup {
     pub fn server_keys(mut self, lines: &str) -> Self {
         self.server_keys.push_str(lines);
         self.server_keys.push('\n');
+        self
+    }
+
+    /// Adds lines to the section of the database.
+    #[must_use]
+    pub fn database_keys(mut self, lines: &str) -> Self {
+        self.database_keys.push_str(lines);
+        self.database_keys.push('\n');
         self
     }
 
@@ -174,9 +186,10 @@ impl Setup {
             _ => String::new(),
         };
         let config = format!(
-            "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
+            "[database]\nurl = 'sqlite:{}'\n{}\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
              tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
+            self.database_keys,
             self.server_keys,
             self.connector,
             self.app_keys,
@@ -192,7 +205,8 @@ impl Setup {
             clock: self.clock,
             running: Some(running),
             killable: self.killable,
-            _running_aha: running_aha,
+            aha_address: running_aha.base_url().trim_start_matches("http://").to_owned(),
+            running_aha: Some(running_aha),
             _folder: folder,
         }
     }
@@ -207,7 +221,8 @@ pub struct Bridge {
     clock: Arc<dyn Clock>,
     running: Option<Running>,
     killable: bool,
-    _running_aha: RunningAha,
+    aha_address: String,
+    running_aha: Option<RunningAha>,
     _folder: TempDir,
 }
 
@@ -268,6 +283,11 @@ impl Bridge {
         &self.config.database.url
     }
 
+    /// The database, opened beside the bridge.
+    pub async fn store(&self) -> Store {
+        Store::open_beside(self.database_url()).await.unwrap()
+    }
+
     /// Waits until `/readyz` answers 200.
     pub async fn wait_until_ready(&self) {
         let url = format!("{}/readyz", self.root());
@@ -277,6 +297,12 @@ impl Bridge {
             }
         };
         tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the bridge becomes ready");
+    }
+
+    /// How many tasks there are. Needs [`Setup::killable`].
+    pub fn alive_tasks(&self) -> usize {
+        let runtime = self.running.as_ref().and_then(|running| running.runtime.as_ref());
+        runtime.expect("a bridge with a runtime of its own").metrics().num_alive_tasks()
     }
 
     /// Stops in order, as on SIGTERM, and starts again on the same database.
@@ -310,6 +336,24 @@ impl Bridge {
             running.stopping.cancel();
             (&mut running.task).await.unwrap().unwrap();
         }
+    }
+
+    /// Connections to Aha! are refused from now on.
+    pub async fn unplug_aha(&mut self) {
+        self.running_aha.take().expect("it is plugged in").stop().await.unwrap();
+    }
+
+    /// Aha! listens again where it did before [`unplug_aha`](Bridge::unplug_aha).
+    pub async fn plug_aha_in(&self) {
+        let listener = TcpListener::bind(&self.aha_address).await.unwrap();
+        tokio::spawn(self.aha.clone().serve(listener, std::future::pending()));
+    }
+
+    /// Why the last attempt for the user of this id failed, as its row says; `None` if it did not.
+    pub async fn failure_of(&self, id: &str) -> Option<String> {
+        let mut database = sqlx::AnyConnection::connect(self.database_url()).await.unwrap();
+        let failure = sqlx::query_scalar("SELECT failure FROM users WHERE id = $1").bind(id.to_owned());
+        failure.fetch_one(&mut database).await.unwrap()
     }
 
     /// A request as an IdP sends it: with the token, and SCIM's media type if there is a body. `path` starts below the
@@ -500,11 +544,19 @@ pub struct Answer {
 impl Answer {
     /// Sends the request. Every body must be JSON, and of the media type that its endpoint has.
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::try_of(request).await.unwrap()
+    }
+
+    /// The same where there may be nobody who answers.
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub async fn try_of(request: reqwest::RequestBuilder) -> Result<Self, reqwest::Error> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap();
+        let bytes = response.bytes().await?;
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        Self { status, headers, body }
+        Ok(Self { status, headers, body })
     }
 
     /// The path of the user that this is, below the base URL.
