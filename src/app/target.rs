@@ -33,7 +33,7 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
             let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
             (Some(rate), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
-        Connector::Memory => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
+        Connector::Memory | Connector::Scim(_) => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
     };
     Ok(Arc::new(Target {
         app: name,
@@ -54,6 +54,6 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
 pub(super) fn roster_every(app: &config::App) -> Option<Duration> {
     match &app.connector {
         Connector::Aha(aha) => Some(aha.roster_every),
-        Connector::Memory => None,
+        Connector::Memory | Connector::Scim(_) => None,
     }
 }

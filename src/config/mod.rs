@@ -20,6 +20,7 @@ mod load;
 mod log;
 mod problem;
 mod reader;
+mod scim;
 mod secret;
 mod server;
 mod source;
@@ -40,6 +41,7 @@ pub use self::{
     load::Config,
     log::{Log, LogFormat},
     problem::{Problem, Problems},
+    scim::{Repair, ScimConfig},
     server::Server,
     token::Token,
 };

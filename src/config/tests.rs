@@ -43,7 +43,7 @@ fn memory(keys: &str) -> String {
 fn aha_of(config: &Config) -> &AhaConfig {
     match &config.apps["aha"].connector {
         Connector::Aha(aha) => aha,
-        Connector::Memory => panic!("the app is an Aha!"),
+        Connector::Memory | Connector::Scim(_) => panic!("the app is an Aha!"),
     }
 }
 

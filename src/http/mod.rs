@@ -12,6 +12,7 @@ mod error;
 mod groups;
 mod health;
 mod layers;
+mod passthrough;
 mod precondition;
 mod query;
 mod routes;
@@ -23,5 +24,5 @@ mod users;
 pub use self::{
     routes::router,
     server::serve,
-    state::{MountedApp, PatchAnswers, Service},
+    state::{Mounted, MountedApp, PassedThroughMount, PatchAnswers, Service},
 };

@@ -42,6 +42,8 @@ pub enum EventKind {
     Found,
     /// An account is not at the target any more.
     Vanished,
+    /// A write of an app that is passed through: what was asked, and what the target answered.
+    PassedThrough,
 }
 
 impl EventKind {
@@ -57,6 +59,7 @@ impl EventKind {
             Self::Failed => "failed",
             Self::Found => "found",
             Self::Vanished => "vanished",
+            Self::PassedThrough => "passed_through",
         }
     }
 }
