@@ -26,7 +26,7 @@
 //! | [`http`] | routes, layers, statuses | `provision`, `passthrough`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |
 //! | [`telemetry`] | the log | `config` |
-//! | [`sim`] | simulated targets, for the demo and for tests | |
+//! | [`sim`] | simulated targets, for the demo and for tests | `scim` |
 //! | [`cli`] | the commands | everything above |
 //!
 //! All of them but [`scim`] may also ask [`clock`] (time as an argument) and [`secret`] (text that is never shown). A test

@@ -33,7 +33,9 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
             let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
             (Some(rate), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
-        Connector::Memory | Connector::Scim(_) => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
+        Connector::Memory | Connector::Scim(_) => {
+            (None, [].as_slice(), Convergence::default(), Duration::ZERO)
+        }
     };
     Ok(Arc::new(Target {
         app: name,

@@ -27,8 +27,14 @@ const KINDS: [(&str, Kind); 3] = [("aha", Kind::Aha), ("memory", Kind::Memory), 
 const NOT_YET: [&str; 1] = ["aha-portal"];
 
 /// Keys of apps whose users and groups the bridge keeps: it keeps none of an app that is passed through.
-const OF_BRIDGED_APPS: [&str; 6] =
-    ["confirm_within", "schemas", "group_schemas", "user_patch_answer", "group_patch_answer", "unknown_members"];
+const OF_BRIDGED_APPS: [&str; 6] = [
+    "confirm_within",
+    "schemas",
+    "group_schemas",
+    "user_patch_answer",
+    "group_patch_answer",
+    "unknown_members",
+];
 
 /// What a problem says about the words that `connector` takes.
 const CHOICES: &str = "write \"aha\", \"memory\" or \"scim\"";
@@ -63,7 +69,10 @@ impl Connector {
             Kind::Scim => {
                 let scim = ScimConfig::read(&mut table, request_timeout);
                 for key in OF_BRIDGED_APPS {
-                    table.refuse(key, "has no effect with connector \"scim\", which keeps no users; remove it")?;
+                    table.refuse(
+                        key,
+                        "has no effect with connector \"scim\", which keeps no users; remove it",
+                    )?;
                 }
                 scim.map(Connector::Scim)
             }

@@ -73,13 +73,12 @@ impl ScimConfig {
     pub(super) fn read(table: &mut Table<'_>, server_timeout: Duration) -> Read<Self> {
         let allow_http = table.or("allow_http", false, |value| value.boolean());
         // If that is unclear it is a problem of its own, and no reason for another.
-        let base_url = table.required(
-            "base_url",
-            "the SCIM base URL that the target's support issued",
-            |value| target_url(&value, allow_http.unwrap_or(true)),
-        );
-        let token =
-            table.required("token", "the bearer token that the target's support issued", |value| secret(&value));
+        let base_url =
+            table.required("base_url", "the SCIM base URL that the target's support issued", |value| {
+                target_url(&value, allow_http.unwrap_or(true))
+            });
+        let token = table
+            .required("token", "the bearer token that the target's support issued", |value| secret(&value));
         let allow_private = table.or("allow_private", false, |value| value.boolean());
         let authorities = table.or("ca_file", Vec::new(), |value| authorities(&value));
         let connect_timeout = table.or("connect_timeout", Duration::from_secs(5), |value| {
@@ -93,7 +92,8 @@ impl ScimConfig {
         let total_timeout = table.or("total_timeout", Duration::from_mins(10), |value| {
             duration(&value, Duration::from_millis(100)..=Duration::from_hours(24))
         });
-        let max_answer_bytes = table.or("max_answer_bytes", 64 * 1024 * 1024, |value| value.integer(1024..=1 << 40));
+        let max_answer_bytes =
+            table.or("max_answer_bytes", 64 * 1024 * 1024, |value| value.integer(1024..=1 << 40));
         let max_concurrent = table.or("max_concurrent", DEFAULT_CONCURRENT, |value| concurrent(&value));
         let forward = table.or("forward", Vec::new(), |value| value.array(100, |value| header_name(&value)));
         let repairs = table.or("repairs", Vec::new(), |value| {

@@ -189,9 +189,7 @@ impl Failure {
                 Some((header::RETRY_AFTER, seconds(retry_after)))
             }
             Self::TimedOut => Some((header::RETRY_AFTER, seconds(&Duration::from_secs(5)))),
-            Self::PassedThrough(failure) => {
-                Some((header::RETRY_AFTER, seconds(&failure.retry_after()?)))
-            }
+            Self::PassedThrough(failure) => Some((header::RETRY_AFTER, seconds(&failure.retry_after()?))),
             Self::Unauthorized(Unauthorized::Missing) => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scim-bridge\"")))
             }
@@ -265,11 +263,7 @@ pub(super) async fn method_not_allowed(
 }
 
 /// What lies below an app asks for its token before it tells anything. The app, if the path is below one.
-fn token_first<'a>(
-    service: &'a Service,
-    uri: &Uri,
-    parts: &Parts,
-) -> Result<Option<&'a Mounted>, Failure> {
+fn token_first<'a>(service: &'a Service, uri: &Uri, parts: &Parts) -> Result<Option<&'a Mounted>, Failure> {
     let name = uri.path().split('/').nth(1).unwrap_or_default();
     let Some(app) = service.apps.get(name) else { return Ok(None) };
     caller::authenticate(app.tokens(), &parts.headers).map_err(Failure::Unauthorized)?;

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    auth::Tokens, clock::Clock, config::PatchAnswer, passthrough::PassedThrough, provision::BridgedApp, store::Store,
+    auth::Tokens, clock::Clock, config::PatchAnswer, passthrough::PassedThrough, provision::BridgedApp,
+    store::Store,
 };
 
 /// Everything that is served.

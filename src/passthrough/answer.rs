@@ -3,22 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
-use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock::Time;
 
 use super::{
     Below, Failure, PassedThrough,
+    body::Rewritten,
     body::{AnswerBody, AnswerLimits, Download, Interruption, data},
     coding, head,
     request::is_json,
     rewrite::Rewriter,
-    body::Rewritten,
 };
 
 /// A JSON answer up to this length is read as a whole before it goes on: it keeps a `Content-Length`, and one that breaks off is
@@ -102,7 +102,8 @@ fn refuse_page(app: &PassedThrough, parts: &http::response::Parts, has_body: boo
     if !is_page || parts.status.is_redirection() {
         return Ok(());
     }
-    let retry_after = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let retry_after =
+        parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     Err(Failure::WebPage {
         target: app.target.clone(),
         status: parts.status.as_u16(),
@@ -121,7 +122,8 @@ async fn rewritten(
     let codings = coding::of(headers).map_err(|error| unreadable(error.to_string()))?;
     let mut rewriter = Rewriter::new(app.to_client.clone());
     if codings.is_empty() && length.is_some_and(|length| length <= SMALL) {
-        let bytes = body.collect().await.map_err(|interruption| of_interruption(app, &interruption))?.to_bytes();
+        let bytes =
+            body.collect().await.map_err(|interruption| of_interruption(app, &interruption))?.to_bytes();
         let mut output = Vec::new();
         rewriter.push(&bytes, &mut output);
         rewriter.finish(&mut output);

@@ -73,7 +73,10 @@ pub struct PassedThrough {
 
 impl fmt::Debug for PassedThrough {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PassedThrough").field("name", &self.name).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("PassedThrough")
+            .field("name", &self.name)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
     }
 }
 

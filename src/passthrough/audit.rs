@@ -30,7 +30,12 @@ pub(super) struct Record {
 
 impl Record {
     /// A record, if the request can change anything.
-    pub(super) fn begin(app: &Arc<PassedThrough>, actor: &str, method: &Method, below: &Below) -> Option<Self> {
+    pub(super) fn begin(
+        app: &Arc<PassedThrough>,
+        actor: &str,
+        method: &Method,
+        below: &Below,
+    ) -> Option<Self> {
         let is_search = *method == Method::POST && below.segments().last() == Some(".search");
         if method.is_safe() || is_search {
             return None;

@@ -173,7 +173,10 @@ mod tests {
     #[track_caller]
     fn rests_for(breaker: &Breaker, seconds: u64) {
         let resting = breaker.pass().unwrap_err();
-        assert_eq!(resting, Resting { retry_after: Duration::from_secs(seconds), reason: "it broke off".into() });
+        assert_eq!(
+            resting,
+            Resting { retry_after: Duration::from_secs(seconds), reason: "it broke off".into() }
+        );
     }
 
     #[test]

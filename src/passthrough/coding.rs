@@ -126,7 +126,8 @@ mod tests {
     #[tokio::test]
     async fn several_codings_are_taken_off_in_turn() {
         let twice = coded(&coded(b"text", Coding::Gzip).await, Coding::Brotli).await;
-        let all: Vec<Bytes> = decoded(pieces(twice), &[Coding::Gzip, Coding::Brotli]).try_collect().await.unwrap();
+        let all: Vec<Bytes> =
+            decoded(pieces(twice), &[Coding::Gzip, Coding::Brotli]).try_collect().await.unwrap();
         assert_eq!(all.concat(), b"text");
     }
 

@@ -81,7 +81,9 @@ pub enum Failure {
         location: String,
     },
     /// The answer is larger than allowed.
-    #[error("The answer of {target} is larger than the {limit} bytes that are allowed; raise max_answer_bytes, or ask for less at a time.")]
+    #[error(
+        "The answer of {target} is larger than the {limit} bytes that are allowed; raise max_answer_bytes, or ask for less at a time."
+    )]
     AnswerTooLarge {
         /// The target.
         target: String,
@@ -157,8 +159,12 @@ fn seconds(duration: &Duration) -> String {
 fn advice(status: u16) -> &'static str {
     match status {
         429 | 500 | 502..=504 => "It is overloaded or being mended; repeat the request later.",
-        401 | 403 => "Something in front of it refuses the bridge: a login page, a firewall, or the list of addresses that may call it.",
-        _ => "Check base_url: it may lead to the website instead of the SCIM endpoint. `scim-bridge doctor` looks for the right one.",
+        401 | 403 => {
+            "Something in front of it refuses the bridge: a login page, a firewall, or the list of addresses that may call it."
+        }
+        _ => {
+            "Check base_url: it may lead to the website instead of the SCIM endpoint. `scim-bridge doctor` looks for the right one."
+        }
     }
 }
 

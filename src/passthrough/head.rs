@@ -62,11 +62,16 @@ const KEPT_FROM_CLIENTS: [&str; 4] = ["alt-svc", "set-cookie", "set-cookie2", "s
 const OF_THE_BYTES: [&str; 5] = ["content-length", "content-md5", "digest", "content-digest", "repr-digest"];
 
 /// The headers of a request as the target gets it. `allowed` pass although they are on a list.
-pub(super) fn of_request(headers: &HeaderMap, authorization: &HeaderValue, allowed: &[HeaderName]) -> HeaderMap {
+pub(super) fn of_request(
+    headers: &HeaderMap,
+    authorization: &HeaderValue,
+    allowed: &[HeaderName],
+) -> HeaderMap {
     let mut passed = HeaderMap::with_capacity(headers.len() + 1);
     let is_kept = |name: &HeaderName| {
         let name = name.as_str();
-        KEPT_FROM_TARGETS.contains(&name) || KEPT_FROM_TARGETS_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
+        KEPT_FROM_TARGETS.contains(&name)
+            || KEPT_FROM_TARGETS_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
     };
     pass(headers, &mut passed, is_kept, allowed);
     // Who understands trailers gets them; other transfer codings are between neighbours.
@@ -150,8 +155,14 @@ fn pass(
 
 /// What no `Connection` can take away: a client that names it there wants the target to understand another request than we did.
 fn is_essential(name: &HeaderName) -> bool {
-    [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::CONTENT_ENCODING, header::IF_MATCH, header::IF_NONE_MATCH]
-        .contains(name)
+    [
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+    ]
+    .contains(name)
 }
 
 /// Whether a comma-separated list names `word`, which may have parameters.
@@ -268,7 +279,10 @@ mod tests {
     #[case("x-location", "https://t.example/scim/v2/Users/1", "https://t.example/scim/v2/Users/1")]
     fn urls_in_headers_point_to_the_bridge(#[case] name: &str, #[case] value: &str, #[case] expected: &str) {
         let mut headers = map(&[(name, value), (name, "other")]);
-        translate(&mut headers, &Translation::new("https://t.example/scim/v2", "https://b.example/t/scim/v2"));
+        translate(
+            &mut headers,
+            &Translation::new("https://t.example/scim/v2", "https://b.example/t/scim/v2"),
+        );
         assert_eq!(lines(&headers), [format!("{name}: {expected}"), format!("{name}: other")]);
     }
 }

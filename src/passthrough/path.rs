@@ -151,7 +151,10 @@ mod tests {
     #[case("/Users", "/base/Users")]
     #[case("//Users//", "/base//Users//")]
     #[case("/Users/a%2Bb%c3%A9%20;x=1", "/base/Users/a%2Bb%c3%A9%20;x=1")]
-    #[case("/Users?filter=userName%20eq+'a'&&a=..%2f../&?", "/base/Users?filter=userName%20eq+'a'&&a=..%2f../&?")]
+    #[case(
+        "/Users?filter=userName%20eq+'a'&&a=..%2f../&?",
+        "/base/Users?filter=userName%20eq+'a'&&a=..%2f../&?"
+    )]
     #[case("/.search", "/base/.search")]
     #[case("/...", "/base/...")]
     #[case("/Schemas/urn:x%3ay", "/base/Schemas/urn:x%3ay")]

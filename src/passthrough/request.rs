@@ -74,7 +74,9 @@ impl Outgoing {
     pub(super) fn take(&mut self) -> RequestBody {
         match &mut self.content {
             Content::None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
-            Content::Whole(bytes, _) => Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync(),
+            Content::Whole(bytes, _) => {
+                Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync()
+            }
             content => match std::mem::replace(content, Content::Sent) {
                 Content::Streamed(body) => body,
                 _ => Empty::new().map_err(|never| match never {}).boxed_unsync(),

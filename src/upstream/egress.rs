@@ -43,7 +43,9 @@ pub enum ResolveError {
         source: io::Error,
     },
     /// It leads to private addresses alone.
-    #[error("{host} leads to {address}, an address of a private network; set allow_private = true if that is right")]
+    #[error(
+        "{host} leads to {address}, an address of a private network; set allow_private = true if that is right"
+    )]
     Private {
         /// The name.
         host: String,
@@ -116,11 +118,8 @@ fn reach(address: IpAddr) -> Reach {
 /// By the registry of special-purpose addresses (RFC 6890), and what clouds made of the rest.
 fn reach_v4(address: Ipv4Addr) -> Reach {
     /// Where clouds other than with 169.254.169.254 hand out credentials: Azure, Oracle, Alibaba.
-    const METADATA: [Ipv4Addr; 3] = [
-        Ipv4Addr::new(168, 63, 129, 16),
-        Ipv4Addr::new(192, 0, 0, 192),
-        Ipv4Addr::new(100, 100, 100, 200),
-    ];
+    const METADATA: [Ipv4Addr; 3] =
+        [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(100, 100, 100, 200)];
     let [a, b, c, _] = address.octets();
     if METADATA.contains(&address) {
         return Reach::Never;

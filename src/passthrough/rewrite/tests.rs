@@ -21,7 +21,11 @@ fn rewritten(text: &[u8], step: usize) -> Vec<u8> {
 #[track_caller]
 fn becomes(text: &str, expected: &str) {
     for step in [1, 2, 3, 7, usize::MAX] {
-        assert_eq!(String::from_utf8(rewritten(text.as_bytes(), step)).unwrap(), expected, "in steps of {step}");
+        assert_eq!(
+            String::from_utf8(rewritten(text.as_bytes(), step)).unwrap(),
+            expected,
+            "in steps of {step}"
+        );
     }
 }
 
@@ -70,9 +74,13 @@ fn a_url_below_the_base_is_replaced(#[case] text: &str, #[case] expected: &str) 
 #[case::in_an_array(r#"["location","https://t.example/scim/v2"]"#)]
 #[case::an_array_of_them(r#"{"location":["https://t.example/scim/v2"]}"#)]
 #[case::within_a_text(r#"{"a":"{\"location\":\"https://t.example/scim/v2\"}"}"#)]
-#[case::a_key_that_ends_like_one(r#"{"x$ref":"https://t.example/scim/v2","$ref\\":"https://t.example/scim/v2"}"#)]
+#[case::a_key_that_ends_like_one(
+    r#"{"x$ref":"https://t.example/scim/v2","$ref\\":"https://t.example/scim/v2"}"#
+)]
 #[case::not_a_text(r#"{"location":null,"$ref":1e400,"endpoint":{"a":"https://t.example/scim/v2"}}"#)]
-#[case::numbers_spaces_and_order(" { \"z\" : 1.0e+05 ,\t\"a\":[ 00123456789012345678901234567890 , -0.0 ]\r\n}\n")]
+#[case::numbers_spaces_and_order(
+    " { \"z\" : 1.0e+05 ,\t\"a\":[ 00123456789012345678901234567890 , -0.0 ]\r\n}\n"
+)]
 #[case::not_json(r#"location: "location":"https://t.example/scim/v2""#)]
 #[case::a_text_alone(r#""location":"https://t.example/scim/v2""#)]
 #[case::broken_off_in_a_url(r#"{"location":"https://t.example/sc"#)]
@@ -115,7 +123,8 @@ fn replaced(value: Value) -> Value {
                 Value::String(url) if is_key(&key) => {
                     let below = url.strip_prefix("https://t.example/scim/v2");
                     let below = below.filter(|below| below.is_empty() || below.starts_with(['/', '?', '#']));
-                    let url = below.map_or(url.clone(), |below| format!("https://b.example/t/scim/v2{below}"));
+                    let url =
+                        below.map_or(url.clone(), |below| format!("https://b.example/t/scim/v2{below}"));
                     (key, url.into())
                 }
                 value => (key, replaced(value)),
