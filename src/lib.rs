@@ -21,7 +21,7 @@
 //! | [`store`] | the database, all of its SQL | `scim`, `connector` (its data) |
 //! | [`converge`] | the worker, the queue's lanes, the budget, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
-//! | [`passthrough`] | the faithful proxy in front of a target's own SCIM endpoint | `upstream`, `store`, `config` |
+//! | [`passthrough`] | the faithful proxy in front of a target's own SCIM endpoint | `upstream`, `store`, `scim` (repairs), `config` |
 //! | [`auth`] | who is calling | |
 //! | [`http`] | routes, layers, statuses | `provision`, `passthrough`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, ext::ReasonPhrase};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock::Time;
@@ -69,6 +69,9 @@ pub(super) async fn pass(
     let mut answer = Response::new(body);
     *answer.status_mut() = parts.status;
     *answer.headers_mut() = headers;
+    if let Some(reason) = parts.extensions.get::<ReasonPhrase>() {
+        answer.extensions_mut().insert(reason.clone());
+    }
     Ok(answer)
 }
 

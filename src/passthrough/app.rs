@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use crate::{
     clock::Clock,
     config::{Repair, ScimConfig},
+    scim::registry::Registry,
     store::Store,
     upstream::{PrivateNetworks, Relay, RelaySettings, SetupError},
 };
@@ -56,6 +57,8 @@ pub struct PassedThrough {
     pub(super) to_target: Arc<Translation>,
     pub(super) allowed: Vec<HeaderName>,
     pub(super) repairs: Vec<Repair>,
+    /// What repairs go by.
+    pub(super) registry: Registry,
     pub(super) request_timeout: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) total_timeout: Duration,
@@ -118,6 +121,7 @@ impl PassedThrough {
             to_target: Arc::new(Translation::new(&base_url, target)),
             allowed: config.forward.clone(),
             repairs: config.repairs.clone(),
+            registry: Registry::default(),
             request_timeout: config.request_timeout,
             idle_timeout: config.idle_timeout,
             total_timeout: config.total_timeout,

@@ -16,7 +16,7 @@ use super::{
     answer::{self, Asked},
     audit::Record,
     head,
-    request::{Outgoing, of_fault},
+    request::{self, Outgoing, of_fault},
 };
 
 /// How long a request waits for a place when all are taken.
@@ -57,7 +57,8 @@ async fn pass(
     }
     // 2. The request as the target gets it.
     let mut headers = head::of_request(&parts.headers, &app.authorization, &app.allowed);
-    let mut body = Outgoing::prepare(app, &mut headers, body).await?;
+    let asked = request::Asked { method: &method, below };
+    let mut body = Outgoing::prepare(app, &asked, &mut headers, body).await?;
     let mut head = Request::new(());
     *head.method_mut() = method;
     *head.uri_mut() = app.uri(below).map_err(|_| Failure::Path(super::Unsafe::Slash))?;

@@ -26,6 +26,7 @@ mod forward;
 mod head;
 mod path;
 mod request;
+mod revocation;
 mod rewrite;
 
 pub use self::{

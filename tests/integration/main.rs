@@ -25,6 +25,7 @@ mod lifecycle;
 mod lists;
 mod okta;
 mod okta_spec;
+mod passthrough;
 mod process;
 mod races;
 mod roster;
