@@ -82,7 +82,8 @@ fn refuse_redirect(
     parts: &http::response::Parts,
 ) -> Result<(), Failure> {
     let location = parts.headers.get(header::LOCATION);
-    let Some(location) = location.filter(|_| parts.status.is_redirection()) else { return Ok(()) };
+    let is_followed = matches!(parts.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let Some(location) = location.filter(|_| is_followed) else { return Ok(()) };
     let location = String::from_utf8_lossy(location.as_bytes());
     let is_relative = !location.starts_with('/') && !location.contains(':');
     let stays = match app.to_client.find_reference(&location) {

@@ -3,15 +3,13 @@
 //! What is JSON has URLs of ours in it, which are turned back. It is read as a whole if it told its length, so that the target is
 //! told one, too: not all servers take bodies without. The bodies that are held so are bounded for all requests together.
 
-use std::{
-    future::ready,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use http::{HeaderMap, HeaderValue, Method, header};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -115,12 +113,13 @@ impl Outgoing {
     pub(super) fn take(&mut self) -> RequestBody {
         match &mut self.content {
             Content::None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
-            Content::Whole(whole) => {
-                let body = Full::new(whole.bytes.clone()).map_err(|never| match never {});
-                match whole.trailers.clone() {
-                    Some(trailers) => body.with_trailers(ready(Some(Ok(trailers)))).boxed_unsync(),
-                    None => body.boxed_unsync(),
-                }
+            Content::Whole(Whole { bytes, trailers: None, .. }) => {
+                Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync()
+            }
+            // With a known length it would be sent without the trailers.
+            Content::Whole(Whole { bytes, trailers: Some(trailers), .. }) => {
+                let frames = [Frame::data(bytes.clone()), Frame::trailers(trailers.clone())];
+                StreamBody::new(stream::iter(frames.map(Ok))).boxed_unsync()
             }
             content => match std::mem::replace(content, Content::Sent) {
                 Content::Streamed(body) => body,
