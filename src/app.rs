@@ -1,6 +1,7 @@
 //! The running bridge: all collaborators, built once from the configuration. The only place where they are put together.
 
 mod passed_through;
+mod retention;
 mod target;
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
@@ -17,7 +18,9 @@ use crate::{
         roster::{self, Progress, RosterState},
         worker,
     },
-    http::{self, Mounted, MountedApp, PatchAnswers, Service},
+    http::{
+        self, Admission, Certificates, Gate, Mounted, MountedApp, PatchAnswers, Service, TlsError, Transport,
+    },
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, rosters, users},
@@ -34,10 +37,12 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct App {
     service: Arc<Service>,
+    transport: Transport,
     background: Vec<Background>,
     store: Store,
     clock: Arc<dyn Clock>,
     shutdown_grace: Duration,
+    keep_events: Duration,
 }
 
 /// What goes on without requests, for one app.
@@ -55,6 +60,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The certificates.
+    #[error(transparent)]
+    Certificates(#[from] TlsError),
     /// A target's client.
     #[error("app {app}: {source}")]
     Target {
@@ -98,14 +106,29 @@ impl App {
             };
             apps.insert(app.name.as_str().to_owned(), mounted);
         }
+        let gate = |app: &config::App| Gate::new(app.allow_from.clone(), app.max_concurrent_requests);
+        let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app))).collect();
+        let certificates = config.server.tls.clone().map(Certificates::load).transpose()?;
+        let transport = Transport {
+            max_connections: config.server.max_connections,
+            max_header_bytes: config.server.max_header_bytes,
+            certificates: certificates.map(Arc::new),
+        };
         let service = Arc::new(Service {
             apps,
+            admission: Admission::new(
+                config.server.trusted_proxies.clone(),
+                gates,
+                config.server.failed_authentications_per_minute,
+                clock.clone(),
+            ),
             store: store.clone(),
             clock: clock.clone(),
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
         });
-        Ok(Self { service, background, store, clock, shutdown_grace: config.server.shutdown_grace })
+        let (shutdown_grace, keep_events) = (config.server.shutdown_grace, config.database.keep_events);
+        Ok(Self { service, transport, background, store, clock, shutdown_grace, keep_events })
     }
 
     /// Waits until the accounts of every target are known, which takes [`run`](App::run).
@@ -134,8 +157,10 @@ impl App {
                 tasks.spawn(roster::run(target, every, roster, workers_stopping.clone()));
             }
         }
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        tasks.spawn(retention::run(store, self.keep_events, clock, workers_stopping.clone()));
         tasks.close();
-        let mut serving = tokio::spawn(http::serve(listener, self.service, stopping.clone()));
+        let mut serving = tokio::spawn(http::serve(listener, self.service, self.transport, stopping.clone()));
         let served = tokio::select! {
             served = &mut serving => served,
             () = stopping.cancelled() => {
@@ -189,6 +214,7 @@ async fn mount(
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
     release_leases(store, &name, clock.now() + target.call_timeout).await?;
+    roster::abandon_turns_of_servers(&target).await?;
     let tokens = tokens(app);
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),

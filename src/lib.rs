@@ -22,6 +22,7 @@
 //! | [`converge`] | the worker, the queue's lanes, the budget, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
 //! | [`passthrough`] | the faithful proxy in front of a target's own SCIM endpoint | `upstream`, `store`, `scim` (repairs), `config` |
+//! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
 //! | [`auth`] | who is calling | |
 //! | [`http`] | routes, layers, statuses | `provision`, `passthrough`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |
@@ -41,6 +42,8 @@ pub mod store;
 
 pub mod converge;
 pub mod provision;
+
+pub mod explain;
 
 pub mod passthrough;
 

@@ -24,6 +24,7 @@ pub(super) fn mount(
     let name = app.name.as_str().to_owned();
     let settings = Settings {
         base_url: format!("{public_url}/{name}/scim/v2"),
+        max_concurrent: app.max_concurrent_requests,
         max_body_bytes: config.server.max_body_bytes,
         store: store.clone(),
         clock: clock.clone(),

@@ -13,11 +13,11 @@ use super::{
 #[derive(Clone, Debug)]
 pub enum Connector {
     /// The accounts of Aha! Roadmaps.
-    Aha(AhaConfig),
+    Aha(Box<AhaConfig>),
     /// A target in memory that accepts everything.
     Memory,
     /// The target's own SCIM endpoint, to which requests are passed through.
-    Scim(ScimConfig),
+    Scim(Box<ScimConfig>),
 }
 
 /// The words that `connector` takes.
@@ -64,7 +64,7 @@ impl Connector {
             })
         })?;
         let connector = match kind {
-            Kind::Aha => AhaConfig::read(&mut table).map(Connector::Aha),
+            Kind::Aha => AhaConfig::read(&mut table).map(Box::new).map(Connector::Aha),
             Kind::Memory => Ok(Connector::Memory),
             Kind::Scim => {
                 let scim = ScimConfig::read(&mut table, request_timeout);
@@ -74,7 +74,7 @@ impl Connector {
                         "has no effect with connector \"scim\", which keeps no users; remove it",
                     )?;
                 }
-                scim.map(Connector::Scim)
+                scim.map(|scim| Connector::Scim(Box::new(scim)))
             }
         };
         table.finish_with(|key| belongs(key, kind))?;

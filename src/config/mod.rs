@@ -18,12 +18,14 @@ mod duration;
 mod file;
 mod load;
 mod log;
+mod network;
 mod problem;
 mod reader;
 mod scim;
 mod secret;
 mod server;
 mod source;
+mod tls;
 mod token;
 
 #[cfg(test)]
@@ -40,8 +42,10 @@ pub use self::{
     database::Database,
     load::Config,
     log::{Log, LogFormat},
+    network::Networks,
     problem::{Problem, Problems},
     scim::{Repair, ScimConfig},
     server::Server,
+    tls::Tls,
     token::Token,
 };

@@ -1,6 +1,6 @@
 //! An app's keys with `connector = "scim"`.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
 use http::HeaderName;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -23,9 +23,6 @@ const MOST_CERTIFICATE_BYTES: u64 = 1024 * 1024;
 /// Where Ahrefs tells how much of its limits is used.
 const USAGE_URL: &str = "https://api.ahrefs.com/v3/subscription-info/limits-and-usage";
 
-/// More than identity providers ever have under way.
-const DEFAULT_CONCURRENT: NonZeroU32 = NonZeroU32::new(256).expect("256 is not zero");
-
 /// How to reach an app's own SCIM endpoint, and how much to let through.
 #[derive(Clone, Debug)]
 pub struct ScimConfig {
@@ -47,8 +44,6 @@ pub struct ScimConfig {
     pub total_timeout: Duration,
     /// The largest body of an answer, in bytes.
     pub max_answer_bytes: u64,
-    /// How many requests may be under way at a time.
-    pub max_concurrent: NonZeroU32,
     /// Headers that pass although they are dropped otherwise: cookies, and those that name networks.
     pub forward: Vec<HeaderName>,
     /// What is mended in requests.
@@ -94,7 +89,6 @@ impl ScimConfig {
         });
         let max_answer_bytes =
             table.or("max_answer_bytes", 64 * 1024 * 1024, |value| value.integer(1024..=1 << 40));
-        let max_concurrent = table.or("max_concurrent", DEFAULT_CONCURRENT, |value| concurrent(&value));
         let forward = table.or("forward", Vec::new(), |value| value.array(100, |value| header_name(&value)));
         let repairs = table.or("repairs", Vec::new(), |value| {
             value.array(1, |value| value.one_of(&[("entra", Repair::Entra)]))
@@ -113,7 +107,6 @@ impl ScimConfig {
             idle_timeout: idle_timeout?,
             total_timeout: total_timeout?,
             max_answer_bytes: max_answer_bytes?,
-            max_concurrent: max_concurrent?,
             forward: forward?,
             repairs: repairs?,
             brake: brake?,
@@ -149,11 +142,6 @@ fn within(value: &Value<'_>, server_timeout: Duration) -> Read<Duration> {
     }
     let limit = written(server_timeout);
     Err(value.report(format_args!("must be shorter than server.request_timeout, which is {limit}")))
-}
-
-fn concurrent(value: &Value<'_>) -> Read<NonZeroU32> {
-    let count = value.integer(1..=100_000)?;
-    Ok(u32::try_from(count).ok().and_then(NonZeroU32::new).expect("it is from 1 to a hundred thousand"))
 }
 
 /// A header that may be let through. Those that make or break a connection, and the credentials, never are.

@@ -14,6 +14,10 @@ use super::{
     layers::Untidy,
 };
 
+/// Marks an answer that is the target's, not ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfTarget;
+
 /// One route for all that lies below the base URL of each such app. They go before those of bridged apps, since they name their
 /// app.
 pub(super) fn routes(service: &Service) -> Router<Arc<Service>> {
@@ -45,5 +49,7 @@ async fn forward(mount: Arc<PassedThroughMount>, request: Request) -> Result<Res
     let below = below.map_err(passthrough::Failure::from)?;
     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
     let answer = passthrough::forward(app, actor, &below, request).await?;
-    Ok(answer.map(Body::new))
+    let mut answer = answer.map(Body::new);
+    answer.extensions_mut().insert(OfTarget);
+    Ok(answer)
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::Admission;
 use crate::{
     auth::Tokens, clock::Clock, config::PatchAnswer, passthrough::PassedThrough, provision::BridgedApp,
     store::Store,
@@ -12,6 +13,8 @@ use crate::{
 pub struct Service {
     /// The apps by name, which is the first part of their URLs.
     pub apps: BTreeMap<String, Mounted>,
+    /// Who is let in.
+    pub admission: Admission,
     /// The database, for readiness.
     pub store: Store,
     /// Time.

@@ -34,6 +34,8 @@ pub struct Settings {
     pub base_url: String,
     /// The largest body of a request, in bytes.
     pub max_body_bytes: usize,
+    /// How many requests may be under way at a time, to the last byte of their answers.
+    pub max_concurrent: usize,
     /// For the record of writes.
     pub store: Store,
     /// Time.
@@ -89,7 +91,7 @@ impl PassedThrough {
     /// # Errors
     /// When the client cannot be set up.
     pub fn new(config: &ScimConfig, settings: Settings) -> Result<Self, SetupError> {
-        let Settings { name, base_url, max_body_bytes, store, clock } = settings;
+        let Settings { name, base_url, max_body_bytes, max_concurrent, store, clock } = settings;
         let relay = Relay::new(RelaySettings {
             private_networks: match config.allow_private {
                 true => PrivateNetworks::Allowed,
@@ -107,7 +109,6 @@ impl PassedThrough {
         let Parts { scheme: Some(scheme), authority: Some(authority), .. } = uri.clone().into_parts() else {
             return Err(SetupError::Header { what: "base_url" });
         };
-        let max_concurrent = config.max_concurrent.get() as usize;
         // A body of the largest size must fit in.
         let memory = BODIES_KIB.max(kib(max_body_bytes)) as usize;
         Ok(Self {

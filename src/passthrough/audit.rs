@@ -8,7 +8,7 @@ use crate::{
     clock::Time,
     store::{
         UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
     },
 };
 
@@ -91,14 +91,9 @@ async fn append(app: &PassedThrough, id: String, actor: &str, at: Time, detail: 
         .store
         .write(move |transaction| {
             Box::pin(async move {
-                let event = Event {
-                    app: &name,
-                    user_id: &UserId::from(id),
-                    at,
-                    kind: EventKind::PassedThrough,
-                    actor: &actor,
-                    detail: &detail,
-                };
+                let id = UserId::from(id);
+                let subject = Subject::User(&id);
+                let event = Event::new(&name, subject, at, EventKind::PassedThrough, &actor).detail(detail);
                 events::append(transaction, event).await
             })
         })

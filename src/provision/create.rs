@@ -12,7 +12,7 @@ use crate::{
     },
     store::{
         Transaction, User, UserId,
-        events::EventKind,
+        events::{self, Event, EventKind, Subject},
         users::{self, Answered, Ownership},
     },
 };
@@ -20,6 +20,7 @@ use crate::{
 use super::{
     BridgedApp, Presented, ProvisionError, Request,
     confirm::finish,
+    record::{Asked, refusal},
     submit::{Change, Submission, log_ignored, submit},
 };
 
@@ -43,6 +44,11 @@ pub(super) async fn begin(
     body: Value,
     request: &Request,
 ) -> Result<Submission, ProvisionError> {
+    let asked = Asked::create(&body);
+    refusal(app, request, asked, commit(app, body, request).await).await
+}
+
+async fn commit(app: &BridgedApp, body: Value, request: &Request) -> Result<Submission, ProvisionError> {
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
@@ -65,7 +71,7 @@ pub(super) async fn begin(
                     }
                     return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
                 }
-                inherit(transaction, &mut user, same_account, change.now).await?;
+                inherit(transaction, &mut user, same_account, &change.actor, change.now).await?;
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
@@ -123,6 +129,7 @@ async fn inherit(
     transaction: &mut Transaction,
     user: &mut User,
     deleted: Vec<User>,
+    actor: &str,
     now: Time,
 ) -> Result<(), ProvisionError> {
     let is_done = |earlier: &User| earlier.due_at.is_none() && earlier.lease.is_none();
@@ -135,6 +142,8 @@ async fn inherit(
             user.observed_at = earlier.observed_at;
             user.ownership = Ownership::Adopted;
         }
+        let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
+        events::append(transaction, event.related(earlier.id.as_str())).await?;
         users::delete_row(transaction, &earlier, now).await?;
     }
     Ok(())

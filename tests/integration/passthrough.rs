@@ -89,6 +89,15 @@ fn head(method: &str, below: &str) -> String {
     )
 }
 
+/// The app's part of `/status`.
+async fn status(passed: &Passed) -> serde_json::Value {
+    let url = format!("{}/status", passed.bridge.root());
+    let answer = reqwest::Client::new().get(url).bearer_auth(IDP_TOKEN).send().await.unwrap();
+    let mut body: serde_json::Value = answer.json().await.unwrap();
+    assert!(!body.to_string().contains(TARGET_TOKEN));
+    body["apps"]["passed"].take()
+}
+
 /// A bridge in front of a simulated target.
 async fn simulated(switches: Switches, keys: &str) -> (Bridge, SimulatedScim, RunningScim) {
     let target = SimulatedScim::new(switches, TARGET_TOKEN, Arc::new(SystemClock));

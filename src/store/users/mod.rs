@@ -1,10 +1,13 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
 //! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
-//! worker's side; `administrators` is the guard's question. What a change *means* is decided by the callers (`provision`, `converge`), never here.
+//! worker's side; `administrators` is the guard's question; `look_up` is what people ask; `managed` is what listings compare and
+//! a release hands back. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
 mod administrators;
 mod emails;
+mod look_up;
+mod managed;
 mod queue;
 mod read;
 mod record;
@@ -12,7 +15,9 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
-    queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
+    look_up::{ahead, find_by_any_name},
+    managed::{InHands, count_in_hands, find_named, page_in_hands, page_settled},
+    queue::{Claim, Claimed, QueueDepth, claim, depth, next_due, release_all, renew},
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     write::{

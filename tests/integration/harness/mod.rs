@@ -12,7 +12,7 @@ use scim_bridge::{
     clock::{Clock, ManualClock, SystemClock, Time},
     config::Config,
     sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
-    store::StoreError,
+    store::{Store, StoreError},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,6 +37,7 @@ pub struct Setup {
     clock: Arc<dyn Clock>,
     app_keys: String,
     server_keys: String,
+    database_keys: String,
     more: String,
     connector: &'static str,
     rate: (u32, u32),
@@ -63,6 +64,7 @@ impl Setup {
             clock,
             app_keys: String::new(),
             server_keys: String::new(),
+            database_keys: String::new(),
             more: String::new(),
             connector: "aha",
             rate: (1000, 60_000),
@@ -107,6 +109,14 @@ impl Setup {
     pub fn server_keys(mut self, lines: &str) -> Self {
         self.server_keys.push_str(lines);
         self.server_keys.push('\n');
+        self
+    }
+
+    /// Adds lines to the section of the database.
+    #[must_use]
+    pub fn database_keys(mut self, lines: &str) -> Self {
+        self.database_keys.push_str(lines);
+        self.database_keys.push('\n');
         self
     }
 
@@ -173,9 +183,10 @@ impl Setup {
             _ => String::new(),
         };
         let config = format!(
-            "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
+            "[database]\nurl = 'sqlite:{}'\n{}\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
              tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
+            self.database_keys,
             self.server_keys,
             self.connector,
             self.app_keys,
@@ -185,7 +196,8 @@ impl Setup {
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
         Bridge {
             aha: self.aha,
-            http: reqwest::Client::new(),
+            // A clock that the test moves would close connections that are kept.
+            http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             config,
             clock: self.clock,
             running: Some(running),
@@ -264,6 +276,11 @@ impl Bridge {
     /// The database, as sqlx names it.
     pub fn database_url(&self) -> &str {
         &self.config.database.url
+    }
+
+    /// The database, opened beside the bridge.
+    pub async fn store(&self) -> Store {
+        Store::open_beside(self.database_url()).await.unwrap()
     }
 
     /// Waits until `/readyz` answers 200.

@@ -168,7 +168,7 @@ async fn recorded(passed: &Passed) -> Vec<String> {
     use sqlx::Connection;
     let mut connection = sqlx::AnyConnection::connect(passed.bridge.database_url()).await.unwrap();
     let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT actor, detail FROM events WHERE app = 'passed' AND kind = 'passed_through' ORDER BY id",
+        "SELECT actor, detail FROM events WHERE app = 'passed' AND kind = 'passed through' ORDER BY id",
     )
     .fetch_all(&mut connection)
     .await
@@ -184,21 +184,22 @@ async fn recorded(passed: &Passed) -> Vec<String> {
 
 #[tokio::test]
 async fn no_more_requests_are_under_way_than_allowed() {
-    let passed = Passed::with("max_concurrent = 2").await;
+    let passed = Passed::with("max_concurrent_requests = 50").await;
     let mut waiting = Vec::new();
-    for _ in 0..2 {
-        passed.target.reply(Reply::Silence);
+    for _ in 0..50 {
+        let endless = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nx".to_vec();
+        passed.target.reply(Reply::Bytes(endless));
         let mut client = passed.connect().await;
         client.send(head("GET", "/Users") + "\r\n").await;
         waiting.push(client);
     }
-    eventually("two requests at the target", async || passed.target.connections() == 2).await;
+    eventually("all at the target", async || passed.target.connections() == 50).await;
     let third = passed.get("/Users");
     tokio::pin!(third);
     // It waits for a place, and gets one as soon as another request is over.
     let early = tokio::time::timeout(Duration::from_millis(200), &mut third).await;
     assert!(early.is_err(), "{early:?}");
-    assert_eq!(passed.target.connections(), 2);
+    assert_eq!(passed.target.connections(), 50);
     waiting.pop();
     assert_eq!(third.await.status(), 204);
 }

@@ -46,7 +46,7 @@ async fn an_answer_without_an_end_passes_for_as_long_as_the_client_reads() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_holds_nothing_for_longer_than_an_exchange_may_take() {
-    let passed = Passed::with("total_timeout = '1s'\nmax_concurrent = 1").await;
+    let passed = Passed::with("total_timeout = '1s'").await;
     let first =
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     let chunk = [b"8000\r\n".as_slice(), &[b' '; 0x8000], b"\r\n"].concat();
@@ -55,6 +55,7 @@ async fn a_client_that_does_not_read_holds_nothing_for_longer_than_an_exchange_m
     client.send(head("GET", "/Users") + "\r\n").await;
     eventually("the end of the request to the target", async || passed.target.abandoned() == 1).await;
     // Its place is free again although it still hangs there.
+    assert_eq!(super::status(&passed).await["requests_under_way"], 0);
     assert_eq!(passed.get("/Users").await.status(), 204);
     drop(client);
 }
