@@ -40,6 +40,7 @@ pub use self::{
     connector::Connector,
     convergence::{Brake, Convergence, Drift, Mode},
     database::Database,
+    duration::written as written_duration,
     load::Config,
     log::{Log, LogFormat},
     network::Networks,

@@ -231,9 +231,11 @@ fn status_of_passthrough(failure: &passthrough::Failure) -> StatusCode {
         Passed::Path(_) | Passed::IncompleteBody => StatusCode::BAD_REQUEST,
         Passed::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
         Passed::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-        Passed::Busy | Passed::Resting { .. } | Passed::WebPage { status: 429 | 503, .. } => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Passed::Busy
+        | Passed::Held { .. }
+        | Passed::Uncounted
+        | Passed::Resting { .. }
+        | Passed::WebPage { status: 429 | 503, .. } => StatusCode::SERVICE_UNAVAILABLE,
         Passed::TimedOut { .. } | Passed::WebPage { status: 504, .. } => StatusCode::GATEWAY_TIMEOUT,
         Passed::Unreachable { .. }
         | Passed::Broken { .. }

@@ -78,7 +78,7 @@ pub(super) async fn status(
     let (name, app) = opened.ok_or(Failure::Unauthorized(Unauthorized::Invalid))?;
     let said = match app {
         Mounted::Bridged(app) => app_status(app).await?,
-        Mounted::PassedThrough(mount) => passthrough_status(&mount.app),
+        Mounted::PassedThrough(mount) => passthrough_status(&mount.app).await?,
     };
     let mut apps = Map::new();
     apps.insert(name.clone(), said);
@@ -129,7 +129,7 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
     Ok(json!({ "target": health, "roster": roster, "queue": queue, "users": users }))
 }
 
-fn passthrough_status(app: &PassedThrough) -> Value {
+async fn passthrough_status(app: &PassedThrough) -> Result<Value, Failure> {
     let target = match app.condition() {
         Condition::Working => json!({ "state": "working, as far as is known" }),
         Condition::Failing { failures, reason } => {
@@ -139,7 +139,12 @@ fn passthrough_status(app: &PassedThrough) -> Value {
             json!({ "state": "failed often; nothing is sent but a request now and then to see", "reason": reason })
         }
     };
-    json!({ "target": target, "requests_under_way": app.under_way() })
+    let brake = app.brake_state().await?;
+    let brake = json!({
+        "revocations_in_window": brake.passed, "most": brake.most,
+        "lifted_until": brake.lifted_until.map(|time| time.to_string()),
+    });
+    Ok(json!({ "target": target, "requests_under_way": app.under_way(), "brake": brake }))
 }
 
 fn plain_json(status: StatusCode, body: &Value) -> Response {

@@ -10,14 +10,16 @@ use tokio::sync::Semaphore;
 
 use crate::{
     clock::Clock,
-    config::{Repair, ScimConfig},
+    config::{Brake, Repair, ScimConfig},
     scim::registry::Registry,
-    store::Store,
+    secret::Secret,
+    store::{Store, StoreError},
     upstream::{PrivateNetworks, Relay, RelaySettings, SetupError},
 };
 
 use super::{
     base::Translation,
+    brake::{self, BrakeState},
     breaker::{Breaker, Condition},
     path::Below,
 };
@@ -72,6 +74,7 @@ pub struct PassedThrough {
     /// One permit for each KiB of bodies that may be held.
     pub(super) memory: Arc<Semaphore>,
     pub(super) breaker: Breaker,
+    pub(super) brake: Brake,
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -92,18 +95,8 @@ impl PassedThrough {
     /// When the client cannot be set up.
     pub fn new(config: &ScimConfig, settings: Settings) -> Result<Self, SetupError> {
         let Settings { name, base_url, max_body_bytes, max_concurrent, store, clock } = settings;
-        let relay = Relay::new(RelaySettings {
-            private_networks: match config.allow_private {
-                true => PrivateNetworks::Allowed,
-                false => PrivateNetworks::Refused,
-            },
-            authorities: config.authorities.clone(),
-            connect_timeout: config.connect_timeout,
-            clock: clock.clone(),
-        })?;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", config.token.expose()))
-            .map_err(|_| SetupError::Header { what: "token" })?;
-        authorization.set_sensitive(true);
+        let relay = relay(config, &clock)?;
+        let authorization = bearer(&config.token)?;
         let target = config.base_url.as_str();
         let uri: Uri = target.parse().map_err(|_| SetupError::Header { what: "base_url" })?;
         let Parts { scheme: Some(scheme), authority: Some(authority), .. } = uri.clone().into_parts() else {
@@ -132,6 +125,7 @@ impl PassedThrough {
             max_concurrent,
             memory: Arc::new(Semaphore::new(memory)),
             breaker: Breaker::new(clock.clone()),
+            brake: config.brake,
             store,
             name,
             clock,
@@ -148,6 +142,14 @@ impl PassedThrough {
         self.breaker.condition()
     }
 
+    /// How the brake stands.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn brake_state(&self) -> Result<BrakeState, StoreError> {
+        brake::state(&self.store, &self.name, &self.brake, self.clock.now()).await
+    }
+
     /// How many requests are under way.
     pub fn under_way(&self) -> usize {
         self.max_concurrent.saturating_sub(self.places.available_permits())
@@ -162,6 +164,27 @@ impl PassedThrough {
         parts.path_and_query = Some(path_and_query);
         Ok(Uri::from_parts(parts)?)
     }
+}
+
+/// The client of the target.
+pub(super) fn relay(config: &ScimConfig, clock: &Arc<dyn Clock>) -> Result<Relay, SetupError> {
+    Relay::new(RelaySettings {
+        private_networks: match config.allow_private {
+            true => PrivateNetworks::Allowed,
+            false => PrivateNetworks::Refused,
+        },
+        authorities: config.authorities.clone(),
+        connect_timeout: config.connect_timeout,
+        clock: clock.clone(),
+    })
+}
+
+/// Credentials as a header.
+pub(super) fn bearer(token: &Secret) -> Result<HeaderValue, SetupError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+        .map_err(|_| SetupError::Header { what: "token" })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Whole KiB of so many bytes, at least one.

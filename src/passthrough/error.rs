@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::upstream::{ConnectError, RelayError, ResolveError};
+use crate::{
+    config::written_duration,
+    upstream::{ConnectError, RelayError, ResolveError},
+};
 
 use super::path::Unsafe;
 
@@ -23,6 +26,25 @@ pub enum Failure {
     /// The client's body broke off.
     #[error("The body was not received completely.")]
     IncompleteBody,
+    /// More users would lose access than may within a window.
+    #[error(
+        "More than {most} users of {app} would lose access within {}, so this was not sent: too many may be a mistake. If they are \
+         meant, run: scim-bridge lift-brake --config FILE --app {app}",
+        written_duration(*.window)
+    )]
+    Held {
+        /// The app's name.
+        app: String,
+        /// How many may.
+        most: u64,
+        /// The window.
+        window: Duration,
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// Users who lose access could not be counted.
+    #[error("The bridge's database failed, which counts who loses access, so this was not sent.")]
+    Uncounted,
     /// As many requests as allowed are under way.
     #[error("Too many requests of this app are under way; this one was not sent.")]
     Busy,
@@ -135,7 +157,8 @@ impl Failure {
         const LATER: Duration = Duration::from_secs(30);
         match self {
             Self::Busy => Some(SOON),
-            Self::Resting { retry_after, .. } => Some(*retry_after),
+            Self::Uncounted => Some(LATER),
+            Self::Resting { retry_after, .. } | Self::Held { retry_after, .. } => Some(*retry_after),
             Self::Unreachable { lasting: Lasting::No, .. } | Self::Broken { .. } | Self::TimedOut { .. } => {
                 Some(LATER)
             }

@@ -15,7 +15,7 @@ use super::{
     AnswerBody, Below, Failure, PassedThrough,
     answer::{self, Asked},
     audit::Record,
-    head,
+    brake, head,
     request::{self, Outgoing, of_fault},
 };
 
@@ -63,7 +63,9 @@ async fn pass(
     *head.method_mut() = method;
     *head.uri_mut() = app.uri(below).map_err(|_| Failure::Path(super::Unsafe::Slash))?;
     *head.headers_mut() = headers;
-    // 3. Send it, and once more if that is safe.
+    // 3. Whose access it takes away, and whether that are too many.
+    brake::pass(app, std::mem::take(&mut body.revoked)).await?;
+    // 4. Send it, and once more if that is safe.
     let mut attempts = 2;
     loop {
         attempts -= 1;

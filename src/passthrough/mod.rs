@@ -11,20 +11,22 @@
 //! - what is not SCIM becomes a SCIM Error: a target that is down, a web page, a redirect to elsewhere.
 //!
 //! In reading order: `forward` is the use case as a numbered list; `path` and `head` say what is asked and with which headers;
-//! `request` and `answer` pass the bodies, by means of `body`, `coding`, `rewrite` and `base`; `breaker` and `audit` stand around
-//! them; `error` says in words what went wrong.
+//! `request` and `answer` pass the bodies, by means of `body`, `coding`, `rewrite` and `base`; `brake` (which asks `revocation`),
+//! `breaker` and `audit` stand around them; [`probe`] looks whether a target is what it should be; `error` says in words what went wrong.
 
 mod answer;
 mod app;
 mod audit;
 mod base;
 mod body;
+mod brake;
 mod breaker;
 mod coding;
 mod error;
 mod forward;
 mod head;
 mod path;
+pub mod probe;
 mod request;
 mod revocation;
 mod rewrite;
@@ -32,6 +34,7 @@ mod rewrite;
 pub use self::{
     app::{PassedThrough, Settings},
     body::{AnswerBody, BodyError},
+    brake::BrakeState,
     breaker::Condition,
     error::{Failure, Lasting},
     forward::forward,

@@ -17,6 +17,7 @@ pub mod id;
 pub mod listing;
 mod lock;
 pub mod members;
+pub mod passed_revocations;
 pub mod roster_passes;
 pub mod rosters;
 pub mod users;

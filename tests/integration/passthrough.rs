@@ -1,10 +1,13 @@
 //! Apps that are passed through.
 
+mod brake;
 mod conversations;
+mod doctor;
 mod encrypted;
 mod exchanges;
 mod failures;
 mod guards;
+mod many;
 mod streams;
 mod urls;
 mod wire;

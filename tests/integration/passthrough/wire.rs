@@ -126,11 +126,6 @@ impl<R: tokio::io::AsyncRead + Unpin> Reader<R> {
         Some(message)
     }
 
-    pub async fn request(&mut self) -> Option<Message> {
-        let head = self.head().await?;
-        self.rest(head, Kind::Request).await
-    }
-
     /// The final answer, without those of 1xx before it.
     pub async fn answer(&mut self, to_head: bool) -> Option<Message> {
         loop {
