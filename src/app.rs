@@ -1,5 +1,6 @@
 //! The running bridge: all collaborators, built once from the configuration. The only place where they are put together.
 
+mod passed_through;
 mod retention;
 mod target;
 
@@ -11,13 +12,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     auth::Tokens,
     clock::{Clock, Time, until},
-    config::{self, Config},
+    config::{self, Config, Connector},
     converge::{
         Target,
         roster::{self, Progress, RosterState},
         worker,
     },
-    http::{self, Admission, Certificates, Gate, MountedApp, PatchAnswers, Service, TlsError, Transport},
+    http::{
+        self, Admission, Certificates, Gate, Mounted, MountedApp, PatchAnswers, Service, TlsError, Transport,
+    },
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, rosters, users},
@@ -90,9 +93,18 @@ impl App {
         let mut apps = BTreeMap::new();
         let mut background = Vec::new();
         for app in config.apps.values() {
-            let (mounted, behind) = mount(app, public_url, &store, &clock).await?;
-            apps.insert(app.name.as_str().to_owned(), Arc::new(mounted));
-            background.push(behind);
+            let mounted = match &app.connector {
+                Connector::Scim(scim) => {
+                    let mount = passed_through::mount(app, scim, config, public_url, &store, &clock)?;
+                    Mounted::PassedThrough(Arc::new(mount))
+                }
+                Connector::Aha(_) | Connector::Memory => {
+                    let (mounted, behind) = mount(app, public_url, &store, &clock).await?;
+                    background.push(behind);
+                    Mounted::Bridged(Arc::new(mounted))
+                }
+            };
+            apps.insert(app.name.as_str().to_owned(), mounted);
         }
         let gate = |app: &config::App| Gate::new(app.allow_from.clone(), app.max_concurrent_requests);
         let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app))).collect();
@@ -203,8 +215,7 @@ async fn mount(
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
     release_leases(store, &name, target.in_doubt_until(clock.now())).await?;
     roster::abandon_turns_of_servers(&target).await?;
-    let tokens =
-        app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
+    let tokens = tokens(app);
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
         registry: Arc::new(registry(app)?),
@@ -219,6 +230,11 @@ async fn mount(
     };
     let patch_answers = PatchAnswers { user: app.user_patch_answer, group: app.group_patch_answer };
     Ok((MountedApp { bridged, tokens, patch_answers }, Background { target, roster, roster_every }))
+}
+
+/// What opens `app`.
+fn tokens(app: &config::App) -> Tokens {
+    app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token))
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been

@@ -35,7 +35,9 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
             let limits = Limits { account, rate, call_timeout: aha.request_timeout };
             (Some(limits), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
-        Connector::Memory => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
+        Connector::Memory | Connector::Scim(_) => {
+            (None, [].as_slice(), Convergence::default(), Duration::ZERO)
+        }
     };
     Ok(Arc::new(Target {
         app: name,
@@ -56,6 +58,6 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
 pub(super) fn roster_every(app: &config::App) -> Option<Duration> {
     match &app.connector {
         Connector::Aha(aha) => Some(aha.roster_every),
-        Connector::Memory => None,
+        Connector::Memory | Connector::Scim(_) => None,
     }
 }

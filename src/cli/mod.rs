@@ -2,8 +2,10 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod healthcheck;
+mod lift_brake;
 mod migrate;
 mod release;
 mod roster;
@@ -36,6 +38,9 @@ enum Command {
     Demo(demo::Demo),
     /// Say whether a configuration file is right. Exit code 0 if it is, 2 if not.
     Check(ConfigFile),
+    /// Look whether the database and every app work, and say what to do where they do not. Changes nothing. Exit code 1 if
+    /// something does not work.
+    Doctor(ConfigFile),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
     /// List the accounts of an app's target now, and print whose they are and what is not as it should be. Exit code 1 if they
@@ -46,6 +51,8 @@ enum Command {
     /// Tell what happened to one person and how it stands: in sync, waiting or failed, and what to do. Exit code 1 if nothing is
     /// known of the person, or if several go by that name.
     Explain(explain::Explain),
+    /// Let all who lose access through an app that is passed through lose it, for a while, however many.
+    LiftBrake(lift_brake::LiftBrake),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -70,10 +77,12 @@ pub async fn run() -> ExitCode {
         Command::Serve(file) => serve::run(&file).await,
         Command::Demo(demo) => demo.run().await,
         Command::Check(file) => check::run(&file),
+        Command::Doctor(file) => doctor::run(&file).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Roster(roster) => roster.run().await,
         Command::Release(release) => release.run().await,
         Command::Explain(explain) => explain.run().await,
+        Command::LiftBrake(lift_brake) => lift_brake.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

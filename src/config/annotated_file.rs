@@ -1,6 +1,6 @@
 //! `config/scim-bridge.toml`, which documents every key, held to what is read.
 
-use std::fs;
+use std::{fs, sync::LazyLock};
 
 use proptest::prelude::*;
 
@@ -8,12 +8,18 @@ use super::{AppName, Config, Problems, tests::environment};
 
 const FILE: &str = include_str!("../../config/scim-bridge.toml");
 
+/// What a file of certificates holds.
+static CERTIFICATE: LazyLock<String> = LazyLock::new(|| {
+    rcgen::generate_simple_self_signed(vec!["authority.example".to_owned()]).unwrap().cert.pem()
+});
+
 /// Parses the annotated file with `change` made to its text.
 fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
     let folder = tempfile::tempdir().unwrap();
     for file in ["lab-token", "fullchain.pem", "privkey.pem", "clients.pem"] {
         fs::write(folder.path().join(file), "lab").unwrap();
     }
+    fs::write(folder.path().join("ahrefs-ca.pem"), &*CERTIFICATE).unwrap();
     Config::parse(&change(FILE), "scim-bridge.toml", folder.path(), &environment)
 }
 
@@ -35,7 +41,7 @@ fn with_examples_written(text: &str) -> String {
 fn it_is_right_as_it_is_and_with_its_examples() {
     let apps = |config: Config| config.apps.keys().map(AppName::to_string).collect::<Vec<_>>();
     assert_eq!(apps(parse(str::to_owned).unwrap()), ["aha"]);
-    assert_eq!(apps(parse(with_examples_written).unwrap()), ["aha", "lab"]);
+    assert_eq!(apps(parse(with_examples_written).unwrap()), ["aha", "ahrefs", "lab"]);
 }
 
 #[test]

@@ -93,7 +93,8 @@ impl Convergence {
 }
 
 impl Brake {
-    fn read(mut table: Table<'_>) -> Read<Self> {
+    /// Reads the table.
+    pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
         let max_revocations = table.optional("max_revocations", |value| count(&value));
         let window = table.or("window", Self::default().window, |value| {
             duration(&value, Duration::from_mins(1)..=Duration::from_hours(7 * 24))

@@ -21,6 +21,7 @@ mod log;
 mod network;
 mod problem;
 mod reader;
+mod scim;
 mod secret;
 mod server;
 mod source;
@@ -39,10 +40,12 @@ pub use self::{
     connector::Connector,
     convergence::{Brake, Convergence, Drift, Mode},
     database::Database,
+    duration::written as written_duration,
     load::Config,
     log::{Log, LogFormat},
     network::Networks,
     problem::{Problem, Problems},
+    scim::{Repair, ScimConfig},
     server::Server,
     tls::Tls,
     token::Token,

@@ -73,6 +73,7 @@ fn sentence(event: &Recorded, target: &str) -> String {
             with(format!("an account was found at {target} that no identity provider has written to"), detail)
         }
         EventKind::Vanished => with(format!("the account is not at {target} any more"), detail),
+        EventKind::PassedThrough => with(format!("{actor} wrote to {target} through the bridge"), detail),
         EventKind::FindingOpened => with(format!("a listing of {target} found a difference"), detail),
         EventKind::FindingResolved => {
             with(format!("a difference that was found at {target} is settled"), detail)

@@ -8,10 +8,10 @@ use std::{
 use axum::extract::{FromRequestParts, OriginalUri, Path};
 use http::{HeaderMap, header, request::Parts};
 
-use crate::provision;
+use crate::{auth::Tokens, provision};
 
 use super::{
-    MountedApp, Service,
+    Mounted, MountedApp, Service,
     error::{Failure, Unauthorized, shown},
 };
 
@@ -45,10 +45,10 @@ impl FromRequestParts<Arc<Service>> for Caller {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
         let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
         let app = app.and_then(|name| service.apps.get(&name));
-        let Some(app) = app else { return Err(no_such_endpoint(parts)) };
+        let Some(Mounted::Bridged(app)) = app else { return Err(no_such_endpoint(parts)) };
         let seen = parts.extensions.get::<Seen>().cloned().unwrap_or_default();
         seen.app.get_or_init(|| app.bridged.name().to_owned());
-        let actor = authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
+        let actor = authenticate(&app.tokens, &parts.headers).map_err(Failure::Unauthorized)?;
         seen.actor.get_or_init(|| actor.to_owned());
         Ok(Self { app: app.clone(), actor: actor.to_owned() })
     }
@@ -60,10 +60,10 @@ pub(super) fn no_such_endpoint(parts: &Parts) -> Failure {
     Failure::NoSuchEndpoint(shown(uri.path()))
 }
 
-/// The name of the token in the `Authorization` header, if it opens `app`.
-pub(super) fn authenticate<'a>(app: &'a MountedApp, headers: &HeaderMap) -> Result<&'a str, Unauthorized> {
+/// The name of the token in the `Authorization` header, if it is one of `tokens`.
+pub(super) fn authenticate<'a>(tokens: &'a Tokens, headers: &HeaderMap) -> Result<&'a str, Unauthorized> {
     let presented = bearer(headers).ok_or(Unauthorized::Missing)?;
-    app.tokens.find(presented).ok_or(Unauthorized::Invalid)
+    tokens.find(presented).ok_or(Unauthorized::Invalid)
 }
 
 /// The token of `Authorization: Bearer …`; what else stands in the header is presented as it is, to be refused. The scheme

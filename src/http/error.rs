@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Pa
 use serde_json::Value;
 
 use crate::{
+    passthrough,
     provision::{ProvisionError, bulk::OperationError},
     scim::{
         bulk,
@@ -19,7 +20,7 @@ use crate::{
     store::StoreError,
 };
 
-use super::{MountedApp, Service, answer::scim_json, caller};
+use super::{Mounted, Service, answer::scim_json, caller};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,9 @@ pub(super) enum Failure {
     /// The body ended before it was complete.
     #[error("The body was not received completely.")]
     IncompleteBody,
+    /// A request was not passed through, or its answer not passed back.
+    #[error(transparent)]
+    PassedThrough(#[from] passthrough::Failure),
     /// The request took too long.
     #[error("The request took too long.")]
     TimedOut,
@@ -172,6 +176,7 @@ impl Failure {
             Self::Provision(ProvisionError::Store(_)) | Self::Bug => {
                 (StatusCode::INTERNAL_SERVER_ERROR, None)
             }
+            Self::PassedThrough(failure) => (status_of_passthrough(failure), None),
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, None),
             Self::MethodNotAllowed(_) | Self::BulkOperation(bulk::Problem::MethodNotAllowed { .. }) => {
                 (StatusCode::METHOD_NOT_ALLOWED, None)
@@ -208,6 +213,7 @@ impl Failure {
             | Self::Busy { retry_after }
             | Self::TooManyAttempts { retry_after } => Some((header::RETRY_AFTER, seconds(retry_after))),
             Self::TimedOut => Some((header::RETRY_AFTER, seconds(&Duration::from_secs(5)))),
+            Self::PassedThrough(failure) => Some((header::RETRY_AFTER, seconds(&failure.retry_after()?))),
             Self::Unauthorized(Unauthorized::Missing) => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scim-bridge\"")))
             }
@@ -218,6 +224,29 @@ impl Failure {
             }
             _ => None,
         }
+    }
+}
+
+/// Where the bridge is a gateway: 502 for an answer that is none, 503 for a target that is not asked or says so, 504 for one that
+/// is late.
+fn status_of_passthrough(failure: &passthrough::Failure) -> StatusCode {
+    use passthrough::Failure as Passed;
+    match failure {
+        Passed::Path(_) | Passed::IncompleteBody => StatusCode::BAD_REQUEST,
+        Passed::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+        Passed::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Passed::Busy
+        | Passed::Held { .. }
+        | Passed::Uncounted
+        | Passed::Resting { .. }
+        | Passed::WebPage { status: 429 | 503, .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Passed::TimedOut { .. } | Passed::WebPage { status: 504, .. } => StatusCode::GATEWAY_TIMEOUT,
+        Passed::Unreachable { .. }
+        | Passed::Broken { .. }
+        | Passed::WebPage { .. }
+        | Passed::Redirected { .. }
+        | Passed::AnswerTooLarge { .. }
+        | Passed::Unreadable { .. } => StatusCode::BAD_GATEWAY,
     }
 }
 
@@ -260,14 +289,10 @@ pub(super) async fn method_not_allowed(
 }
 
 /// What lies below an app asks for its token before it tells anything. The app, if the path is below one.
-fn token_first<'a>(
-    service: &'a Service,
-    uri: &Uri,
-    parts: &Parts,
-) -> Result<Option<&'a MountedApp>, Failure> {
+fn token_first<'a>(service: &'a Service, uri: &Uri, parts: &Parts) -> Result<Option<&'a Mounted>, Failure> {
     let name = uri.path().split('/').nth(1).unwrap_or_default();
     let Some(app) = service.apps.get(name) else { return Ok(None) };
-    caller::authenticate(app, &parts.headers).map_err(Failure::Unauthorized)?;
+    caller::authenticate(app.tokens(), &parts.headers).map_err(Failure::Unauthorized)?;
     Ok(Some(app))
 }
 

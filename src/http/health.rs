@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     converge::{breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
+    passthrough::{Condition, PassedThrough},
     store::{findings, roster_passes, rosters, users},
 };
 
 use super::{
-    MountedApp, Service,
+    Mounted, MountedApp, Service,
     answer::scim_json,
     caller::{authenticate, bearer},
     error::{Failure, Unauthorized},
@@ -34,6 +35,10 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     let apps: Map<_, _> = service
         .apps
         .iter()
+        .filter_map(|(name, app)| match app {
+            Mounted::Bridged(app) => Some((name, app)),
+            Mounted::PassedThrough(_) => None,
+        })
         .map(|(name, app)| {
             let (ready, said) = match app.bridged.roster.current() {
                 RosterState::Known => (true, json!({ "roster": "known" })),
@@ -69,11 +74,14 @@ pub(super) async fn status(
     if bearer(&headers).is_none() {
         return Err(Failure::Unauthorized(Unauthorized::Missing));
     }
-    let opened = service.apps.values().find(|app| authenticate(app, &headers).is_ok());
-    let app = opened.ok_or(Failure::Unauthorized(Unauthorized::Invalid))?;
-    let said = app_status(app).await?;
+    let opened = service.apps.iter().find(|(_, app)| authenticate(app.tokens(), &headers).is_ok());
+    let (name, app) = opened.ok_or(Failure::Unauthorized(Unauthorized::Invalid))?;
+    let said = match app {
+        Mounted::Bridged(app) => app_status(app).await?,
+        Mounted::PassedThrough(mount) => passthrough_status(&mount.app).await?,
+    };
     let mut apps = Map::new();
-    apps.insert(app.bridged.name().to_owned(), said);
+    apps.insert(name.clone(), said);
     let body = json!({ "version": env!("CARGO_PKG_VERSION"), "database": "ok", "apps": apps });
     Ok(plain_json(StatusCode::OK, &body))
 }
@@ -135,6 +143,24 @@ fn said_of_budget(usage: &Usage) -> Value {
         "refused_calls": usage.refusals,
         "stopped_until": usage.stopped_until.map(|until| until.to_string()),
     })
+}
+
+async fn passthrough_status(app: &PassedThrough) -> Result<Value, Failure> {
+    let target = match app.condition() {
+        Condition::Working => json!({ "state": "working, as far as is known" }),
+        Condition::Failing { failures, reason } => {
+            json!({ "state": "failing", "failures_in_a_row": failures, "reason": reason })
+        }
+        Condition::Resting { reason } => {
+            json!({ "state": "failed often; nothing is sent but a request now and then to see", "reason": reason })
+        }
+    };
+    let brake = app.brake_state().await?;
+    let brake = json!({
+        "revocations_in_window": brake.passed, "most": brake.most,
+        "lifted_until": brake.lifted_until.map(|time| time.to_string()),
+    });
+    Ok(json!({ "target": target, "requests_under_way": app.under_way(), "brake": brake }))
 }
 
 fn plain_json(status: StatusCode, body: &Value) -> Response {

@@ -14,6 +14,7 @@ mod groups;
 mod health;
 mod layers;
 mod listen;
+mod passthrough;
 mod precondition;
 mod query;
 mod routes;
@@ -25,5 +26,5 @@ pub use self::{
     admission::{Admission, ClientAddress, Gate},
     listen::{Certificates, TlsError, Transport, serve},
     routes::router,
-    state::{MountedApp, PatchAnswers, Service},
+    state::{Mounted, MountedApp, PassedThroughMount, PatchAnswers, Service},
 };

@@ -125,6 +125,8 @@ event_kinds! {
     Enforced = "enforced",
     /// A person took the user from the IdP's hands.
     HandedBack = "handed back",
+    /// A write of an app that is passed through: what was asked, and what the target answered.
+    PassedThrough = "passed through",
 }
 
 impl EventKind {

@@ -22,6 +22,7 @@ pub mod listing;
 mod lock;
 mod marks;
 pub mod members;
+pub mod passed_revocations;
 pub mod roster_passes;
 pub mod rosters;
 pub mod sorted;

@@ -35,6 +35,7 @@ mod mutations;
 mod okta;
 mod okta_spec;
 mod ownership;
+mod passthrough;
 mod process;
 mod races;
 mod roster;
