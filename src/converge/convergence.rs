@@ -90,6 +90,9 @@ async fn attempt(
                 None => return Ok(()),
             }
         }
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
+        }
         // Whose credentials these are must be known before anybody is disabled with them.
         if call.revokes() && !target.guard.knows_credentials_owner() {
             let called_at = target.clock.now();
@@ -123,8 +126,9 @@ async fn attempt(
             }
             return settle::released(target, user, sighting).await;
         }
-        if target.health.stopped().is_some() {
-            return settle::released(target, user, sighting).await;
+        // It may have been found to be down while the budget was waited for.
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
@@ -191,8 +195,9 @@ async fn attempt(
                     return settle::failed(target, user, sighting, reason).await;
                 };
                 if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {
-                    let reason =
-                        format!("{reason}, but shows it: the credentials may not be allowed to change it");
+                    let reason = format!(
+                        "{reason}, but shows it: the credentials may not be allowed to change it. Give the bridge better ones"
+                    );
                     let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
                     return settle::rejected(target, user, sighting, rejection).await;
                 }
@@ -206,8 +211,10 @@ async fn attempt(
             }
         }
     }
-    let reason =
-        format!("{} still differs after {MAX_CALLS} calls that it accepted", target.connector.target());
+    let reason = format!(
+        "{} still differs after {MAX_CALLS} calls that it accepted. Compare the account there with what the identity provider sends",
+        target.connector.target()
+    );
     settle::failed(target, user, sighting, reason).await
 }
 

@@ -13,7 +13,7 @@ use crate::{
     store::{
         Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
-        users::{self, Answered, Ownership},
+        users::{self, Answered, Ownership, user_name_key},
     },
 };
 
@@ -52,9 +52,9 @@ async fn commit(app: &BridgedApp, body: Value, request: &Request) -> Result<Subm
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
-    let id = UserId::new(app.target.clock.now());
-    // 3, 4. One transaction.
+    // 3, 4. One transaction. The id is of the time that `meta.created` tells, so that both are in the same order.
     let change = Change::new(app, request);
+    let id = UserId::new(change.now);
     app.target
         .store
         .write(move |transaction| {
@@ -148,8 +148,11 @@ async fn inherit(
             }
         }
         if all_are_done {
-            let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
-            events::append(transaction, event.related(earlier.id.as_str())).await?;
+            let name = |user: &User| user_name_key(user.resource.user_name().unwrap_or_default());
+            if name(user) != name(&earlier) {
+                let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
+                events::append(transaction, event.related(earlier.id.as_str())).await?;
+            }
             users::delete_row(transaction, &earlier, now).await?;
         }
     }

@@ -192,7 +192,9 @@ async fn refuse_taken(
     resource: &Resource,
 ) -> Result<(), ProvisionError> {
     let user_name = resource.user_name().unwrap_or_default();
-    if let Some(other) = users::find_live_by_user_name(transaction, &change.app, user_name).await?
+    let is_new_name = before.version == 0 || before.resource.user_name() != Some(user_name);
+    if is_new_name
+        && let Some(other) = users::find_live_by_user_name(transaction, &change.app, user_name).await?
         && other.id != before.id
     {
         return Err(taken("userName", &other).into());

@@ -31,6 +31,7 @@ mod hostile;
 mod letter_of_the_rfc;
 mod lifecycle;
 mod lists;
+mod mutations;
 mod okta;
 mod okta_spec;
 mod ownership;

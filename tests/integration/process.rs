@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod explain;
 mod release;
 mod roster;
 mod serve;

@@ -7,7 +7,10 @@ use crate::{
     clock::Time,
     connector::{Account, Lane, Observed},
     scim::{fold::fold, meta, resource::Resource, urn},
-    store::{GroupId, StoreError, UserId},
+    store::{
+        GroupId, StoreError, UserId,
+        key::{key, key_or_missing},
+    },
 };
 
 /// A user: what the IdP wants, what the target was seen to hold, and where the work between the two stands.
@@ -99,9 +102,9 @@ pub struct Lease {
     pub until: Time,
 }
 
-/// `userName` folded for comparison: it is unique without case (RFC 7643 §4.1.1).
+/// The key of a `userName`, folded for comparison: it is unique without case (RFC 7643 §4.1.1).
 pub fn user_name_key(user_name: &str) -> String {
-    fold(user_name).into_owned()
+    key(&fold(user_name))
 }
 
 impl User {
@@ -159,7 +162,7 @@ impl User {
 /// All columns, in the order in which [`bind`] binds them. Statements repeat it because SQL here is static text.
 macro_rules! columns {
     () => {
-        "id, app, user_name_key, external_id, account_key, resource, ownership, version, applied_version, created_at, \
+        "id, app, user_name_key, external_id_key, account_key, resource, ownership, version, applied_version, created_at, \
          modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
          due_at, attempts, failure, lease_owner, lease_until, display, uncertain, held_at"
     };
@@ -203,7 +206,7 @@ pub(super) fn bind<'q>(
         .bind(user.id.as_str().to_owned())
         .bind(user.app.clone())
         .bind(user_name_key(user.resource.user_name().unwrap_or_default()))
-        .bind(user.resource.external_id().map(str::to_owned))
+        .bind(key_or_missing(user.resource.external_id()))
         .bind(user.account_key.clone())
         .bind(to_json("resource", &user.resource)?)
         .bind(ownership_text(user.ownership))
