@@ -200,7 +200,7 @@ async fn mount(
     let target = target(app, store, clock)?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
-    let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
+    let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
     release_leases(store, &name, clock.now() + target.call_timeout).await?;
     roster::abandon_turns_of_servers(&target).await?;
     let tokens =

@@ -180,8 +180,9 @@ async fn attempt(
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
             Err(TargetError::AccountNotFound { reason }) if vanished_before => {
-                let reason =
-                    format!("{reason}, but lists it: the credentials may not be allowed to change it");
+                let reason = format!(
+                    "{reason}, but lists it: the credentials may not be allowed to change it. Give the bridge better ones"
+                );
                 let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
                 return settle::rejected(target, user, sighting, rejection).await;
             }
@@ -191,8 +192,10 @@ async fn attempt(
             }
         }
     }
-    let reason =
-        format!("{} still differs after {MAX_CALLS} calls that it accepted", target.connector.target());
+    let reason = format!(
+        "{} still differs after {MAX_CALLS} calls that it accepted. Compare the account there with what the identity provider sends",
+        target.connector.target()
+    );
     settle::failed(target, user, sighting, reason).await
 }
 

@@ -69,7 +69,8 @@ impl Guard {
         if (call.revokes() || (is_renamed && !back)) && is_protected() {
             let what = if call.revokes() { "disabled" } else { "given another e-mail" };
             return Ok(Some(format!(
-                "This account must not be {what}: {} is in the list of protected accounts of app {app}",
+                "This account must not be {what}: {} is in the list of protected accounts of app {app}. If it is meant, take it \
+                 out of `protected` first",
                 account.email
             )));
         }
@@ -86,7 +87,7 @@ impl Guard {
         if account.administrator && !users::has_other_enabled_administrator(store, app, &account.id).await? {
             return Ok(Some(format!(
                 "This account must not be disabled: {} is the last enabled administrator; nobody could manage the account any \
-                 more",
+                 more. Make somebody else an administrator first",
                 account.email
             )));
         }

@@ -48,7 +48,7 @@ pub async fn long_wait(
     // What is due later than that does not come before this grant; and with so many users ahead the wait is too long in any
     // case, so that a queue of any length costs the same.
     let most = target.budget.calls_in(longest) + 1;
-    let ahead = users::ahead_of_grant(transaction, &target.app, now + longest, most).await?;
+    let ahead = users::ahead(transaction, &target.app, now + longest, most).await?;
     let wait = wait(target, ahead, plan);
     let long_wait = LongWait { users_ahead: ahead.users, wait, excess: wait.saturating_sub(longest) };
     Ok((wait > longest).then_some(long_wait))

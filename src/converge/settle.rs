@@ -353,10 +353,6 @@ async fn put_back(
         let undone = happened(&user, now, EventKind::PutBack).detail("the create is undone");
         events::append(transaction, undone).await?;
         if user.account().is_none() && user.lease.is_none() {
-            // Who asks for the name later is to find the story.
-            let name = user.resource.user_name().unwrap_or_default();
-            let event = Event::new(&user.app, Subject::Name(name), now, EventKind::Continued, ACTOR);
-            events::append(transaction, event.related(user.id.as_str())).await?;
             return users::delete_row(transaction, &user, now).await;
         }
         // Or a call is out, perhaps the create itself: until it is answered, its lease keeps others from creating again.

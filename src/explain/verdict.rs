@@ -157,8 +157,8 @@ fn after_failure(case: &Case<'_>, user: &User, due_at: Time, reason: &str) -> Ve
     let ends = [EventKind::Rejected, EventKind::Failed, EventKind::Blocked];
     let is_end = |event: &&Recorded| event.kind.is_some_and(|kind| ends.contains(&kind));
     let attempts = match user.attempts {
-        1 => "one attempt".to_owned(),
-        attempts => format!("{attempts} attempts"),
+        1 => "the first attempt".to_owned(),
+        attempts => format!("attempt {attempts}"),
     };
     match case.events.iter().rev().find(is_end).and_then(|event| event.kind) {
         Some(EventKind::Blocked) => waiting(credentials_refused(case.target, reason)),
@@ -167,7 +167,7 @@ fn after_failure(case: &Case<'_>, user: &User, due_at: Time, reason: &str) -> Ve
             "correct what the reason names, at the identity provider or at the target; it is tried again by itself",
         ),
         _ if user.attempts == 0 => waiting(format!("{reason}; the next attempt is due at {due_at}")),
-        _ => waiting(format!("the last of {attempts} failed: {reason}; the next one is due at {due_at}")),
+        _ => waiting(format!("{attempts} failed: {reason}; the next one is due at {due_at}")),
     }
 }
 
@@ -230,3 +230,6 @@ fn changed_at_target(case: &Case<'_>, user: &User, missing: &str) -> Verdict {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::{
     store::{
         Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
-        users::{self, Answered, Ownership},
+        users::{self, Answered, Ownership, user_name_key},
     },
 };
 
@@ -142,8 +142,11 @@ async fn inherit(
             user.observed_at = earlier.observed_at;
             user.ownership = Ownership::Adopted;
         }
-        let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
-        events::append(transaction, event.related(earlier.id.as_str())).await?;
+        let name = |user: &User| user_name_key(user.resource.user_name().unwrap_or_default());
+        if name(user) != name(&earlier) {
+            let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
+            events::append(transaction, event.related(earlier.id.as_str())).await?;
+        }
         users::delete_row(transaction, &earlier, now).await?;
     }
     Ok(())

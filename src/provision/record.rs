@@ -105,11 +105,7 @@ pub(super) async fn refusal<T>(
                     Asked::Delete(id) => (Subject::User(id), "delete it"),
                 };
                 let event = Event::new(&name, subject, now, EventKind::Refused, &actor);
-                events::append_refusal(
-                    transaction,
-                    event.detail(format!("asked to {what}, and was refused: {reason}")),
-                )
-                .await
+                events::append_refusal(transaction, event.detail(format!("{what}: {reason}"))).await
             })
         });
         // The refusal stands also when it cannot be recorded; a database that fails is told of by whoever needs it next.
@@ -130,10 +126,10 @@ fn reason(error: &ProvisionError) -> Option<String> {
         ProvisionError::Scim(_) | ProvisionError::Forbidden(_) | ProvisionError::Unavailable { .. } => {
             Some(error.to_string())
         }
-        // Without its numbers, which differ each time that it is asked for again.
-        ProvisionError::QueueTooLong { .. } => {
-            Some("so many wait for the target that this one was to be asked for again later".to_owned())
-        }
+        // Without the length of the wait, or every repetition would be another refusal.
+        ProvisionError::QueueTooLong { .. } => Some(
+            "Too much waits for the target already; the identity provider was told when to try again.".into(),
+        ),
         // Nobody is meant; the client read an older version, and reads again; our own trouble.
         ProvisionError::NotFound { .. }
         | ProvisionError::VersionMismatch { .. }

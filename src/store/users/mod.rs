@@ -15,11 +15,11 @@ mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
-    look_up::{ahead, find_by_any_name},
-    managed::{InHands, count_in_hands, find_named, page_in_hands, page_settled},
+    look_up::{count_before, find_by_any_name},
+    managed::{InHands, count_in_hands, page_in_hands, page_settled},
     queue::{
-        Ahead, Claim, Claimed, QueueDepth, ahead_of_grant, claim, depth, hasten_revocations, next_due,
-        release_all, renew,
+        Ahead, Claim, Claimed, QueueDepth, ahead, claim, depth, hasten_revocations, next_due, release_all,
+        renew,
     },
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},

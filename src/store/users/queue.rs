@@ -124,7 +124,7 @@ pub struct Ahead {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn ahead_of_grant(
+pub async fn ahead(
     transaction: &mut Transaction,
     app: &str,
     until: Time,

@@ -4,7 +4,11 @@ use sqlx::Row;
 
 use crate::{
     clock::Time,
-    store::{StoreError, Transaction, UserId, members},
+    store::{
+        StoreError, Transaction, UserId,
+        events::{self, Event, EventKind, Subject},
+        members,
+    },
 };
 
 use super::{
@@ -12,6 +16,9 @@ use super::{
     record::{bind, columns, derived_columns, read},
     user_name_key,
 };
+
+/// Who removes rows, in events.
+const ACTOR: &str = "bridge";
 
 /// The user of that id, deleted or not, locked until the transaction ends. The idle assignment takes the row's lock on
 /// databases that have row locks.
@@ -113,13 +120,16 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
 }
 
 /// Removes the row of `user`, and the user from its groups, which get a new version: of an unmanaged user whose account is
-/// gone, or of a create that the target rejected.
+/// gone, or of a create that the target rejected. Its story is found under its `userName` from then on.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn delete_row(transaction: &mut Transaction, user: &User, now: Time) -> Result<(), StoreError> {
     members::leave_all(transaction, &user.app, user.id.as_str(), now).await?;
     emails::delete(transaction, &user.id).await?;
+    let name = Subject::Name(user.resource.user_name().unwrap_or_default());
+    let event = Event::new(&user.app, name, now, EventKind::Continued, ACTOR).related(user.id.as_str());
+    events::append(transaction, event).await?;
     sqlx::query("DELETE FROM users WHERE id = $1").bind(user.id.as_str()).execute(transaction).await?;
     Ok(())
 }
