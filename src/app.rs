@@ -19,7 +19,7 @@ use crate::{
     http::{self, MountedApp, PatchAnswers, Service},
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
-    store::{Store, StoreError, UserId, rosters, users},
+    store::{Store, StoreError, UserId, admissions, rosters, users},
     upstream::SetupError,
 };
 
@@ -178,7 +178,7 @@ async fn mount(
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
-    release_leases(store, &name, clock.now() + target.call_timeout).await?;
+    start_anew(store, &name, clock.now(), target.call_timeout).await?;
     let tokens =
         app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
     let bridged = BridgedApp {
@@ -198,12 +198,15 @@ async fn mount(
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A create that was out when it died has been
-/// carried out by `creates_seen_at`, or never will be.
-async fn release_leases(store: &Store, app: &str, creates_seen_at: Time) -> Result<(), StoreError> {
-    let app = app.to_owned();
+/// carried out when `call_timeout` is over, or never will be. How many invitations are sent may have been changed.
+async fn start_anew(store: &Store, app: &str, now: Time, call_timeout: Duration) -> Result<(), StoreError> {
+    let (app, creates_seen_at) = (app.to_owned(), now + call_timeout);
     store
         .write(move |transaction| {
-            Box::pin(async move { users::release_all(transaction, &app, creates_seen_at).await })
+            Box::pin(async move {
+                users::release_all(transaction, &app, creates_seen_at).await?;
+                admissions::forget_turns(transaction, &app, now).await
+            })
         })
         .await
 }

@@ -33,7 +33,11 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
             let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
             (Some(rate), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
-        Connector::Memory => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
+        // It has no limits, and so no brake either.
+        Connector::Memory => {
+            let convergence = Convergence { brake: None, ..Convergence::default() };
+            (None, [].as_slice(), convergence, Duration::ZERO)
+        }
     };
     Ok(Arc::new(Target {
         app: name,
@@ -41,6 +45,7 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
         store: store.clone(),
         clock: clock.clone(),
         budget: Budget::new(rate, clock.clone()),
+        rate,
         guard: Guard::new(protected),
         health: HealthMonitor::default(),
         outcomes: Outcomes::default(),

@@ -3,7 +3,9 @@
 mod check;
 mod demo;
 mod healthcheck;
+mod held;
 mod migrate;
+mod plan;
 mod serve;
 mod signal;
 mod target_of_file;
@@ -35,6 +37,10 @@ enum Command {
     Check(ConfigFile),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
+    /// List, release or drop the revocations that the brake holds.
+    Held(held::Held),
+    /// Say per user what would be done at the target, and what it comes to. Sends nothing.
+    Plan(plan::Plan),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -60,6 +66,8 @@ pub async fn run() -> ExitCode {
         Command::Demo(demo) => demo.run().await,
         Command::Check(file) => check::run(&file),
         Command::Migrate(file) => migrate::run(&file).await,
+        Command::Held(held) => held.run().await,
+        Command::Plan(plan) => plan.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

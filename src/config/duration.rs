@@ -27,7 +27,7 @@ pub(super) fn duration(value: &Value<'_>, range: RangeInclusive<Duration>) -> Re
 }
 
 /// `duration` as one would write it in the file.
-pub(super) fn written(duration: Duration) -> String {
+pub fn written(duration: Duration) -> String {
     SignedDuration::try_from(duration)
         .map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
 }

@@ -37,6 +37,7 @@ pub use self::{
     connector::Connector,
     convergence::{Brake, Convergence, Drift, Mode},
     database::Database,
+    duration::written as written_duration,
     load::Config,
     log::{Log, LogFormat},
     problem::{Problem, Problems},

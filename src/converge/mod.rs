@@ -10,12 +10,16 @@
 //! and an IdP finds the people who had accounts before it.
 
 mod backoff;
+pub mod brake;
 pub mod budget;
 mod convergence;
+pub mod forecast;
 pub mod guard;
 pub mod health;
+pub mod held;
 mod in_hand;
 pub mod outcome;
+mod pace;
 pub mod roster;
 pub mod settle;
 pub mod worker;
@@ -26,12 +30,17 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::Clock,
-    config::Convergence,
+    config::{Convergence, Mode},
     connector::{Connector, TargetError},
     store::Store,
 };
 
-use self::{budget::Budget, guard::Guard, health::HealthMonitor, outcome::Outcomes};
+use self::{
+    budget::{Budget, Rate},
+    guard::Guard,
+    health::HealthMonitor,
+    outcome::Outcomes,
+};
 
 /// One app's target, and everything that is shared by those who work on it.
 #[derive(Debug)]
@@ -46,6 +55,8 @@ pub struct Target {
     pub clock: Arc<dyn Clock>,
     /// How many calls the target allows.
     pub budget: Budget,
+    /// The same as configured; `None` for no limits.
+    pub rate: Option<Rate>,
     /// Whom never to lock out.
     pub guard: Guard,
     /// Whether the target works, as far as the last calls tell.
@@ -61,6 +72,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether anything is sent that changes an account there.
+    pub fn is_carried_out(&self) -> bool {
+        self.convergence.mode == Mode::Apply
+    }
+
     /// Takes what a call's result says about the target itself to heart: whether it works, and when to stop calling it.
     fn heed<T>(&self, result: &Result<T, TargetError>) {
         let now = self.clock.now();

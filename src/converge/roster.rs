@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Time,
+    config::Mode,
     connector::{Account, Desired, Directory, Lane, Name, Observed, TargetError},
     scim::resource::Resource,
     store::{
@@ -134,6 +135,7 @@ async fn call<T>(
 
 async fn see_all(target: &Target, accounts: Vec<Account>, seen_at: Time) -> Result<(), StoreError> {
     let (app, connector, now) = (target.app.clone(), target.connector.clone(), target.clock.now());
+    let mode = target.convergence.mode;
     for account in &accounts {
         target.guard.see(account);
     }
@@ -144,7 +146,7 @@ async fn see_all(target: &Target, accounts: Vec<Account>, seen_at: Time) -> Resu
                 for account in accounts {
                     let resource = resource_of(&account);
                     let key = connector.account_key(&Desired::of(&resource, false));
-                    see(transaction, Seen { app: &app, account, resource, key, seen_at, now }).await?;
+                    see(transaction, Seen { app: &app, account, resource, key, seen_at, now, mode }).await?;
                 }
                 Ok(())
             })
@@ -162,6 +164,7 @@ struct Seen<'a> {
     /// Before the page was asked for.
     seen_at: Time,
     now: Time,
+    mode: Mode,
 }
 
 async fn see(transaction: &mut Transaction, seen: Seen<'_>) -> Result<(), StoreError> {
@@ -201,8 +204,14 @@ async fn see(transaction: &mut Transaction, seen: Seen<'_>) -> Result<(), StoreE
 /// A user with work in progress is left alone, and so is one that the worker saw after the page was asked for.
 async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen<'_>) -> Result<(), StoreError> {
     let newer = user.observed_at.is_some_and(|observed_at| observed_at >= seen.seen_at);
-    if user.is_pending() || user.due_at.is_some() || user.lease.is_some() || newer {
+    if newer || user.lease.is_some() {
         return Ok(());
+    }
+    if user.is_pending() || user.due_at.is_some() {
+        return match seen.mode {
+            Mode::Apply => Ok(()),
+            Mode::Plan => see_planned(transaction, user, seen).await,
+        };
     }
     let account = match user.account() {
         Some(known) if known.id == seen.account.id => seen.account.remembering(known),
@@ -222,6 +231,26 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen<'_>
     if was.1 != user.resource || shown_before != user.shown_active() {
         changed_at_target(&mut user, seen.now);
     }
+    users::save(transaction, &user).await
+}
+
+/// Nobody is at work on a user in plan mode: what is seen is where the plan starts from. Only after a change whose answer was
+/// lost, it is not known when that is carried out.
+async fn see_planned(
+    transaction: &mut Transaction,
+    mut user: User,
+    seen: Seen<'_>,
+) -> Result<(), StoreError> {
+    let account = match &user.observed {
+        Observed::Uncertain(_) => return Ok(()),
+        Observed::Present(known) if known.id == seen.account.id => seen.account.remembering(known),
+        _ => seen.account,
+    };
+    if user.account().is_none() && user.ownership == Ownership::Created {
+        user.ownership = Ownership::Adopted;
+    }
+    user.observed = Observed::Present(account);
+    user.observed_at = Some(seen.now);
     users::save(transaction, &user).await
 }
 
@@ -365,7 +394,7 @@ async fn miss(
 }
 
 /// An account as a SCIM user, for one that no IdP has described yet.
-fn resource_of(account: &Account) -> Resource {
+pub(super) fn resource_of(account: &Account) -> Resource {
     let split = Name::split(&account.name);
     let mut name = Map::new();
     for (part, value) in

@@ -14,6 +14,7 @@ use crate::{
 use super::{
     Target, backoff,
     outcome::{Outcome, Rejection, Settled},
+    pace,
 };
 
 /// What the work saw at the target.
@@ -32,6 +33,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     let (id, version) = (worked.id.clone(), worked.version);
     let (app, now) = (target.app.clone(), target.clock.now());
     let (record_of, seen) = (worked.clone(), sighting.clone());
+    let is_paced = target.convergence.invites_per_hour.is_some();
     let end = target
         .store
         .write(move |transaction| {
@@ -60,6 +62,9 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
                 }
                 users::save(transaction, &user).await?;
+                if is_paced {
+                    pace::give_back(transaction, &user, now).await?;
+                }
                 let detail = format!("version {}", worked.version);
                 record(transaction, &app, &user.id, now, EventKind::Applied, &detail).await?;
                 Ok::<_, StoreError>(End::Applied)
@@ -334,7 +339,7 @@ async fn put_back(
 }
 
 /// The row that was worked on, if its lease is still ours. Otherwise somebody else has it, and what we saw is theirs to see.
-async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<User>, StoreError> {
+pub(super) async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<User>, StoreError> {
     let user = users::get(transaction, &worked.app, &worked.id).await?;
     let owner = |user: &User| user.lease.as_ref().map(|lease| lease.owner.clone());
     Ok(user.filter(|user| owner(user) == owner(worked)))
@@ -386,7 +391,7 @@ async fn take_over(
         } else {
             // What was promised with the deletion, this user's state has overtaken.
             other.applied_version = other.version;
-            other.due_at = None;
+            (other.due_at, other.held_at) = (None, None);
             other.observed = Observed::Absent;
             users::save(transaction, &other).await?;
         }
@@ -402,7 +407,7 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
 }
 
 /// Takes over what was seen.
-fn see(user: &mut User, sighting: Sighting, now: Time) {
+pub(super) fn see(user: &mut User, sighting: Sighting, now: Time) {
     if sighting.adopted && user.ownership == Ownership::Created {
         user.ownership = Ownership::Adopted;
     }
@@ -420,7 +425,7 @@ pub fn fallback_of(user: &User) -> Fallback {
     }
 }
 
-async fn record(
+pub(super) async fn record(
     transaction: &mut Transaction,
     app: &str,
     user_id: &UserId,

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::{
-    clock::Time,
     connector::{Lane, Observed},
     scim::{
         error::{Error, ScimType},
@@ -65,7 +64,7 @@ pub(super) async fn begin(
                     }
                     return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
                 }
-                inherit(transaction, &mut user, same_account, change.now).await?;
+                inherit(transaction, &change, &mut user, same_account).await?;
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
@@ -118,14 +117,15 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
 
 /// A user that was deleted and is made again is the same account: what is known of it goes over. While the account of the
 /// deleted one is still to be disabled, that stays to be done, for this create may fail; the account is looked up instead,
-/// and with it goes what was promised of it.
+/// and with it goes what was promised of it. What is only planned was not begun, and the create cannot fail.
 async fn inherit(
     transaction: &mut Transaction,
+    change: &Change,
     user: &mut User,
     deleted: Vec<User>,
-    now: Time,
 ) -> Result<(), ProvisionError> {
-    let is_done = |earlier: &User| earlier.due_at.is_none() && earlier.lease.is_none();
+    let is_open = |earlier: &User| earlier.due_at.is_some() && change.is_carried_out();
+    let is_done = |earlier: &User| !is_open(earlier) && earlier.lease.is_none();
     if !deleted.iter().all(is_done) {
         return Ok(());
     }
@@ -135,7 +135,7 @@ async fn inherit(
             user.observed_at = earlier.observed_at;
             user.ownership = Ownership::Adopted;
         }
-        users::delete_row(transaction, &earlier, now).await?;
+        users::delete_row(transaction, &earlier, change.now).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::clock::Time;
 
-use super::{StoreError, Transaction, UserId, id::time_ordered};
+use super::{Store, StoreError, Transaction, UserId, id::time_ordered};
 
 /// One thing that happened to a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,12 @@ pub enum EventKind {
     Found,
     /// An account is not at the target any more.
     Vanished,
+    /// The brake stopped a revocation.
+    Held,
+    /// A person let a revocation through that was held.
+    Released,
+    /// A person decided against a revocation that was held.
+    Dropped,
 }
 
 impl EventKind {
@@ -57,6 +63,9 @@ impl EventKind {
             Self::Failed => "failed",
             Self::Found => "found",
             Self::Vanished => "vanished",
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -79,4 +88,19 @@ pub async fn append(transaction: &mut Transaction, event: Event<'_>) -> Result<(
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+/// Who last asked for a change of the user: the name of the token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_asker(store: &Store, app: &str, id: &UserId) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT actor FROM events WHERE app = $1 AND user_id = $2 \
+         AND kind IN ('created', 'adopted', 'changed', 'deleted') ORDER BY id DESC LIMIT 1",
+    )
+    .bind(app)
+    .bind(id.as_str())
+    .fetch_optional(store.reader())
+    .await?)
 }

@@ -1,20 +1,24 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
 //! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
-//! worker's side; `administrators` is the guard's question. What a change *means* is decided by the callers (`provision`, `converge`), never here.
+//! worker's side; `administrators` is the guard's question, `held` the brake's. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
 mod administrators;
 mod emails;
+mod held;
 mod queue;
 mod read;
 mod record;
+mod unsettled;
 mod write;
 
 pub use self::{
-    administrators::has_other_enabled_administrator,
+    administrators::{Leaving, has_other_enabled_administrator},
+    held::{Held, find_held, list_held},
     queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
+    unsettled::{Adopted, list_unsettled},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, list_incomplete,
         save,

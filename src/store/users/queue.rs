@@ -136,7 +136,7 @@ pub struct QueueDepth {
     pub failing: u64,
 }
 
-/// The queue by lane; lanes with nothing in them are left out.
+/// The queue by lane; lanes with nothing in them are left out, and so is what is held.
 ///
 /// # Errors
 /// When the database fails.
@@ -144,7 +144,7 @@ pub async fn depth(store: &Store, app: &str) -> Result<Vec<QueueDepth>, StoreErr
     let rows = sqlx::query(
         "SELECT lane, COUNT(*) AS users, MIN(due_at) AS oldest, \
          COUNT(CASE WHEN attempts > 0 THEN 1 END) AS failing FROM users \
-         WHERE app = $1 AND due_at IS NOT NULL GROUP BY lane ORDER BY lane",
+         WHERE app = $1 AND due_at IS NOT NULL AND held_at IS NULL GROUP BY lane ORDER BY lane",
     )
     .bind(app)
     .fetch_all(store.reader())
