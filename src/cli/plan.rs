@@ -71,9 +71,10 @@ async fn print_text(target: &Target, output: &mut impl Write) -> anyhow::Result<
             "The accounts of {name} were not listed yet, so nobody can tell who has one. Run this again after the first listing."
         )?;
     }
-    writeln!(output)?;
+    let mut separator = "\n";
     let totals = forecast::all(target, accounts, |user, forecast| -> anyhow::Result<()> {
-        writeln!(output, "{}", line(user, forecast))?;
+        writeln!(output, "{separator}{}", line(user, forecast))?;
+        separator = "";
         Ok(())
     })
     .await?;
@@ -125,6 +126,9 @@ fn changed(changes: &Changes) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 fn summary(target: &Target, totals: &Totals) -> String {
+    if totals.users.iter().all(|users| *users == 0) {
+        return "Nothing.".to_owned();
+    }
     let mut lines = vec!["In all:".to_owned()];
     for action in Action::ALL {
         if totals.of(action) > 0 {

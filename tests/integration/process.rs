@@ -2,6 +2,8 @@
 
 mod commands;
 mod demo;
+mod held;
+mod plan;
 mod serve;
 
 use std::{path::Path, sync::Arc, time::Duration};
