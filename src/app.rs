@@ -16,7 +16,7 @@ use crate::{
         roster::{self, Progress, RosterState},
         worker,
     },
-    http::{self, MountedApp, PatchAnswers, Service},
+    http::{self, Admission, Certificates, Gate, MountedApp, PatchAnswers, Service, TlsError, Transport},
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, admissions, rosters, users},
@@ -33,6 +33,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct App {
     service: Arc<Service>,
+    transport: Transport,
     background: Vec<Background>,
     store: Store,
     clock: Arc<dyn Clock>,
@@ -54,6 +55,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The certificates.
+    #[error(transparent)]
+    Certificates(#[from] TlsError),
     /// A target's client.
     #[error("app {app}: {source}")]
     Target {
@@ -88,14 +92,35 @@ impl App {
             apps.insert(app.name.as_str().to_owned(), Arc::new(mounted));
             background.push(behind);
         }
+        let gate = |app: &config::App| Gate::new(app.allow_from.clone(), app.max_concurrent_requests);
+        let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app))).collect();
+        let certificates = config.server.tls.clone().map(Certificates::load).transpose()?;
+        let transport = Transport {
+            max_connections: config.server.max_connections,
+            max_header_bytes: config.server.max_header_bytes,
+            certificates: certificates.map(Arc::new),
+        };
         let service = Arc::new(Service {
             apps,
+            admission: Admission::new(
+                config.server.trusted_proxies.clone(),
+                gates,
+                config.server.failed_authentications_per_minute,
+                clock.clone(),
+            ),
             store: store.clone(),
             clock: clock.clone(),
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
         });
-        Ok(Self { service, background, store, clock, shutdown_grace: config.server.shutdown_grace })
+        Ok(Self {
+            service,
+            transport,
+            background,
+            store,
+            clock,
+            shutdown_grace: config.server.shutdown_grace,
+        })
     }
 
     /// Waits until the accounts of every target are known, which takes [`run`](App::run).
@@ -125,7 +150,7 @@ impl App {
             }
         }
         tasks.close();
-        let mut serving = tokio::spawn(http::serve(listener, self.service, stopping.clone()));
+        let mut serving = tokio::spawn(http::serve(listener, self.service, self.transport, stopping.clone()));
         let served = tokio::select! {
             served = &mut serving => served,
             () = stopping.cancelled() => {

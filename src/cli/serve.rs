@@ -18,6 +18,7 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let public_url = match &config.server.public_url {
         Some(url) => url.as_str().to_owned(),
+        None if config.server.tls.is_some() => format!("https://{address}"),
         None => format!("http://{address}"),
     };
     let app = App::open(&config, &public_url, Arc::new(SystemClock)).await?;

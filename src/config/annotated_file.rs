@@ -11,7 +11,9 @@ const FILE: &str = include_str!("../../config/scim-bridge.toml");
 /// Parses the annotated file with `change` made to its text.
 fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("lab-token"), "lab").unwrap();
+    for file in ["lab-token", "fullchain.pem", "privkey.pem", "clients.pem"] {
+        fs::write(folder.path().join(file), "lab").unwrap();
+    }
     Config::parse(&change(FILE), "scim-bridge.toml", folder.path(), &environment)
 }
 

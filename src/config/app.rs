@@ -6,6 +6,7 @@ use super::{
     connector::Connector,
     duration::{duration, written},
     file::file,
+    network::{Networks, networks},
     reader::Value,
     source::Read,
     token::{TakenTokens, Token, tokens},
@@ -14,6 +15,9 @@ use crate::scim::extension;
 
 /// The first segments of our own URLs, which no app can have.
 const RESERVED: [&str; 5] = ["healthz", "readyz", "status", "metrics", "hooks"];
+
+/// Entra ID sends 25 requests a second, and each may wait for the target for ten seconds; twice as much.
+const MAX_CONCURRENT_REQUESTS: usize = 512;
 
 /// The largest file of an extension schema, in bytes.
 const MOST_SCHEMA_BYTES: u64 = 1024 * 1024;
@@ -25,6 +29,10 @@ pub struct App {
     pub name: AppName,
     /// The tokens that give access to it.
     pub tokens: Vec<Token>,
+    /// The networks that requests may come from; none: all.
+    pub allow_from: Networks,
+    /// How many requests may be worked on at a time.
+    pub max_concurrent_requests: usize,
     /// How long a write waits for the target before it is answered as accepted.
     pub confirm_within: Duration,
     /// The schemas that extend its users.
@@ -96,6 +104,10 @@ impl App {
         let name = name.parse().map_err(|error: InvalidAppName| value.report(error));
         let mut table = value.table()?;
         let tokens = table.or("tokens", Vec::new(), |value| tokens(&value, taken));
+        let allow_from = table.or("allow_from", Networks::default(), |value| networks(&value));
+        let max_concurrent_requests = table.or("max_concurrent_requests", MAX_CONCURRENT_REQUESTS, |value| {
+            value.integer(50..=100_000).map(|requests| requests as usize)
+        });
         let confirm_within = table
             .or("confirm_within", Duration::from_secs(8), |value| confirm_within(&value, request_timeout));
         let schemas =
@@ -113,6 +125,8 @@ impl App {
         Ok(Self {
             name: name?,
             tokens: tokens?,
+            allow_from: allow_from?,
+            max_concurrent_requests: max_concurrent_requests?,
             confirm_within: confirm_within?,
             schemas: schemas?,
             group_schemas: group_schemas?,

@@ -12,7 +12,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub enum Connector {
     /// The accounts of Aha! Roadmaps.
-    Aha(AhaConfig),
+    Aha(Box<AhaConfig>),
     /// A target in memory that accepts everything.
     Memory,
 }
@@ -50,7 +50,7 @@ impl Connector {
             })
         })?;
         let connector = match kind {
-            Kind::Aha => AhaConfig::read(&mut table).map(Connector::Aha),
+            Kind::Aha => AhaConfig::read(&mut table).map(Box::new).map(Connector::Aha),
             Kind::Memory => Ok(Connector::Memory),
         };
         table.finish_with(|key| belongs(key, kind))?;

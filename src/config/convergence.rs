@@ -103,7 +103,8 @@ impl Brake {
     }
 }
 
-fn count(value: &Value<'_>) -> Read<NonZeroU32> {
+/// Reads a number from one to a million.
+pub(super) fn count(value: &Value<'_>) -> Read<NonZeroU32> {
     let count = value.integer(1..=1_000_000)?;
     Ok(u32::try_from(count).ok().and_then(NonZeroU32::new).expect("it is from 1 to a million"))
 }

@@ -18,11 +18,13 @@ mod duration;
 mod file;
 mod load;
 mod log;
+mod network;
 mod problem;
 mod reader;
 mod secret;
 mod server;
 mod source;
+mod tls;
 mod token;
 
 #[cfg(test)]
@@ -40,7 +42,9 @@ pub use self::{
     duration::written as written_duration,
     load::Config,
     log::{Log, LogFormat},
+    network::Networks,
     problem::{Problem, Problems},
     server::Server,
+    tls::Tls,
     token::Token,
 };

@@ -2,22 +2,30 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     time::Duration,
 };
 
 use super::{
     base_url::BaseUrl,
+    convergence::count,
     duration::duration,
+    network::{Networks, networks},
     reader::{Table, Value, quoted},
     source::Read,
+    tls::Tls,
 };
+
+/// An identity provider that has a wrong token sends it some thousand times an hour.
+const FAILED_AUTHENTICATIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(300).expect("300 is not zero");
 
 /// The HTTP server.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// The address to listen on. Port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// How clients reach us, for the URLs in answers; `None` stands for `http://` and the address that we listen on.
+    /// How clients reach us, for the URLs in answers; `None` stands for `http://`, or `https://` with certificates,
+    /// and the address that we listen on.
     pub public_url: Option<BaseUrl>,
     /// How long requests in flight may go on after the signal to stop.
     pub shutdown_grace: Duration,
@@ -25,6 +33,16 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// The longest that a request may take, from its first byte to its answer.
     pub request_timeout: Duration,
+    /// How many connections may be open.
+    pub max_connections: usize,
+    /// The largest head of a request, in bytes.
+    pub max_header_bytes: usize,
+    /// Proxies whose `X-Forwarded-For` is taken at its word.
+    pub trusted_proxies: Networks,
+    /// How many attempts of one client to authenticate may fail in a minute.
+    pub failed_authentications_per_minute: NonZeroU32,
+    /// Certificates; `None`: connections are not encrypted.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Server {
@@ -38,6 +56,11 @@ impl Default for Server {
             max_body_bytes: 4 * 1024 * 1024,
             // Okta gives up after 60 s; Entra does not say.
             request_timeout: Duration::from_secs(30),
+            max_connections: 10_000,
+            max_header_bytes: 64 * 1024,
+            trusted_proxies: Networks::default(),
+            failed_authentications_per_minute: FAILED_AUTHENTICATIONS_PER_MINUTE,
+            tls: None,
         }
     }
 }
@@ -57,6 +80,19 @@ impl Server {
         let request_timeout = table.or("request_timeout", default.request_timeout, |value| {
             duration(&value, Duration::from_secs(1)..=Duration::from_mins(10))
         });
+        let max_connections = table.or("max_connections", default.max_connections, |value| {
+            value.integer(10..=1_000_000).map(|connections| connections as usize)
+        });
+        let max_header_bytes = table.or("max_header_bytes", default.max_header_bytes, |value| {
+            value.integer(8 * 1024..=1024 * 1024).map(|bytes| bytes as usize)
+        });
+        let trusted_proxies = table.or("trusted_proxies", default.trusted_proxies, |value| networks(&value));
+        let failed_authentications_per_minute = table.or(
+            "failed_authentications_per_minute",
+            default.failed_authentications_per_minute,
+            |value| count(&value),
+        );
+        let tls = table.optional("tls", |value| Tls::read(value.table()?));
         table.finish()?;
         Ok(Self {
             listen: listen?,
@@ -64,6 +100,11 @@ impl Server {
             shutdown_grace: shutdown_grace?,
             max_body_bytes: max_body_bytes?,
             request_timeout: request_timeout?,
+            max_connections: max_connections?,
+            max_header_bytes: max_header_bytes?,
+            trusted_proxies: trusted_proxies?,
+            failed_authentications_per_minute: failed_authentications_per_minute?,
+            tls: tls?,
         })
     }
 }

@@ -12,7 +12,7 @@ use super::{Connector, aha::Aha, memory::Memory};
 /// When its client cannot be set up.
 pub fn connect(app: &config::App, clock: Arc<dyn Clock>) -> Result<Arc<dyn Connector>, SetupError> {
     Ok(match &app.connector {
-        config::Connector::Aha(aha) => Arc::new(Aha::new(app.name.as_str(), aha.clone(), clock)?),
+        config::Connector::Aha(aha) => Arc::new(Aha::new(app.name.as_str(), (**aha).clone(), clock)?),
         config::Connector::Memory => Arc::new(Memory),
     })
 }

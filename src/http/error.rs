@@ -30,6 +30,24 @@ pub(super) enum Failure {
     /// No credentials, or wrong ones.
     #[error("{0}")]
     Unauthorized(Unauthorized),
+    /// No certificate, where one is asked for.
+    #[error("A client certificate is needed here, and none was presented.")]
+    NoCertificate,
+    /// The client's network is not among those that are allowed.
+    #[error("Requests are not allowed from this network. See allow_from in the bridge's configuration.")]
+    ForeignNetwork,
+    /// Too many requests are being worked on.
+    #[error("Too many requests at a time; try again shortly.")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Too many attempts to authenticate failed.
+    #[error("Too many attempts with a wrong token from this address; try again later.")]
+    TooManyAttempts {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// There is nothing at this path.
     #[error("There is no endpoint {0}.")]
     NoSuchEndpoint(String),
@@ -141,9 +159,11 @@ impl Failure {
             Self::Provision(ProvisionError::VersionMismatch { .. }) => {
                 (StatusCode::PRECONDITION_FAILED, None)
             }
-            Self::Provision(ProvisionError::Forbidden(_)) | Self::FilteredDiscovery => {
-                (StatusCode::FORBIDDEN, None)
-            }
+            Self::Provision(ProvisionError::Forbidden(_))
+            | Self::FilteredDiscovery
+            | Self::NoCertificate
+            | Self::ForeignNetwork => (StatusCode::FORBIDDEN, None),
+            Self::Busy { .. } | Self::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, None),
             Self::Provision(
                 ProvisionError::Unavailable { .. } | ProvisionError::Store(StoreError::Closed),
             )
@@ -180,9 +200,9 @@ impl Failure {
         // Clients honour whole seconds only (`C-19`).
         let seconds = |duration: &Duration| HeaderValue::from(duration.as_secs().max(1));
         match self {
-            Self::Provision(ProvisionError::Unavailable { retry_after, .. }) => {
-                Some((header::RETRY_AFTER, seconds(retry_after)))
-            }
+            Self::Provision(ProvisionError::Unavailable { retry_after, .. })
+            | Self::Busy { retry_after }
+            | Self::TooManyAttempts { retry_after } => Some((header::RETRY_AFTER, seconds(retry_after))),
             Self::TimedOut => Some((header::RETRY_AFTER, seconds(&Duration::from_secs(5)))),
             Self::Unauthorized(Unauthorized::Missing) => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scim-bridge\"")))

@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::clock::until;
 
-use super::{Service, caller::Seen, error::Failure};
+use super::{Service, admission::admit, caller::Seen, error::Failure};
 
 /// Puts the layers around the routes.
 pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
@@ -23,6 +23,8 @@ pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
         .layer(middleware::from_fn_with_state(service.clone(), log))
         // A bug must not look like a broken connection, which IdPs repeat for ever.
         .layer(CatchPanicLayer::custom(panicked))
+        // Who is not let in costs nothing more.
+        .layer(middleware::from_fn_with_state(service.clone(), admit))
         // No request holds its resources for ever.
         .layer(middleware::from_fn_with_state(service, limit_time));
     routes.layer(layers)
@@ -31,6 +33,7 @@ pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
 async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
     let seen = Seen::default();
     request.extensions_mut().insert(seen.clone());
+    let client = service.admission.locate(&mut request);
     let path = request.uri().path().to_owned();
     let started = service.clock.now();
     let method = request.method().clone();
@@ -42,13 +45,13 @@ async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Ne
     let status = response.status().as_u16();
     // Health checks come every second and say nothing when all is well.
     if matches!(route.as_str(), "/healthz" | "/readyz") && response.status().is_success() {
-        tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms, "request");
+        tracing::debug!(client.address = %client, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
     } else if route == "none" {
         // Where nothing is, the path says what was meant; a URL that was pasted wrongly, say.
         let path: String = path.chars().take(200).collect();
-        tracing::info!(app, actor, http.method = %method, http.path = path, http.status = status, duration_ms, "request");
+        tracing::info!(app, actor, client.address = %client, http.method = %method, http.path = path, http.status = status, duration_ms, "request");
     } else {
-        tracing::info!(app, actor, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
+        tracing::info!(app, actor, client.address = %client, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
     }
     response
 }
@@ -94,14 +97,14 @@ pub(super) fn tidy_path<B>(mut request: http::Request<B>) -> http::Request<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
     use axum::{body::to_bytes, routing::get};
     use http::{StatusCode, header};
     use tower::ServiceExt;
 
     use super::*;
-    use crate::{clock::SystemClock, store::Store};
+    use crate::{clock::SystemClock, config::Networks, http::Admission, store::Store};
 
     #[tokio::test]
     async fn a_handler_that_panics_is_answered_with_a_scim_error_that_does_not_repeat_its_words() {
@@ -109,6 +112,12 @@ mod tests {
         let database = format!("sqlite:{}", folder.path().join("test.db").display());
         let service = Arc::new(Service {
             apps: BTreeMap::new(),
+            admission: Admission::new(
+                Networks::default(),
+                BTreeMap::new(),
+                NonZeroU32::MIN,
+                Arc::new(SystemClock),
+            ),
             store: Store::open(&database).await.unwrap(),
             clock: Arc::new(SystemClock),
             max_body_bytes: 1024,

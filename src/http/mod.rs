@@ -3,6 +3,7 @@
 //! [`routes`](router) has all routes on one page, `layers` what every request passes, `error` the one place where a failure
 //! becomes a status. Handlers read what a request says and call one operation of `provision`.
 
+mod admission;
 mod answer;
 mod body;
 mod bulk;
@@ -12,16 +13,17 @@ mod error;
 mod groups;
 mod health;
 mod layers;
+mod listen;
 mod precondition;
 mod query;
 mod routes;
 mod search;
-mod server;
 mod state;
 mod users;
 
 pub use self::{
+    admission::{Admission, ClientAddress, Gate},
+    listen::{Certificates, TlsError, Transport, serve},
     routes::router,
-    server::serve,
     state::{MountedApp, PatchAnswers, Service},
 };

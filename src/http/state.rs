@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::Admission;
 use crate::{auth::Tokens, clock::Clock, config::PatchAnswer, provision::BridgedApp, store::Store};
 
 /// Everything that is served.
@@ -9,6 +10,8 @@ use crate::{auth::Tokens, clock::Clock, config::PatchAnswer, provision::BridgedA
 pub struct Service {
     /// The apps by name, which is the first part of their URLs.
     pub apps: BTreeMap<String, Arc<MountedApp>>,
+    /// Who is let in.
+    pub admission: Admission,
     /// The database, for readiness.
     pub store: Store,
     /// Time.

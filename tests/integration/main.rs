@@ -32,4 +32,5 @@ mod process;
 mod races;
 mod roster;
 mod search;
+mod transport;
 mod write_path;

@@ -46,7 +46,7 @@ async fn start_with(switches: Switches, clock: Arc<dyn Clock>) -> Bench {
     let config::Connector::Aha(config) = config.apps.into_values().next().unwrap().connector else {
         panic!("the app above is an Aha! account");
     };
-    Bench { connector: Aha::new("test", config, clock).unwrap(), aha, _running: running }
+    Bench { connector: Aha::new("test", *config, clock).unwrap(), aha, _running: running }
 }
 
 impl Harness for Bench {

@@ -183,7 +183,7 @@ impl Setup {
             ),
             _ => String::new(),
         };
-        let config = format!(
+        let toml = format!(
             "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
              tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
@@ -192,12 +192,12 @@ impl Setup {
             self.app_keys,
             self.more
         );
-        let toml = config;
         let config = Config::parse(&toml, "test.toml", folder.path(), &|_| None).unwrap();
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
         Bridge {
             aha: self.aha,
-            http: reqwest::Client::new(),
+            // A clock that the test moves would close connections that are kept.
+            http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             toml,
             config,
             clock: self.clock,

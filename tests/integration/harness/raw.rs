@@ -56,6 +56,15 @@ impl Raw {
     }
 }
 
+impl Raw {
+    /// Reads what comes until the bridge closes the connection, without an end from this side.
+    pub async fn closed(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.0.read_to_end(&mut bytes).await;
+        bytes
+    }
+}
+
 /// The head of a request below the base URL, with the token, without the empty line that ends it. `path` is sent as it is.
 pub fn head(method: &str, path: &str) -> String {
     format!("{method} /test/scim/v2{path} HTTP/1.1\r\nHost: bridge\r\nAuthorization: Bearer {TOKEN}\r\n")

@@ -1,0 +1,256 @@
+//! Who is let in before anything is looked at: networks, certificates, numbers.
+//!
+//! A failed attempt to authenticate is answered 401 as often as an honest mistake needs, and then 429 for a while. Only what
+//! fails is slowed down: behind a proxy whose clients cannot be told apart, somebody who guesses must not shut out the
+//! identity provider. That is enough: tokens have too many bits to be guessed, so all there is to save is work and log lines.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::Semaphore;
+
+use crate::{
+    clock::{Clock, Time},
+    config::Networks,
+};
+
+use super::{
+    Service,
+    error::Failure,
+    listen::{Certificate, Peer},
+};
+
+/// How many clients with failed attempts are remembered. Beyond, those that failed longest ago are forgotten.
+const MOST_CLIENTS: usize = 10_000;
+
+/// When a request may be tried again that met too many others.
+const RETRY_WHEN_BUSY: Duration = Duration::from_secs(1);
+
+/// Who is let in.
+#[derive(Debug)]
+pub struct Admission {
+    /// Proxies whose word about the client's address is taken.
+    pub trusted_proxies: Networks,
+    /// By app.
+    pub gates: BTreeMap<String, Gate>,
+    failures: FailedAttempts,
+}
+
+/// Who is let in to one app.
+#[derive(Debug)]
+pub struct Gate {
+    allow_from: Networks,
+    places: Arc<Semaphore>,
+}
+
+/// Where a request comes from, as far as that can be known; an extension of every request. `None` where there is no
+/// connection, in tests.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |address| address.fmt(f))
+    }
+}
+
+impl Gate {
+    /// A gate for clients in `allow_from`, all if it is empty, and for `most_requests` at a time.
+    pub fn new(allow_from: Networks, most_requests: usize) -> Self {
+        Self { allow_from, places: Arc::new(Semaphore::new(most_requests)) }
+    }
+}
+
+impl Admission {
+    /// Lets in whom `gates` let in. `failures_per_minute` is how many attempts of one client to authenticate may fail.
+    pub fn new(
+        trusted_proxies: Networks,
+        gates: BTreeMap<String, Gate>,
+        failures_per_minute: NonZeroU32,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { trusted_proxies, gates, failures: FailedAttempts::new(failures_per_minute, clock) }
+    }
+}
+
+impl Admission {
+    /// Finds out where `request` comes from, and lets everybody know who looks at it.
+    pub(super) fn locate(&self, request: &mut Request) -> ClientAddress {
+        let peer = request.extensions().get::<Peer>();
+        let address = peer.map(|peer| client(peer.address.ip(), request.headers(), &self.trusted_proxies));
+        request.extensions_mut().insert(ClientAddress(address));
+        ClientAddress(address)
+    }
+}
+
+/// Answers requests that are not let in.
+pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let admission = &service.admission;
+    let peer = request.extensions().get::<Peer>().copied();
+    let address = request.extensions().get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
+    let app = request.uri().path().split('/').nth(1).unwrap_or_default();
+    let mut place = None;
+    if let Some(gate) = admission.gates.get(app) {
+        if peer.is_some_and(|peer| peer.certificate == Certificate::Missing) {
+            return Failure::NoCertificate.into_response();
+        }
+        if !gate.allow_from.is_empty() && !address.is_some_and(|address| gate.allow_from.contains(address)) {
+            tracing::warn!(app, client.address = %ClientAddress(address), "a request from a network that is not allowed");
+            return Failure::ForeignNetwork.into_response();
+        }
+        match gate.places.clone().try_acquire_owned() {
+            Ok(permit) => place = Some(permit),
+            Err(_) => return Failure::Busy { retry_after: RETRY_WHEN_BUSY }.into_response(),
+        }
+    }
+    let response = next.run(request).await;
+    drop(place);
+    match address {
+        Some(address) if response.status() == StatusCode::UNAUTHORIZED => {
+            match admission.failures.record(address) {
+                None => response,
+                Some(retry_after) => Failure::TooManyAttempts { retry_after }.into_response(),
+            }
+        }
+        _ => response,
+    }
+}
+
+/// The address of the client behind `peer`: proxies append the address that they see, so the last one that is no trusted
+/// proxy's is the client's, and what stands before it anybody may have written.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &Networks) -> IpAddr {
+    let mut address = peer.to_canonical();
+    let lines: Vec<_> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    for told in lines.iter().flat_map(|line| line.split(',')).rev() {
+        if !trusted_proxies.contains(address) {
+            break;
+        }
+        let Ok(before) = told.trim().parse::<IpAddr>() else { break };
+        address = before.to_canonical();
+    }
+    address
+}
+
+/// Counts the attempts to authenticate that failed, by client.
+#[derive(Debug)]
+struct FailedAttempts {
+    clock: Arc<dyn Clock>,
+    /// How many may fail at once; the same number may in each minute.
+    burst: u32,
+    one_more_every: Duration,
+    /// When a client would have no failures left, if it stopped failing now.
+    clients: Mutex<HashMap<IpAddr, Time>>,
+}
+
+impl FailedAttempts {
+    fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        let one_more_every = Duration::from_secs(60) / per_minute.get();
+        Self { clock, burst: per_minute.get(), one_more_every, clients: Mutex::default() }
+    }
+
+    /// One attempt of `address` failed. How long its next ones are refused, if they were too many.
+    fn record(&self, address: IpAddr) -> Option<Duration> {
+        let now = self.clock.now();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MOST_CLIENTS {
+            clients.retain(|_, forgotten_at| *forgotten_at > now);
+            if clients.len() >= MOST_CLIENTS
+                && let Some(first) =
+                    clients.iter().min_by_key(|(_, time)| **time).map(|(address, _)| *address)
+            {
+                clients.remove(&first);
+            }
+        }
+        let forgotten_at = clients.entry(household(address)).or_insert(now);
+        let next = (*forgotten_at).max(now) + self.one_more_every;
+        let allowed_until = now + self.one_more_every * self.burst;
+        if next <= allowed_until {
+            *forgotten_at = next;
+            return None;
+        }
+        Some(next.since(allowed_until))
+    }
+}
+
+/// What one client can have as many addresses of as it likes: of IPv6 a whole /64.
+fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn networks(networks: &[&str]) -> Networks {
+        networks.iter().map(|network| network.parse().unwrap()).collect()
+    }
+
+    #[rstest]
+    #[case::nobody_is_trusted("198.51.100.1", &["203.0.113.9"], &[], "198.51.100.1")]
+    #[case::one_proxy("10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"], "203.0.113.9")]
+    #[case::what_the_client_wrote_itself("10.0.0.1", &["6.6.6.6, 203.0.113.9"], &["10.0.0.0/8"], "203.0.113.9")]
+    #[case::a_chain_in_two_lines("10.0.0.1", &["6.6.6.6, 203.0.113.9", "10.0.0.2"], &["10.0.0.0/8"], "203.0.113.9")]
+    #[case::all_are_proxies("10.0.0.1", &["10.0.0.3"], &["10.0.0.0/8"], "10.0.0.3")]
+    #[case::rubbish("10.0.0.1", &["203.0.113.9, unknown"], &["10.0.0.0/8"], "10.0.0.1")]
+    #[case::no_header("10.0.0.1", &[], &["10.0.0.0/8"], "10.0.0.1")]
+    #[case::an_ipv4_address_written_as_ipv6("::ffff:10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"], "203.0.113.9")]
+    #[case::ipv6("fd00::1", &["2001:db8::7"], &["fd00::/8"], "2001:db8::7")]
+    fn the_client_is_the_last_address_that_no_trusted_proxy_has(
+        #[case] peer: &str,
+        #[case] lines: &[&'static str],
+        #[case] trusted: &[&str],
+        #[case] expected: &str,
+    ) {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("x-forwarded-for", http::HeaderValue::from_static(line));
+        }
+        let found = client(peer.parse().unwrap(), &headers, &networks(trusted));
+        assert_eq!(found, expected.parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn failed_attempts_are_refused_beyond_a_number_and_allowed_again_one_by_one() {
+        let clock = ManualClock::new(Time::from_micros(1));
+        let failures = FailedAttempts::new(NonZeroU32::new(30).unwrap(), Arc::new(clock.clone()));
+        let (guesser, other) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        let neighbour = "2001:db8::2".parse().unwrap();
+        for _ in 0..30 {
+            assert_eq!(failures.record(guesser), None);
+        }
+        assert_eq!(failures.record(neighbour), Some(Duration::from_secs(2)));
+        assert_eq!(failures.record(other), None);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(failures.record(guesser), None);
+        assert_eq!(failures.record(guesser), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn no_more_clients_are_remembered_than_there_is_room_for() {
+        let clock = ManualClock::new(Time::from_micros(1));
+        let failures = FailedAttempts::new(NonZeroU32::new(30).unwrap(), Arc::new(clock.clone()));
+        for number in 0..MOST_CLIENTS as u32 + 100 {
+            failures.record(IpAddr::from(number.to_be_bytes()));
+        }
+        assert!(failures.clients.lock().unwrap().len() <= MOST_CLIENTS);
+    }
+}

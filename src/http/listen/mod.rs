@@ -1,0 +1,93 @@
+//! Accepts connections, bounds what each may take, and ends in order.
+//!
+//! The loop is our own because `axum::serve` leaves open what a server on the open internet must bound: how many connections
+//! there are, how long a client may take to send the head of a request or to take an answer, and how large a head may be.
+//! How long a whole request may take is bounded in `layers`.
+
+mod connection;
+mod stalled;
+mod timer;
+mod tls;
+
+use std::{io, sync::Arc, time::Duration};
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::{Layer, util::MapRequestLayer};
+
+pub use self::{
+    connection::{Certificate, Peer},
+    tls::{Certificates, TlsError},
+};
+use super::{Service, layers::tidy_path, router};
+
+/// How connections are made and bounded.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    /// How many connections may be open. Further ones wait to be accepted.
+    pub max_connections: usize,
+    /// The largest head of a request, in bytes.
+    pub max_header_bytes: usize,
+    /// With what connections are encrypted; `None`: they are not.
+    pub certificates: Option<Arc<Certificates>>,
+}
+
+/// The wait after a connection could not be accepted, for instance because there are no file descriptors left.
+const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+
+/// Serves until `stopping`; then accepts nothing new and finishes the requests that are in flight.
+///
+/// # Errors
+/// None at present: a listener that fails is tried again.
+pub async fn serve(
+    listener: TcpListener,
+    service: Arc<Service>,
+    transport: Transport,
+    stopping: CancellationToken,
+) -> io::Result<()> {
+    let clock = service.clock.clone();
+    let routes = MapRequestLayer::new(tidy_path::<axum::body::Body>).layer(router(service));
+    let connections = connection::Connections::new(routes, &transport, clock.clone());
+    let _reloading = transport.certificates.clone().map(|certificates| reload(certificates, &clock));
+    let places = Arc::new(Semaphore::new(transport.max_connections));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stopping.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, address, place)) => {
+                let serving = connections.serve(stream, address, graceful.watcher());
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                clock.sleep_until(clock.now() + AFTER_FAILED_ACCEPT).await;
+            }
+        }
+    }
+    drop(listener);
+    graceful.shutdown().await;
+    Ok(())
+}
+
+type Accepted = (tokio::net::TcpStream, std::net::SocketAddr, tokio::sync::OwnedSemaphorePermit);
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<Accepted> {
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, place))
+}
+
+/// Looks at the files of the certificates now and then, for as long as the guard lives.
+fn reload(certificates: Arc<Certificates>, clock: &Arc<dyn crate::clock::Clock>) -> DropGuard {
+    let stopping = CancellationToken::new();
+    let (stopped, clock) = (stopping.clone(), clock.clone());
+    tokio::spawn(async move { stopped.run_until_cancelled(certificates.keep_up(&*clock)).await });
+    stopping.drop_guard()
+}

@@ -1,0 +1,100 @@
+//! Networks, numbers and failed attempts.
+
+use std::{sync::Arc, time::Duration};
+
+use http::Method;
+use scim_bridge::{
+    clock::{ManualClock, Time},
+    sim::aha::Fault,
+};
+
+use crate::harness::{Answer, Bridge, Setup, eventually, user};
+
+const BEHIND_A_PROXY: &str = "trusted_proxies = ['127.0.0.0/8']";
+
+async fn forwarded(bridge: &Bridge, addresses: &'static str) -> Answer {
+    let request = bridge.request(Method::GET, "/ServiceProviderConfig").header("x-forwarded-for", addresses);
+    Answer::of(request).await
+}
+
+#[tokio::test]
+async fn an_app_is_open_to_the_networks_that_it_names_and_to_no_other() {
+    let setup = Setup::memory()
+        .server_keys(BEHIND_A_PROXY)
+        .app_keys("allow_from = ['192.0.2.0/24', '2001:db8::/32']");
+    let bridge = setup.start().await;
+    for inside in ["192.0.2.7", "2001:db8::7", "6.6.6.6, 192.0.2.7", "6.6.6.6, 192.0.2.7, 127.0.0.9"] {
+        assert_eq!(forwarded(&bridge, inside).await.status, 200, "{inside}");
+    }
+    for outside in ["192.0.3.7", "192.0.2.7, 6.6.6.6", "192.0.2.7, rubbish", ""] {
+        let answer = forwarded(&bridge, outside).await;
+        assert!(answer.error(403, "").contains("not allowed from this network"), "{outside}");
+    }
+    // Health is for load balancers, wherever they are.
+    assert_eq!(bridge.ready().await.status, 200);
+}
+
+#[tokio::test]
+async fn what_a_client_says_of_its_address_counts_only_behind_a_trusted_proxy() {
+    let bridge = Setup::memory().app_keys("allow_from = ['192.0.2.0/24']").start().await;
+    forwarded(&bridge, "192.0.2.7").await.error(403, "");
+    let bridge = Setup::memory().app_keys("allow_from = ['127.0.0.1']").start().await;
+    assert_eq!(forwarded(&bridge, "6.6.6.6").await.status, 200);
+}
+
+#[tokio::test]
+async fn who_guesses_tokens_is_slowed_down_and_the_identity_provider_beside_it_is_not() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone()))
+        .server_keys("failed_authentications_per_minute = 30")
+        .start()
+        .await;
+    let guess = async || {
+        let request = bridge.anonymous(Method::GET, "/test/scim/v2/Users").bearer_auth("guessed");
+        Answer::of(request).await
+    };
+    for _ in 0..30 {
+        guess().await.error(401, "");
+    }
+    let refused = guess().await;
+    refused.error(429, "");
+    assert_eq!(refused.header("retry-after"), "2");
+    assert_eq!(bridge.get("/Users").await.status, 200);
+    clock.advance(Duration::from_secs(2));
+    guess().await.error(401, "");
+    guess().await.error(429, "");
+}
+
+#[tokio::test]
+async fn requests_beyond_the_number_that_an_app_works_on_are_told_to_come_again() {
+    let setup = Setup::aha().app_keys("max_concurrent_requests = 50\nconfirm_within = '25s'");
+    let bridge = setup.start().await;
+    bridge.aha.fault(Fault::delay(Duration::from_secs(3600)).always());
+    let waiting: Vec<_> = (0..50)
+        .map(|number| {
+            let request =
+                bridge.request(Method::POST, "/Users").json(&user(&format!("user{number}@example.com")));
+            tokio::spawn(async move { request.send().await })
+        })
+        .collect();
+    eventually("all places are taken", async || bridge.get("/Users?count=0").await.status == 429).await;
+    let last = bridge.get("/Users?count=0").await;
+    last.error(429, "");
+    assert_eq!(last.header("retry-after"), "1");
+    // Another app's clients, and health, are served.
+    assert_eq!(bridge.ready().await.status, 200);
+    for request in waiting {
+        request.abort();
+    }
+    eventually("the places are free again", async || bridge.get("/Users?count=0").await.status == 200).await;
+}
+
+/// The gallery's validation and Entra ID's gallery want at least 25 requests a second without a 429.
+#[tokio::test]
+async fn a_hundred_requests_at_a_time_meet_no_429() {
+    let bridge = Setup::memory().start().await;
+    let requests = (0..100).map(|_| bridge.get("/Users"));
+    for answer in futures_util::future::join_all(requests).await {
+        assert_eq!(answer.status, 200);
+    }
+}

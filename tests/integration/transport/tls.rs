@@ -1,0 +1,178 @@
+//! Certificates: served, renewed, and asked of clients.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rstest::rstest;
+use scim_bridge::{
+    app::App,
+    clock::{ManualClock, Time},
+    config::Config,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{TOKEN, pass_time};
+
+/// Who makes certificates.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// A certificate for `name` and its key.
+    fn certify(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn install(&self, folder: &Path, name: &str) {
+        let (certificate, key) = self.certify(name);
+        std::fs::write(folder.join("fullchain.pem"), certificate).unwrap();
+        std::fs::write(folder.join("privkey.pem"), key).unwrap();
+    }
+
+    fn root(&self) -> reqwest::Certificate {
+        reqwest::Certificate::from_pem(self.certificate.as_bytes()).unwrap()
+    }
+
+    /// A client that trusts this authority alone, and opens a new connection for each request.
+    fn client(&self) -> reqwest::ClientBuilder {
+        reqwest::Client::builder().tls_certs_only([self.root()]).pool_max_idle_per_host(0)
+    }
+}
+
+/// A bridge with certificates. Stops when dropped.
+struct Encrypted {
+    url: String,
+    stopping: CancellationToken,
+    _task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Encrypted {
+    async fn start(folder: &Path, more: &str, clock: &ManualClock) -> Self {
+        let config = format!(
+            "[server]\ntls = {{ certificate = 'fullchain.pem', key = 'privkey.pem'{more} }}\n\
+             [database]\nurl = 'sqlite:{}'\n\
+             [apps.test]\nconnector = 'memory'\ntokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n",
+            folder.join("bridge.db").display()
+        );
+        let config = Config::parse(&config, "test.toml", folder, &|_| None).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let app = App::open(&config, &url, Arc::new(clock.clone())).await.unwrap();
+        let stopping = CancellationToken::new();
+        let task = tokio::spawn(app.run(listener, stopping.clone()));
+        Self { url, stopping, _task: task }
+    }
+
+    async fn status(&self, client: &reqwest::Client, path: &str) -> reqwest::Result<u16> {
+        let request = client.get(format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        Ok(request.send().await?.status().as_u16())
+    }
+}
+
+impl Drop for Encrypted {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
+fn clock() -> ManualClock {
+    ManualClock::new(Time::from_micros(1_700_000_000_000_000))
+}
+
+#[rstest]
+#[case::tls_1_2(reqwest::tls::Version::TLS_1_2)]
+#[case::tls_1_3(reqwest::tls::Version::TLS_1_3)]
+#[tokio::test]
+async fn it_is_reached_over_tls_1_2_and_1_3(#[case] version: reqwest::tls::Version) {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.install(folder.path(), "localhost");
+    let bridge = Encrypted::start(folder.path(), "", &clock()).await;
+    let client = authority.client().tls_version_min(version).tls_version_max(version).build().unwrap();
+    assert_eq!(bridge.status(&client, "/test/scim/v2/Users").await.unwrap(), 200);
+    // Who speaks plain HTTP is not answered, and who is not trusted is not believed.
+    assert!(reqwest::get(bridge.url.replace("https", "http")).await.is_err());
+    let stranger = Authority::new().client().build().unwrap();
+    assert!(bridge.status(&stranger, "/healthz").await.is_err());
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_used_without_a_restart_and_open_connections_go_on() {
+    let (folder, before, after) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    before.install(folder.path(), "localhost");
+    let clock = clock();
+    let bridge = Encrypted::start(folder.path(), "", &clock).await;
+    let staying = before.client().pool_max_idle_per_host(1).build().unwrap();
+    assert_eq!(bridge.status(&staying, "/healthz").await.unwrap(), 200);
+    // A key that does not fit, as between the writing of two files, changes nothing.
+    std::fs::write(folder.path().join("privkey.pem"), after.certify("localhost").1).unwrap();
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(5));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bridge.status(&before.client().build().unwrap(), "/healthz").await.unwrap(), 200);
+    after.install(folder.path(), "localhost");
+    let newcomer = after.client().build().unwrap();
+    pass_time(&clock, Duration::from_secs(1), "the new certificate is in use", async || {
+        bridge.status(&newcomer, "/healthz").await.is_ok_and(|status| status == 200)
+    })
+    .await;
+    assert_eq!(bridge.status(&staying, "/healthz").await.unwrap(), 200);
+    assert!(bridge.status(&before.client().build().unwrap(), "/healthz").await.is_err());
+}
+
+#[tokio::test]
+async fn with_client_authorities_apps_need_a_certificate_of_theirs_and_health_needs_none() {
+    let (folder, authority, clients) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    authority.install(folder.path(), "localhost");
+    std::fs::write(folder.path().join("clients.pem"), &clients.certificate).unwrap();
+    let bridge = Encrypted::start(folder.path(), ", client_authorities = 'clients.pem'", &clock()).await;
+    let presenting = |authority: &Authority, from: &Authority| {
+        let (certificate, key) = from.certify("idp");
+        let identity = reqwest::Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap();
+        authority.client().identity(identity).build().unwrap()
+    };
+    let without = authority.client().build().unwrap();
+    assert_eq!(bridge.status(&without, "/healthz").await.unwrap(), 200);
+    assert_eq!(bridge.status(&without, "/test/scim/v2/Users").await.unwrap(), 403);
+    assert_eq!(bridge.status(&presenting(&authority, &clients), "/test/scim/v2/Users").await.unwrap(), 200);
+    let stranger = presenting(&authority, &Authority::new());
+    assert!(bridge.status(&stranger, "/healthz").await.is_err());
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_keep_it_from_starting_and_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (certificate, key, said) in [
+        ("", "", "has no certificate in PEM"),
+        (Authority::new().certify("localhost").0.as_str(), "rubbish", "has no private key in PEM"),
+        (
+            &Authority::new().certify("localhost").0,
+            &Authority::new().certify("localhost").1,
+            "cannot be used together",
+        ),
+    ] {
+        std::fs::write(folder.path().join("fullchain.pem"), certificate).unwrap();
+        std::fs::write(folder.path().join("privkey.pem"), key).unwrap();
+        let config = format!(
+            "[server]\ntls = {{ certificate = 'fullchain.pem', key = 'privkey.pem' }}\n\
+             [database]\nurl = 'sqlite:{}'\n[apps.test]\nconnector = 'memory'\n",
+            folder.path().join("bridge.db").display()
+        );
+        let config = Config::parse(&config, "test.toml", folder.path(), &|_| None).unwrap();
+        let refused = App::open(&config, "https://localhost", Arc::new(clock())).await.unwrap_err();
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+}
