@@ -105,6 +105,7 @@ fn line(user: &User, forecast: &Forecast) -> String {
             }
         }
     }
+    notes.extend(forecast.refusal.clone());
     if let Some(held_at) = user.held_at {
         notes.push(format!("held by the brake since {held_at}"));
     } else if let Some(failure) = &user.failure {
@@ -193,6 +194,7 @@ fn user_json(user: &User, forecast: &Forecast) -> Value {
         "action": forecast.action.as_str(),
         "calls": forecast.calls.iter().map(Call::name).collect::<Vec<_>>(),
         "changes": changes,
+        "refusal": forecast.refusal,
         "adopted": user.ownership == Ownership::Adopted,
         "deleted": !user.is_live(),
         "held_at": user.held_at.map(|time| time.to_string()),

@@ -155,7 +155,7 @@ pub(super) async fn passes_again(
     now: Time,
 ) -> Result<bool, StoreError> {
     let asked = (&user.id, user.version);
-    let Some(earlier) = admissions::find(transaction, &user.app, REVOCATION, asked, since).await? else {
+    let Some(earlier) = admissions::find(transaction, REVOCATION, asked, since).await? else {
         return Ok(false);
     };
     if earlier.version != user.version {

@@ -225,7 +225,7 @@ async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
 }
 
 /// Why the call must not be made, if it must not.
-async fn refusal(target: &Target, user: &User, call: &Call) -> Result<Option<String>, StoreError> {
+pub(super) async fn refusal(target: &Target, user: &User, call: &Call) -> Result<Option<String>, StoreError> {
     let before = user.fallback.as_ref().map(|fallback| &fallback.resource);
     let resources = [Some(&user.resource), before];
     let logins: Vec<_> = resources.into_iter().flatten().filter_map(Resource::login_email).collect();

@@ -2,7 +2,8 @@
 //!
 //! It starts from what the worker starts from, and asks the connector for the same plan; so what is printed is what is
 //! carried out, as long as nobody changes an account at the target itself in between. Of a create nobody knows before the
-//! look-up whether it will adopt an account that is newer than the last roster.
+//! look-up whether it will adopt an account that is newer than the last roster. And whose credentials the bridge works with
+//! only the server knows; it refuses to promise that their owner is disabled.
 
 use std::time::Duration;
 
@@ -15,7 +16,12 @@ use crate::{
     },
 };
 
-use super::{Target, brake::Room, budget::Rate, convergence::starting_point};
+use super::{
+    Target,
+    brake::Room,
+    budget::Rate,
+    convergence::{refusal, starting_point},
+};
 
 /// How many users are looked at in one step: what is in memory at a time.
 const STEP: u32 = 500;
@@ -35,19 +41,22 @@ pub enum Action {
     Enable,
     /// It loses its access.
     Disable,
+    /// Something is wanted that must not be done: the target's account is guarded.
+    Refuse,
     /// Nothing is changed. There may be a look-up to make sure that there is no account.
     Nothing,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 7] = [
+    pub const ALL: [Action; 8] = [
         Self::Create,
         Self::CreateOrAdopt,
         Self::Adopt,
         Self::Change,
         Self::Enable,
         Self::Disable,
+        Self::Refuse,
         Self::Nothing,
     ];
 
@@ -60,6 +69,7 @@ impl Action {
             Self::Change => "change",
             Self::Enable => "enable",
             Self::Disable => "disable",
+            Self::Refuse => "refuse",
             Self::Nothing => "nothing",
         }
     }
@@ -81,6 +91,8 @@ pub struct Forecast {
     pub action: Action,
     /// The calls, in order.
     pub calls: Vec<Call>,
+    /// Why it must not be done, if it must not.
+    pub refusal: Option<String>,
 }
 
 impl Forecast {
@@ -109,7 +121,16 @@ impl Forecast {
                 }
             }
         };
-        Self { action, calls }
+        Self { action, calls, refusal: None }
+    }
+
+    /// The same, unless the account is guarded.
+    async fn guarded(self, target: &Target, user: &User) -> Result<Self, StoreError> {
+        let Some(call) = self.calls.first() else { return Ok(self) };
+        match refusal(target, user, call).await? {
+            Some(reason) => Ok(Self { action: Action::Refuse, calls: Vec::new(), refusal: Some(reason) }),
+            None => Ok(self),
+        }
     }
 
     fn revokes(&self) -> bool {
@@ -195,7 +216,7 @@ pub async fn all<E: From<StoreError>>(
         last.id.as_str().clone_into(&mut after);
         let mut revocations = Vec::new();
         for user in &users {
-            let forecast = Forecast::of(user, &*target.connector, accounts);
+            let forecast = Forecast::of(user, &*target.connector, accounts).guarded(target, user).await?;
             tell(user, &forecast)?;
             totals.count(user, &forecast);
             if forecast.revokes() && user.held_at.is_none() {
@@ -214,13 +235,13 @@ pub async fn all<E: From<StoreError>>(
 /// How many of these versions of users the brake did not let through yet.
 async fn count_asking(target: &Target, users: Vec<(UserId, i64)>) -> Result<u64, StoreError> {
     let (Some(brake), false) = (target.convergence.brake, users.is_empty()) else { return Ok(0) };
-    let (app, since) = (target.app.clone(), target.clock.now() - brake.window);
+    let since = target.clock.now() - brake.window;
     let count = target.store.write(move |transaction| {
         Box::pin(async move {
             let mut count = 0;
             for (id, version) in users {
                 let kind = AdmissionKind::Revocation;
-                let earlier = admissions::find(transaction, &app, kind, (&id, version), since).await?;
+                let earlier = admissions::find(transaction, kind, (&id, version), since).await?;
                 count += u64::from(earlier.is_none());
             }
             Ok::<_, StoreError>(count)

@@ -74,7 +74,7 @@ async fn turn(
     admissions::lock(transaction, app, INVITATION).await?;
     let hour_ago = now - HOUR;
     // Behind all who wait. At the turn only those count whose invitation was sent: some may have been late.
-    let until = match admissions::find_since(transaction, app, INVITATION, &user.id, hour_ago).await? {
+    let until = match admissions::find_since(transaction, INVITATION, &user.id, hour_ago).await? {
         Some(turn) if turn > now => return Ok(turn),
         Some(_) => now,
         None => Time::MAX,
@@ -98,5 +98,5 @@ pub(super) async fn give_back(
     user: &User,
     now: Time,
 ) -> Result<(), StoreError> {
-    admissions::give_back(transaction, &user.app, INVITATION, &user.id, now).await
+    admissions::give_back(transaction, INVITATION, &user.id, now).await
 }

@@ -94,19 +94,17 @@ pub async fn set_shut(
 /// When the database fails.
 pub async fn find(
     transaction: &mut Transaction,
-    app: &str,
     kind: AdmissionKind,
     user: (&UserId, i64),
     since: Time,
 ) -> Result<Option<Admission>, StoreError> {
     let (id, version) = user;
     let row = sqlx::query(
-        "SELECT version, admitted_at, counted FROM admissions WHERE app = $1 AND kind = $2 AND user_id = $3 \
-         AND (version = $4 OR admitted_at > $5) ORDER BY admitted_at DESC LIMIT 1",
+        "SELECT version, admitted_at, counted FROM admissions WHERE user_id = $1 AND kind = $2 \
+         AND (version = $3 OR admitted_at > $4) ORDER BY admitted_at DESC LIMIT 1",
     )
-    .bind(app)
-    .bind(kind.as_str())
     .bind(id.as_str())
+    .bind(kind.as_str())
     .bind(version)
     .bind(since.as_micros())
     .fetch_optional(transaction)
@@ -127,17 +125,15 @@ pub async fn find(
 /// When the database fails.
 pub async fn find_since(
     transaction: &mut Transaction,
-    app: &str,
     kind: AdmissionKind,
     id: &UserId,
     since: Time,
 ) -> Result<Option<Time>, StoreError> {
     let time: Option<i64> = sqlx::query_scalar(
-        "SELECT MAX(admitted_at) FROM admissions WHERE app = $1 AND kind = $2 AND user_id = $3 AND admitted_at > $4",
+        "SELECT MAX(admitted_at) FROM admissions WHERE user_id = $1 AND kind = $2 AND admitted_at > $3",
     )
-    .bind(app)
-    .bind(kind.as_str())
     .bind(id.as_str())
+    .bind(kind.as_str())
     .bind(since.as_micros())
     .fetch_one(transaction)
     .await?;
@@ -157,7 +153,7 @@ pub async fn save(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO admissions (app, kind, user_id, version, admitted_at, counted) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (app, kind, user_id, version) \
+         ON CONFLICT (user_id, kind, version) \
          DO UPDATE SET admitted_at = excluded.admitted_at, counted = excluded.counted",
     )
     .bind(app)
@@ -247,15 +243,13 @@ pub async fn count_enabled_accounts(
 /// When the database fails.
 pub async fn give_back(
     transaction: &mut Transaction,
-    app: &str,
     kind: AdmissionKind,
     id: &UserId,
     since: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM admissions WHERE app = $1 AND kind = $2 AND user_id = $3 AND admitted_at > $4")
-        .bind(app)
-        .bind(kind.as_str())
+    sqlx::query("DELETE FROM admissions WHERE user_id = $1 AND kind = $2 AND admitted_at > $3")
         .bind(id.as_str())
+        .bind(kind.as_str())
         .bind(since.as_micros())
         .execute(transaction)
         .await?;

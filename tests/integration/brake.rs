@@ -398,3 +398,29 @@ async fn who_is_held_and_whose_account_is_disabled_by_hand_can_be_released_all_t
     .await;
     eventually("the end", async || bridge.get(&paths[3]).await.body["active"] == false).await;
 }
+
+#[tokio::test]
+async fn a_bridge_that_dies_with_revocations_under_way_lets_not_one_more_through() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let setup = setup.brake("brake = { max_revocations = 3 }").app_keys("confirm_within = '0s'");
+    let mut bridge = setup.killable().start().await;
+    let paths = create(&bridge, 6).await;
+    bridge.wait_until_idle().await;
+    bridge.aha.take_calls();
+    bridge.aha.fault(Fault::delay(HOUR).on(UPDATE).always());
+    for path in &paths {
+        deactivate(&bridge, path).await;
+    }
+    eventually("the calls", async || bridge.aha.calls().to(UPDATE).len() == 3).await;
+    eventually("the hold", async || held(&bridge).await == 3).await;
+    bridge.crash();
+    bridge.aha.clear_faults();
+    bridge.start_again().await;
+    bridge.wait_until_ready().await;
+    pass_time(&clock, Duration::from_secs(1), "the end of the work", async || {
+        bridge.status().await["queue"] == json!({})
+    })
+    .await;
+    assert_eq!((disabled(&bridge), held(&bridge).await), (3, 3));
+    assert_eq!(bridge.events("held").await.len(), 3);
+}

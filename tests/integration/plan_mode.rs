@@ -254,7 +254,7 @@ async fn a_write_that_no_one_was_answered_is_promised_when_it_comes_again() {
 
 #[tokio::test]
 async fn guards_refuse_with_403_also_what_is_only_planned() {
-    let (bridge, _clock) = start(|setup| {
+    let (mut bridge, _clock) = start(|setup| {
         setup.app_keys("protected = ['kim.lee@example.com']").with(|aha| {
             aha.seed(Person::new("Ann", "Admin", "ann@example.com").administrator());
             aha.seed(Person::new("Bob", "Admin", "bob@example.com").administrator());
@@ -269,6 +269,14 @@ async fn guards_refuse_with_403_also_what_is_only_planned() {
     let refused = bridge.delete(&path_of(&bridge, "bob@example.com").await).await;
     assert!(refused.error(403, "").contains("last enabled administrator"), "{refused}");
     assert_eq!(bridge.calls(), NO_CALLS);
+
+    // Protected since it was promised.
+    assert_eq!(bridge.patch(&path_of(&bridge, &email(0)).await, active(false)).await.status, 200);
+    let protected = format!("protected = ['{}']", email(0));
+    bridge.reconfigure("protected = ['kim.lee@example.com']", &protected).await;
+    let (users, totals) = forecast(&bridge).await;
+    assert_eq!(users[&email(0)], (Action::Refuse, vec![]));
+    assert_eq!((totals.of(Action::Disable), totals.calls), (1, 1), "the first administrator");
 }
 
 #[tokio::test]

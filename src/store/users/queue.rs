@@ -83,9 +83,9 @@ pub async fn renew(transaction: &mut Transaction, id: &UserId, lease: &Lease) ->
 pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time>, StoreError> {
     let next: Option<i64> = sqlx::query_scalar(
         "SELECT MIN(next) FROM (\
-         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 0 AND due_at > $2 UNION ALL \
-         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 1 AND due_at > $2 UNION ALL \
-         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 2 AND due_at > $2 UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 0 AND due_at > $2 AND held_at IS NULL UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 1 AND due_at > $2 AND held_at IS NULL UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 2 AND due_at > $2 AND held_at IS NULL UNION ALL \
          SELECT MIN(lease_until) AS next FROM users WHERE app = $1 AND lease_until > $2) AS nexts",
     )
     .bind(app)
