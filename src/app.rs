@@ -1,5 +1,6 @@
 //! The running bridge: all collaborators, built once from the configuration. The only place where they are put together.
 
+mod retention;
 mod target;
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
@@ -38,6 +39,7 @@ pub struct App {
     store: Store,
     clock: Arc<dyn Clock>,
     shutdown_grace: Duration,
+    keep_events: Duration,
 }
 
 /// What goes on without requests, for one app.
@@ -113,14 +115,8 @@ impl App {
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
         });
-        Ok(Self {
-            service,
-            transport,
-            background,
-            store,
-            clock,
-            shutdown_grace: config.server.shutdown_grace,
-        })
+        let (shutdown_grace, keep_events) = (config.server.shutdown_grace, config.database.keep_events);
+        Ok(Self { service, transport, background, store, clock, shutdown_grace, keep_events })
     }
 
     /// Waits until the accounts of every target are known, which takes [`run`](App::run).
@@ -149,6 +145,8 @@ impl App {
                 tasks.spawn(roster::run(target, every, roster, workers_stopping.clone()));
             }
         }
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        tasks.spawn(retention::run(store, self.keep_events, clock, workers_stopping.clone()));
         tasks.close();
         let mut serving = tokio::spawn(http::serve(listener, self.service, self.transport, stopping.clone()));
         let served = tokio::select! {
@@ -204,6 +202,7 @@ async fn mount(
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
     start_anew(store, &name, clock.now(), target.call_timeout).await?;
+    roster::abandon_turns_of_servers(&target).await?;
     let tokens =
         app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
     let bridged = BridgedApp {

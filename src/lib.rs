@@ -21,6 +21,7 @@
 //! | [`store`] | the database, all of its SQL | `scim`, `connector` (its data) |
 //! | [`converge`] | the worker, the queue's lanes, the budget, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
+//! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
 //! | [`auth`] | who is calling | |
 //! | [`http`] | routes, layers, statuses | `provision`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |
@@ -40,6 +41,8 @@ pub mod store;
 
 pub mod converge;
 pub mod provision;
+
+pub mod explain;
 
 pub mod auth;
 pub mod http;

@@ -59,7 +59,7 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
 fn end_of(answer: &[u8]) -> Option<usize> {
     let headers = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let text = std::str::from_utf8(&answer[..headers]).unwrap();
-    assert!(text.starts_with("HTTP/1.1 200 "), "{}", String::from_utf8_lossy(answer));
+    assert!(text.starts_with("HTTP/1.1 20"), "{}", String::from_utf8_lossy(answer));
     let length = text.lines().find_map(|line| {
         let (name, value) = line.split_once(": ")?;
         name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().unwrap())

@@ -7,8 +7,7 @@ use crate::{
         Target,
         held::{Decision, decide},
     },
-    scim::fold::fold,
-    store::{User, UserId, events, users},
+    store::{User, events, users},
 };
 
 use super::target_of_file::TargetOfFile;
@@ -128,27 +127,18 @@ impl Chosen {
 
     /// All that are named, or none if one of them is not held.
     async fn some(&self, target: &Target, decision: Decision) -> anyhow::Result<usize> {
-        let mut found: Vec<Vec<UserId>> = vec![Vec::new(); self.users.len()];
-        let mut pages = Pages::of(target);
-        while let Some(users) = pages.next().await? {
-            for user in users {
-                for (name, found) in self.users.iter().zip(&mut found) {
-                    if is_called(&user, name) {
-                        found.push(user.id.clone());
-                    }
-                }
-            }
-        }
         let mut ids = Vec::new();
-        for (name, found) in self.users.iter().zip(found) {
+        for name in &self.users {
+            let mut found = users::find_by_any_name(&target.store, &target.app, name).await?;
+            found.retain(|user| user.held_at.is_some());
             match found.as_slice() {
                 [] => bail!(
                     "no user that is held is called {name}, so nothing was changed; `held … list` lists who is"
                 ),
-                [id] => ids.push(id.clone()),
+                [user] => ids.push(user.id.clone()),
                 several => bail!(
                     "several users that are held are called {name}, so nothing was changed; choose by id: {}",
-                    several.iter().map(UserId::as_str).collect::<Vec<_>>().join(", ")
+                    several.iter().map(|user| user.id.as_str()).collect::<Vec<_>>().join(", ")
                 ),
             }
         }
@@ -164,14 +154,4 @@ async fn decide_all(target: &Target, decision: Decision) -> anyhow::Result<usize
         decided += decide(target, ids, decision).await.context("the database failed")?;
     }
     Ok(decided)
-}
-
-fn is_called(user: &User, name: &str) -> bool {
-    let folded = fold(name);
-    let same = |text: Option<&str>| text.is_some_and(|text| fold(text) == folded);
-    user.id.as_str() == name
-        || user.resource.external_id() == Some(name)
-        || same(user.resource.user_name())
-        || same(user.resource.login_email())
-        || same(user.account().map(|account| account.email.as_str()))
 }

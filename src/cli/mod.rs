@@ -2,10 +2,13 @@
 
 mod check;
 mod demo;
+mod explain;
 mod healthcheck;
 mod held;
 mod migrate;
 mod plan;
+mod release;
+mod roster;
 mod serve;
 mod signal;
 mod target_of_file;
@@ -41,6 +44,14 @@ enum Command {
     Held(held::Held),
     /// Say per user what would be done at the target, and what it comes to. Sends nothing.
     Plan(plan::Plan),
+    /// List the accounts of an app's target now, and print whose they are and what is not as it should be. Exit code 1 if they
+    /// could not be listed.
+    Roster(roster::RosterCommand),
+    /// Hand users back: the bridge lets go of them, and their accounts stay as they are.
+    Release(release::Release),
+    /// Tell what happened to one person and how it stands: in sync, waiting or failed, and what to do. Exit code 1 if nothing is
+    /// known of the person, or if several go by that name.
+    Explain(explain::Explain),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -68,6 +79,9 @@ pub async fn run() -> ExitCode {
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Held(held) => held.run().await,
         Command::Plan(plan) => plan.run().await,
+        Command::Roster(roster) => roster.run().await,
+        Command::Release(release) => release.run().await,
+        Command::Explain(explain) => explain.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

@@ -33,6 +33,11 @@ impl TargetOfFile {
         Ok(app::target(app, &store, &(Arc::new(SystemClock) as _))?)
     }
 
+    /// The arguments that name the same app to another command.
+    pub(super) fn arguments(&self) -> String {
+        format!("--config {} --app {}", self.file.config.display(), self.app)
+    }
+
     fn find<'a>(&self, config: &'a Config) -> anyhow::Result<&'a config::App> {
         let names = || config.apps.keys().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
         config.apps.get(self.app.as_str()).with_context(|| {

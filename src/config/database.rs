@@ -1,20 +1,27 @@
 //! `[database]`: where the state is kept.
 
+use std::time::Duration;
+
 use super::{
+    duration::duration,
     reader::{Table, Value},
     source::Read,
 };
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// The database.
 #[derive(Clone, Debug)]
 pub struct Database {
     /// `sqlite:PATH`, nothing more; a relative path starts from the working directory. The file need not exist yet.
     pub url: String,
+    /// How long events are kept.
+    pub keep_events: Duration,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite:scim-bridge.db".to_owned() }
+        Self { url: "sqlite:scim-bridge.db".to_owned(), keep_events: 400 * DAY }
     }
 }
 
@@ -22,8 +29,10 @@ impl Database {
     /// Reads the section.
     pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
         let url = table.or("url", Self::default().url, |value| sqlite_url(&value));
+        let keep_events =
+            table.or("keep_events", Self::default().keep_events, |value| duration(&value, DAY..=3_650 * DAY));
         table.finish()?;
-        Ok(Self { url: url? })
+        Ok(Self { url: url?, keep_events: keep_events? })
     }
 }
 

@@ -46,6 +46,26 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What is to be done, without the new values: a fragment that an account follows, such as "enable and
+    /// change the e-mail of".
+    pub fn describe(&self) -> String {
+        let named = [
+            (self.email.is_some(), "e-mail"),
+            (self.given_name.is_some(), "first name"),
+            (self.family_name.is_some(), "last name"),
+        ];
+        let named: Vec<_> =
+            named.into_iter().filter(|(is_changed, _)| *is_changed).map(|(_, name)| name).collect();
+        let named = (!named.is_empty()).then(|| format!("change the {} of", named.join(" and ")));
+        let access = self.enabled.map(|enabled| if enabled { "enable" } else { "disable" });
+        match (access, named) {
+            (Some(access), Some(named)) => format!("{access} and {named}"),
+            (Some(access), None) => access.to_owned(),
+            (None, Some(named)) => named,
+            (None, None) => "leave as it is".to_owned(),
+        }
+    }
 }
 
 /// How urgent work is. Lower lanes never wait behind higher ones.
@@ -91,6 +111,15 @@ impl Call {
             Self::Find { .. } => "find",
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
+        }
+    }
+
+    /// What it asks for: a fragment that follows "asked the target to". Accounts by their ids, attributes by their names.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Find { .. } => "look for the account by its e-mail".to_owned(),
+            Self::Create { .. } => "create the account, which sends an invitation".to_owned(),
+            Self::Update { account, changes } => format!("{} account {}", changes.describe(), account.id),
         }
     }
 

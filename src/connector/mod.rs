@@ -36,6 +36,9 @@ pub trait Connector: Send + Sync + fmt::Debug {
     /// What the target is called in sentences for admins, such as `Aha!`.
     fn target(&self) -> &str;
 
+    /// Whether calls go to somebody else, who may fail or say no. Not so where the target is a part of the bridge.
+    fn is_remote(&self) -> bool;
+
     /// What makes two users the same account at the target, folded for comparison (at Aha!: the login e-mail).
     /// `None` where every user is an account of its own.
     fn account_key(&self, desired: &Desired) -> Option<String>;

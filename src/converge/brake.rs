@@ -19,15 +19,15 @@ use crate::{
     store::{
         StoreError, Transaction, User,
         admissions::{self, Admission, AdmissionKind, Counted},
-        events::EventKind,
-        users::{self, Answered},
+        events::{self, EventKind},
+        users::Answered,
     },
 };
 
 use super::{
     Target,
     outcome::{Outcome, Settled},
-    settle::{Sighting, leased, record, see},
+    settle::{Sighting, happened, leased, save, see, shown_truth},
 };
 
 /// Where no number is configured, so many are disabled in any window however few accounts there are, …
@@ -184,13 +184,17 @@ async fn hold(
     now: Time,
 ) -> Result<(), StoreError> {
     user.lease = None;
-    see(&mut user, sighting, now);
+    let mut story = sighting.calls.events(&user.app, &user.id);
+    story.push(happened(&user, now, EventKind::Held).detail(reason));
+    events::append_all(transaction, &story).await?;
+    drop(story);
+    let shown_before = shown_truth(&user);
+    see(&mut user, &sighting, now);
     user.held_at = Some(now);
     user.failure = Some(reason.to_owned());
     user.answered = Answered::Yes;
     user.fallback = None;
-    users::save(transaction, &user).await?;
-    record(transaction, &user.app, &user.id, now, EventKind::Held, reason).await
+    save(transaction, user, shown_before, now).await
 }
 
 fn alert(target: &Target, user: &User, brake: &Brake, first: bool, most: u64) {

@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     Target, brake,
+    journal::Journal,
     outcome::Rejection,
     pace,
     settle::{self, Sighting},
@@ -58,7 +59,8 @@ pub(super) fn starting_point(user: &User) -> Observed {
 }
 
 async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) -> Result<(), StoreError> {
-    let mut sighting = Sighting { observed: starting_point(&user), adopted: false };
+    let mut sighting =
+        Sighting { observed: starting_point(&user), adopted: false, calls: Journal::default() };
     let mut vanished_before = false;
     let mut permit = None;
     // The version that the brake let through.
@@ -81,17 +83,20 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
         }
         // Whose credentials these are must be known before anybody is disabled with them.
-        if call.revokes()
-            && !target.guard.knows_credentials_owner()
-            && let Err(error) = learn_credentials_owner(target).await
-        {
-            return match error {
-                TargetError::CredentialsRefused { reason } => {
-                    settle::blocked(target, user, sighting, reason).await
+        if call.revokes() && !target.guard.knows_credentials_owner() {
+            let called_at = target.clock.now();
+            let learned = learn_credentials_owner(target).await;
+            sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
+            match learned {
+                Ok(()) => {}
+                Err(TargetError::CredentialsRefused { reason }) => {
+                    return settle::blocked(target, user, sighting, reason).await;
                 }
-                TargetError::RateLimited { .. } => settle::released(target, user, sighting).await,
-                error => settle::failed(target, user, sighting, error.to_string()).await,
-            };
+                Err(error @ TargetError::RateLimited { .. }) => {
+                    return settle::postponed(target, user, sighting, error.to_string()).await;
+                }
+                Err(error) => return settle::failed(target, user, sighting, error.to_string()).await,
+            }
         }
         if one_administrator.is_none() {
             one_administrator = target.guard.one_administrator(&call).await;
@@ -149,8 +154,10 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
         }
         calls += 1;
+        let called_at = target.clock.now();
         let result = target.connector.perform(&call).await;
         drop(permit.take());
+        sighting.calls.add(target, &call, user.version, called_at, &result);
         target.heed(&result);
         match result {
             Ok(observed) => {
@@ -167,8 +174,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Err(TargetError::CredentialsRefused { reason }) => {
                 return settle::blocked(target, user, sighting, reason).await;
             }
-            Err(TargetError::RateLimited { .. }) => {
-                return settle::released(target, user, sighting).await;
+            Err(error @ TargetError::RateLimited { .. }) => {
+                return settle::postponed(target, user, sighting, error.to_string()).await;
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.

@@ -9,7 +9,7 @@ use crate::{
     store::{
         StoreError, Transaction, User, UserId,
         admissions::Counted,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         users::{self, Answered, Ownership},
     },
 };
@@ -123,7 +123,7 @@ async fn disown(transaction: &mut Transaction, deleted: User, now: Time) -> Resu
         ..deleted
     };
     users::insert(transaction, &user).await?;
-    record(transaction, &user, EventKind::Found, "the account of a user whose deletion was dropped", now)
+    record(transaction, &user, EventKind::Found, "it was that of a user whose deletion was dropped", now)
         .await
 }
 
@@ -134,6 +134,6 @@ async fn record(
     detail: &str,
     now: Time,
 ) -> Result<(), StoreError> {
-    let event = Event { app: &user.app, user_id: &user.id, at: now, kind, actor: ACTOR, detail };
-    events::append(transaction, event).await
+    let event = Event::new(&user.app, Subject::User(&user.id), now, kind, ACTOR).version(user.version);
+    events::append(transaction, event.detail(detail)).await
 }

@@ -7,7 +7,8 @@
 //! simply planned again.
 //!
 //! The [roster] is the other half of the truth: it lists the target's accounts, so that reads show what is there
-//! and an IdP finds the people who had accounts before it.
+//! and an IdP finds the people who had accounts before it; and it compares the two, so that what was changed at the target
+//! itself is told or changed back. [release] lets go of users.
 
 mod backoff;
 pub mod brake;
@@ -18,8 +19,10 @@ pub mod guard;
 pub mod health;
 pub mod held;
 mod in_hand;
+mod journal;
 pub mod outcome;
 mod pace;
+pub mod release;
 pub mod roster;
 pub mod settle;
 pub mod worker;

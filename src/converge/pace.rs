@@ -12,13 +12,13 @@ use crate::{
     store::{
         StoreError, Transaction, User,
         admissions::{self, Admission, AdmissionKind, Counted},
-        users,
+        events,
     },
 };
 
 use super::{
     Target,
-    settle::{Sighting, leased, see},
+    settle::{Sighting, leased, save, see, shown_truth},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -47,7 +47,9 @@ pub(super) async fn pass(
                     return Ok(true);
                 }
                 user.lease = None;
-                see(&mut user, seen, now);
+                events::append_all(transaction, &seen.calls.events(&user.app, &user.id)).await?;
+                let shown_before = shown_truth(&user);
+                see(&mut user, &seen, now);
                 if user.version == asked.version {
                     user.due_at = Some(turn);
                     user.failure = Some(format!(
@@ -55,7 +57,7 @@ pub(super) async fn pass(
                          (`invites_per_hour`)"
                     ));
                 }
-                users::save(transaction, &user).await?;
+                save(transaction, user, shown_before, now).await?;
                 Ok::<_, StoreError>(false)
             })
         })

@@ -5,7 +5,7 @@ use crate::{
     connector::{Account, Connector, Desired, Lane, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
-        events::{self, Event, EventKind},
+        events::{self, Event, EventKind, Subject},
         members,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
@@ -13,8 +13,9 @@ use crate::{
 
 use super::{
     Target, backoff,
+    journal::Journal,
     outcome::{Outcome, Rejection, Settled},
-    pace,
+    pace, roster,
 };
 
 /// What the work saw at the target.
@@ -24,9 +25,12 @@ pub(super) struct Sighting {
     pub(super) observed: Observed,
     /// Whether it was there before the bridge would have made it.
     pub(super) adopted: bool,
+    /// What the target was asked.
+    pub(super) calls: Journal,
 }
 
-const ACTOR: &str = "worker";
+/// Who acts here, in events.
+pub(super) const ACTOR: &str = "worker";
 
 /// The target agrees with the state that `worked` holds.
 pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
@@ -34,6 +38,8 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     let (app, now) = (target.app.clone(), target.clock.now());
     let (record_of, seen) = (worked.clone(), sighting.clone());
     let is_paced = target.convergence.invites_per_hour.is_some();
+    // Where accounts are not listed, nothing is found about them.
+    let findings = target.connector.directory().map(|_| roster::Scope::of(target));
     let end = target
         .store
         .write(move |transaction| {
@@ -49,7 +55,13 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     None => take_over(transaction, &user, &sighting.observed, now).await?,
                 }
                 user.lease = None;
-                see(&mut user, sighting, now);
+                let mut story = sighting.calls.events(&app, &worked.id);
+                let is_adopted = sighting.adopted && user.ownership == Ownership::Created;
+                let adopted = "the account was there before, so it is adopted and no invitation was sent";
+                let detail = if is_adopted { adopted } else { "" };
+                story.push(happened(&worked, now, EventKind::Applied).detail(detail));
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
                 if user.version == worked.version {
@@ -61,12 +73,15 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
                     user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
                 }
-                users::save(transaction, &user).await?;
                 if is_paced {
                     pace::give_back(transaction, &user, now).await?;
                 }
-                let detail = format!("version {}", worked.version);
-                record(transaction, &app, &user.id, now, EventKind::Applied, &detail).await?;
+                save(transaction, user, shown_before, now).await?;
+                if let Some(scope) = findings {
+                    let why = "the account is as asserted again";
+                    roster::resolve_drift_of(transaction, &scope, &worked.id, why).await?;
+                }
+                events::append_all(transaction, &story).await?;
                 Ok::<_, StoreError>(End::Applied)
             })
         })
@@ -74,24 +89,28 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     match end {
         End::Applied => target.outcomes.report(&id, &Settled { version, outcome: Outcome::Applied }),
         End::LeaseLost => {}
-        End::AccountTaken(other) => return taken(target, worked, other).await,
+        End::AccountTaken(other) => return taken(target, worked, sighting, other).await,
         End::AccountBusy => return busy(target, worked, sighting).await,
     }
     Ok(())
 }
 
 /// The account with the e-mail that `worked` asks for is another user's.
-async fn taken(target: &Target, worked: User, other: UserId) -> Result<(), StoreError> {
-    let reason = format!("The account with this e-mail belongs to the user with the id {other}");
+async fn taken(target: &Target, worked: User, sighting: Sighting, other: UserId) -> Result<(), StoreError> {
+    let reason = format!(
+        "The account with this e-mail belongs to the user with the id {other}. Give one of the two another e-mail, or delete one"
+    );
     let rejection = Rejection { kind: RejectionKind::Conflict, reason };
     // What the user had before, if anything, is still its own.
-    let sighting = Sighting { observed: worked.observed.clone(), adopted: false };
+    let sighting = Sighting { observed: worked.observed.clone(), adopted: false, calls: sighting.calls };
     rejected(target, worked, sighting, rejection).await
 }
 
 /// What will have become of the account, nobody knows yet.
 async fn busy(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
-    let reason = "a deleted user with the same account is still being worked on".to_owned();
+    let reason =
+        "A deleted user has the same account, and the work on that one is not done yet; it is waited for"
+            .to_owned();
     failed(target, worked, Sighting { observed: Observed::Unknown, ..sighting }, reason).await
 }
 
@@ -111,7 +130,9 @@ pub(super) async fn may_change(
         .write(move |transaction| Box::pin(async move { holder(transaction, &user, &observed).await }));
     match look.await? {
         None => Ok(Some((worked, sighting))),
-        Some(Holder::Other(other)) if worked.is_live() => taken(target, worked, other).await.map(|()| None),
+        Some(Holder::Other(other)) if worked.is_live() => {
+            taken(target, worked, sighting, other).await.map(|()| None)
+        }
         Some(Holder::Other(_)) => applied(target, worked, sighting).await.map(|()| None),
         Some(Holder::Deleted) => busy(target, worked, sighting).await.map(|()| None),
     }
@@ -147,20 +168,31 @@ pub(super) async fn rejected(
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(false) };
                 user.lease = None;
-                see(&mut user, sighting, now);
+                let mut story = sighting.calls.events(&app, &worked.id);
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
                 if user.version != worked.version {
                     // A newer version builds on this one; its own attempt decides for both.
                     users::save(transaction, &user).await?;
+                    events::append_all(transaction, &story).await?;
                     return Ok(false);
                 }
-                record(transaction, &app, &user.id, now, EventKind::Rejected, &reason).await?;
+                let event = happened(&worked, now, EventKind::Rejected);
                 if user.answered == Answered::No {
+                    story.push(event.detail(reason));
+                    events::append_all(transaction, &story).await?;
                     put_back(transaction, user, &*connector, now).await?;
                 } else {
+                    let due_at = now + backoff::AFTER_REJECTION;
+                    if ends_otherwise(&user, &sighting.calls, &reason) {
+                        let attempts = user.attempts + 1;
+                        story.push(event.detail(again(&reason, attempts, due_at)));
+                        events::append_all(transaction, &story).await?;
+                    }
                     user.attempts += 1;
                     user.failure = Some(reason);
-                    user.due_at = Some(now + backoff::AFTER_REJECTION);
-                    users::save(transaction, &user).await?;
+                    user.due_at = Some(due_at);
+                    save(transaction, user, shown_before, now).await?;
                 }
                 Ok::<_, StoreError>(true)
             })
@@ -188,14 +220,21 @@ pub(super) async fn failed(
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
-                see(&mut user, sighting, now);
-                user.attempts += 1;
-                record(transaction, &app, &user.id, now, EventKind::Failed, &reason).await?;
-                user.failure = Some(reason);
-                if user.version == worked.version {
-                    user.due_at = Some(now + backoff::after(user.attempts, &user.id));
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
+                let attempts = user.attempts + 1;
+                let due_at = match user.due_at {
+                    due_at if user.version != worked.version => due_at,
+                    _ => Some(now + backoff::after(attempts, &user.id)),
+                };
+                if ends_otherwise(&user, &sighting.calls, &reason) {
+                    let detail = again(&reason, attempts, due_at.unwrap_or(now));
+                    let mut story = sighting.calls.events(&app, &worked.id);
+                    story.push(happened(&worked, now, EventKind::Failed).detail(detail));
+                    events::append_all(transaction, &story).await?;
                 }
-                users::save(transaction, &user).await
+                (user.attempts, user.failure, user.due_at) = (attempts, Some(reason), due_at);
+                save(transaction, user, shown_before, now).await
             })
         })
         .await
@@ -210,14 +249,24 @@ pub(super) async fn blocked(
 ) -> Result<(), StoreError> {
     let settled = Settled { version: worked.version, outcome: Outcome::Blocked(reason.clone()) };
     let id = worked.id.clone();
-    give_back(target, worked, sighting, Some(reason)).await?;
+    give_back(target, worked, sighting, Some(reason), Some(EventKind::Blocked)).await?;
     target.outcomes.report(&id, &settled);
     Ok(())
 }
 
+/// The target asks for time: the work goes back to the queue as it was.
+pub(super) async fn postponed(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    reason: String,
+) -> Result<(), StoreError> {
+    give_back(target, worked, sighting, Some(reason), None).await
+}
+
 /// Nothing was decided: the work goes back to the queue as it was.
 pub(super) async fn released(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
-    give_back(target, worked, sighting, None).await
+    give_back(target, worked, sighting, None, None).await
 }
 
 /// Replaces the lease of a user by a longer one of the same worker. Whether the worker still had it.
@@ -240,31 +289,40 @@ async fn give_back(
     worked: User,
     sighting: Sighting,
     failure: Option<String>,
+    kind: Option<EventKind>,
 ) -> Result<(), StoreError> {
-    let now = target.clock.now();
+    let (app, now) = (target.app.clone(), target.clock.now());
     target
         .store
         .write(move |transaction| {
             Box::pin(async move {
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
-                see(&mut user, sighting, now);
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
+                if failure.is_none() || failure != user.failure || sighting.calls.changed_something() {
+                    let mut story = sighting.calls.events(&app, &worked.id);
+                    let event = kind.map(|kind| happened(&worked, now, kind));
+                    story.extend(event.map(|event| event.detail(failure.clone().unwrap_or_default())));
+                    events::append_all(transaction, &story).await?;
+                }
                 if failure.is_some() {
                     user.failure = failure;
                 }
-                users::save(transaction, &user).await
+                save(transaction, user, shown_before, now).await
             })
         })
         .await
 }
 
-/// Undoes an unanswered version of a user whose request was just told that it failed. What was done by then stays.
+/// Undoes an unanswered version of a user whose request was just told, for this reason, that it failed. What was done by then
+/// stays.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn withdraw(target: &Target, id: &UserId, version: i64) -> Result<(), StoreError> {
+pub async fn withdraw(target: &Target, id: &UserId, version: i64, reason: &str) -> Result<(), StoreError> {
     let (app, id, now) = (target.app.clone(), id.clone(), target.clock.now());
-    let connector = target.connector.clone();
+    let (connector, reason) = (target.connector.clone(), reason.to_owned());
     target
         .store
         .write(move |transaction| {
@@ -273,6 +331,8 @@ pub async fn withdraw(target: &Target, id: &UserId, version: i64) -> Result<(), 
                     Some(user)
                         if user.version == version && user.is_pending() && user.answered == Answered::No =>
                     {
+                        let event = happened(&user, now, EventKind::Blocked).detail(reason);
+                        events::append(transaction, event).await?;
                         put_back(transaction, user, &*connector, now).await
                     }
                     _ => Ok(()),
@@ -294,7 +354,13 @@ async fn put_back(
     let Some(fallback) = user.fallback.take() else {
         // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
         // not show it as a new one.
+        let undone = happened(&user, now, EventKind::PutBack).detail("the create is undone");
+        events::append(transaction, undone).await?;
         if user.account().is_none() && user.lease.is_none() {
+            // Who asks for the name later is to find the story.
+            let name = user.resource.user_name().unwrap_or_default();
+            let event = Event::new(&user.app, Subject::Name(name), now, EventKind::Continued, ACTOR);
+            events::append(transaction, event.related(user.id.as_str())).await?;
             return users::delete_row(transaction, &user, now).await;
         }
         // Or a call is out, perhaps the create itself: until it is answered, its lease keeps others from creating again.
@@ -319,6 +385,8 @@ async fn put_back(
         user.deleted_at = None;
         members::rejoin(transaction, &user.app, user.id.as_str(), &fallback.left_groups, now).await?;
     }
+    let restored = format!("it is again as it was in version {}", fallback.version);
+    events::append(transaction, happened(&user, now, EventKind::PutBack).detail(restored)).await?;
     user.resource = fallback.resource;
     user.ownership = fallback.ownership;
     let desired = Desired::of(&user.resource, !user.is_live());
@@ -385,6 +453,8 @@ async fn take_over(
         if other.id == user.id {
             continue;
         }
+        let event = happened(user, now, EventKind::Continued).related(other.id.as_str());
+        events::append(transaction, event).await?;
         if other.is_live() {
             // Found by a roster pass in the meantime.
             users::delete_row(transaction, &other, now).await?;
@@ -406,13 +476,33 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
     observed.account().filter(|account| user.account_key.is_some() && !is_known(account))
 }
 
-/// Takes over what was seen.
-pub(super) fn see(user: &mut User, sighting: Sighting, now: Time) {
-    if sighting.adopted && user.ownership == Ownership::Created {
-        user.ownership = Ownership::Adopted;
+/// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
+/// one that vanished.
+pub(super) fn see(user: &mut User, sighting: &Sighting, now: Time) {
+    if new_account(user, &sighting.observed).is_some() && user.ownership != Ownership::Unmanaged {
+        user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
-    user.observed = sighting.observed;
+    user.observed = sighting.observed.clone();
     user.observed_at = Some(now);
+}
+
+/// `active` as the target's truth; `None` while what was promised is shown instead.
+pub(super) fn shown_truth(user: &User) -> Option<bool> {
+    (!user.is_pending()).then(|| user.shown_active())
+}
+
+/// Saves the user, under a new version if what is shown of it changed without the IdP: then the work was to undo what was
+/// done at the target itself. Last of all, since versions tell what the work was for.
+pub(super) async fn save(
+    transaction: &mut Transaction,
+    mut user: User,
+    shown_before: Option<bool>,
+    now: Time,
+) -> Result<(), StoreError> {
+    if !user.is_pending() && shown_before.is_some_and(|shown_before| shown_before != user.shown_active()) {
+        user.changed_at_target(now);
+    }
+    users::save(transaction, &user).await
 }
 
 /// The desired state of `user`, to be put back if a later one is rejected.
@@ -425,13 +515,20 @@ pub fn fallback_of(user: &User) -> Fallback {
     }
 }
 
-pub(super) async fn record(
-    transaction: &mut Transaction,
-    app: &str,
-    user_id: &UserId,
-    at: Time,
-    kind: EventKind,
-    detail: &str,
-) -> Result<(), StoreError> {
-    events::append(transaction, Event { app, user_id, at, kind, actor: ACTOR, detail }).await
+/// Something that happened to `user`, in the version that it has.
+pub(super) fn happened<'a>(user: &'a User, at: Time, kind: EventKind) -> Event<'a> {
+    Event::new(&user.app, Subject::User(&user.id), at, kind, ACTOR).version(user.version)
+}
+
+/// Whether an attempt on `user` that ends for `reason` is to be told. What ends as the last attempt did is told again only when
+/// there are twice as many attempts: a target that is down for days would fill the record with one sentence.
+fn ends_otherwise(user: &User, calls: &Journal, reason: &str) -> bool {
+    calls.changed_something()
+        || user.failure.as_deref() != Some(reason)
+        || (user.attempts + 1).is_power_of_two()
+}
+
+/// How an attempt ended that is made again.
+fn again(reason: &str, attempts: u32, due_at: Time) -> String {
+    format!("{reason} (attempt {attempts}; the next one is due at {due_at})")
 }

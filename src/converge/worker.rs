@@ -10,7 +10,8 @@ use crate::{
     connector::Lane,
     store::{
         StoreError,
-        users::{self, Claim, Lease},
+        events::{self, Event, EventKind, Subject},
+        users::{self, Claim, Claimed, Lease},
     },
 };
 
@@ -18,6 +19,7 @@ use super::{
     Target,
     convergence::{converge, lease_length},
     in_hand::InHand,
+    settle::ACTOR,
 };
 
 /// How many users are worked on at a time. The budget allows 20 calls a second, and a call takes some hundred milliseconds.
@@ -122,14 +124,20 @@ impl Pool {
                     for id in renewing {
                         users::renew(transaction, &id, &claim.lease).await?;
                     }
-                    users::claim(transaction, &claim).await
+                    let claimed = users::claim(transaction, &claim).await?;
+                    for taken_over in claimed.iter().filter(|claimed| claimed.taken_over) {
+                        let subject = Subject::User(&taken_over.user.id);
+                        let event = Event::new(&claim.app, subject, now, EventKind::TakenOver, ACTOR);
+                        events::append(transaction, event.version(taken_over.user.version)).await?;
+                    }
+                    Ok::<_, StoreError>(claimed)
                 })
             })
             .await;
         match claimed {
             Ok(claimed) => {
                 self.in_hand.renewed(&lapsed, until);
-                for user in claimed {
+                for Claimed { user, .. } in claimed {
                     let held = self.in_hand.hold(user.id.clone(), until);
                     let work = converge(target.clone(), user, stopping.clone());
                     self.tasks.spawn(async move {

@@ -36,8 +36,9 @@ pub(super) async fn get(
 pub(super) async fn create(caller: Caller, query: Query, Json(body): Json) -> Result<Response, Failure> {
     let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let members = members(&projection);
+    let request = caller.request();
     let presented = to_the_end(caller.app.clone(), move |app| async move {
-        groups::create::create(&app.bridged, body, members).await
+        groups::create::create(&app.bridged, body, members, &request).await
     });
     Ok(resource(StatusCode::CREATED, presented.await?, &projection, Written::Yes))
 }
@@ -51,8 +52,9 @@ pub(super) async fn replace(
 ) -> Result<Response, Failure> {
     let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let members = members(&projection);
+    let request = caller.request();
     let presented = to_the_end(caller.app.clone(), move |app| async move {
-        groups::replace::replace(&app.bridged, &id.0, precondition, body, members).await
+        groups::replace::replace(&app.bridged, &id.0, precondition, body, members, &request).await
     });
     Ok(resource(StatusCode::OK, presented.await?, &projection, Written::Yes))
 }
@@ -67,8 +69,9 @@ pub(super) async fn update(
     let projection = projection_of_write(&caller.app.bridged, &query, &body)?;
     let answers_nothing = caller.app.patch_answers.group == PatchAnswer::NoContent && projection.is_default();
     let members = if answers_nothing { Members::Omitted } else { members(&projection) };
+    let request = caller.request();
     let presented = to_the_end(caller.app.clone(), move |app| async move {
-        groups::update::update(&app.bridged, &id.0, precondition, body, members).await
+        groups::update::update(&app.bridged, &id.0, precondition, body, members, &request).await
     });
     let presented = presented.await?;
     let response = if answers_nothing {
@@ -84,8 +87,9 @@ pub(super) async fn delete(
     id: Id<GroupId>,
     Conditions(precondition): Conditions,
 ) -> Result<Response, Failure> {
+    let request = caller.request();
     to_the_end(caller.app.clone(), move |app| async move {
-        groups::delete::delete(&app.bridged, &id.0, precondition).await
+        groups::delete::delete(&app.bridged, &id.0, precondition, &request).await
     })
     .await?;
     Ok(no_content())

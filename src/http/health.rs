@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     config::{Mode, written_duration},
     converge::{Target, brake, health::Health, roster::RosterState},
-    store::{rosters, users},
+    store::{findings, rosters, users},
 };
 
 use super::{
@@ -96,11 +96,17 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
         RosterState::FirstFailed { reason } => Some(reason),
         RosterState::First => None,
     };
+    let open: Map<_, _> = findings::count_open(&target.store, &target.app)
+        .await?
+        .into_iter()
+        .map(|(kind, findings)| (kind.as_str().to_owned(), json!(findings)))
+        .collect();
     let roster = match rosters::find(&target.store, &target.app).await? {
         Some(roster) => json!({
             "completed_at": roster.completed_at.to_string(), "accounts": roster.accounts, "last_failure": failure,
+            "findings": open,
         }),
-        None => json!({ "completed_at": null, "last_failure": failure }),
+        None => json!({ "completed_at": null, "last_failure": failure, "findings": open }),
     };
     let queue: Map<_, _> = users::depth(&target.store, &target.app)
         .await?

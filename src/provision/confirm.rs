@@ -14,6 +14,7 @@ use crate::{
     scim::error::{Error, ScimType},
     store::{
         User,
+        events::{self, Event, EventKind, Subject},
         users::{self, Answered, Fallback},
     },
 };
@@ -22,6 +23,9 @@ use super::{
     BridgedApp, Presented, ProvisionError,
     submit::{REVOCATION_IS_KEPT, Submission, blocked},
 };
+
+/// Who answers in the place of the target, in events.
+const ACTOR: &str = "bridge";
 
 /// How long to wait for a report that is certain to come.
 const REPORT_WAIT: Duration = Duration::from_secs(1);
@@ -85,16 +89,17 @@ fn rejected(rejection: Rejection) -> ProvisionError {
 async fn refuse_blocked(app: &BridgedApp, user: User, reason: &str) -> Result<User, ProvisionError> {
     let is_new = user.version == 1;
     if user.lane == Lane::Revoke && !is_new {
-        promise(app, &user).await?;
+        let kept = format!("{reason}. {REVOCATION_IS_KEPT}");
+        promise(app, &user, EventKind::Blocked, kept).await?;
         return Err(blocked(reason, REVOCATION_IS_KEPT));
     }
-    settle::withdraw(&app.target, &user.id, user.version).await?;
+    settle::withdraw(&app.target, &user.id, user.version, reason).await?;
     Err(blocked(reason, "Nothing was changed."))
 }
 
 /// The time is over: the IdP is promised the state as it is stored. From then on a rejection undoes nothing any more.
 async fn accept(app: &BridgedApp, user: User, mut watch: Watch) -> Result<User, ProvisionError> {
-    if let Some(stored) = promise(app, &user).await? {
+    if let Some(stored) = promise(app, &user, EventKind::Promised, String::new()).await? {
         return Ok(stored);
     }
     // It was settled in the same moment; the report is on its way.
@@ -105,9 +110,14 @@ async fn accept(app: &BridgedApp, user: User, mut watch: Watch) -> Result<User, 
     }
 }
 
-/// Marks the version of `user` as promised. `None` if it was settled before.
-async fn promise(app: &BridgedApp, user: &User) -> Result<Option<User>, ProvisionError> {
-    let promised = user.clone();
+/// Marks the version of `user` as promised, of which an event of that kind tells. `None` if it was settled before.
+async fn promise(
+    app: &BridgedApp,
+    user: &User,
+    kind: EventKind,
+    detail: String,
+) -> Result<Option<User>, ProvisionError> {
+    let (promised, now) = (user.clone(), app.target.clock.now());
     app.target
         .store
         .write(move |transaction| {
@@ -131,6 +141,8 @@ async fn promise(app: &BridgedApp, user: &User) -> Result<Option<User>, Provisio
                     return Ok(None);
                 }
                 users::save(transaction, &stored).await?;
+                let event = Event::new(&promised.app, Subject::User(&promised.id), now, kind, ACTOR);
+                events::append(transaction, event.version(promised.version).detail(detail)).await?;
                 Ok(Some(stored))
             })
         })

@@ -11,7 +11,7 @@ use crate::{
     },
     store::{
         Transaction, User, UserId,
-        events::EventKind,
+        events::{self, Event, EventKind, Subject},
         users::{self, Answered, Ownership},
     },
 };
@@ -19,6 +19,7 @@ use crate::{
 use super::{
     BridgedApp, Presented, ProvisionError, Request,
     confirm::finish,
+    record::{Asked, refusal},
     submit::{Change, Submission, log_ignored, submit},
 };
 
@@ -42,6 +43,11 @@ pub(super) async fn begin(
     body: Value,
     request: &Request,
 ) -> Result<Submission, ProvisionError> {
+    let asked = Asked::create(&body);
+    refusal(app, request, asked, commit(app, body, request).await).await
+}
+
+async fn commit(app: &BridgedApp, body: Value, request: &Request) -> Result<Submission, ProvisionError> {
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
@@ -135,6 +141,9 @@ async fn inherit(
             user.observed_at = earlier.observed_at;
             user.ownership = Ownership::Adopted;
         }
+        let event =
+            Event::new(&user.app, Subject::User(&user.id), change.now, EventKind::Continued, &change.actor);
+        events::append(transaction, event.related(earlier.id.as_str())).await?;
         users::delete_row(transaction, &earlier, change.now).await?;
     }
     Ok(())

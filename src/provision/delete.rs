@@ -9,6 +9,7 @@ use super::{
     BridgedApp, ProvisionError, Request,
     confirm::confirm,
     get::not_found,
+    record::{Asked, refusal},
     request::check_version,
     submit::{Change, Submission, submit},
 };
@@ -31,6 +32,16 @@ pub async fn delete(
 
 /// Steps 1 to 4: the end is durable.
 pub(super) async fn begin(
+    app: &BridgedApp,
+    id: &UserId,
+    precondition: Precondition,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
+    let asked = Some(Asked::Delete(id.clone()));
+    refusal(app, request, asked, commit(app, id, precondition, request).await).await
+}
+
+async fn commit(
     app: &BridgedApp,
     id: &UserId,
     precondition: Precondition,

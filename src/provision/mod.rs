@@ -12,6 +12,7 @@ pub mod error;
 pub mod get;
 pub mod groups;
 mod present;
+mod record;
 pub mod replace;
 mod request;
 pub mod search;

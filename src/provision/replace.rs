@@ -11,6 +11,7 @@ use super::{
     BridgedApp, Presented, ProvisionError, Request,
     confirm::finish,
     get::not_found,
+    record::{Asked, refusal},
     request::check_version,
     submit::{Change, Submission, log_ignored, submit},
 };
@@ -33,6 +34,17 @@ pub async fn replace(
 
 /// Steps 1 to 4: the new desired state is durable, or there is nothing to change.
 pub(super) async fn begin(
+    app: &BridgedApp,
+    id: &UserId,
+    precondition: Precondition,
+    body: Value,
+    request: &Request,
+) -> Result<Submission, ProvisionError> {
+    let asked = Some(Asked::Change(id.clone()));
+    refusal(app, request, asked, commit(app, id, precondition, body, request).await).await
+}
+
+async fn commit(
     app: &BridgedApp,
     id: &UserId,
     precondition: Precondition,

@@ -9,13 +9,13 @@ use crate::{
     scim::resource::Resource,
     store::{
         Transaction, User,
-        events::{self, Event, EventKind},
+        events::{self, EventKind},
         members,
         users::{self, Answered, Leaving, Ownership},
     },
 };
 
-use super::{BridgedApp, ProvisionError, Request, create::taken};
+use super::{BridgedApp, ProvisionError, Request, create::taken, record};
 
 /// When a write that cannot be taken on may be tried again: about when the credentials are probed next.
 const RETRY_AFTER_REFUSED_CREDENTIALS: Duration = Duration::from_secs(60);
@@ -123,11 +123,12 @@ pub(super) async fn submit(
     if user.ownership == Ownership::Unmanaged {
         user.ownership = Ownership::Adopted;
     }
+    let mut left_groups = Vec::new();
     if deletes {
         user.deleted_at = Some(change.now);
-        let left_groups = members::leave_all(transaction, &change.app, user.id.as_str(), change.now).await?;
+        left_groups = members::leave_all(transaction, &change.app, user.id.as_str(), change.now).await?;
         if let Some(fallback) = &mut user.fallback {
-            fallback.left_groups = left_groups;
+            fallback.left_groups.clone_from(&left_groups);
         }
     }
     if plan.is_empty() && is_idle {
@@ -147,7 +148,9 @@ pub(super) async fn submit(
     } else {
         users::save(transaction, &user).await?;
     }
-    record(transaction, change, &user, kind).await?;
+    let mut story = vec![record::asked(change, &before, &user, kind)];
+    story.extend(record::left_with_the_user(change, &user.id, &left_groups));
+    events::append_all(transaction, &story).await?;
     Ok(watched(change, user))
 }
 
@@ -173,9 +176,10 @@ async fn unchanged(
         return Err(blocked(&reason, REVOCATION_IS_KEPT));
     }
     if user.ownership == Ownership::Unmanaged {
+        let before = user.clone();
         user.ownership = Ownership::Adopted;
         users::save(transaction, &user).await?;
-        record(transaction, change, &user, EventKind::Adopted).await?;
+        events::append(transaction, record::asked(change, &before, &user, EventKind::Adopted)).await?;
     }
     if user.answered == Answered::No && user.is_pending() {
         if !is_carried_out {
@@ -249,24 +253,6 @@ pub(super) fn blocked(reason: &str, consequence: &str) -> ProvisionError {
         detail: format!("{reason}. {consequence}"),
         retry_after: RETRY_AFTER_REFUSED_CREDENTIALS,
     }
-}
-
-async fn record(
-    transaction: &mut Transaction,
-    change: &Change,
-    user: &User,
-    kind: EventKind,
-) -> Result<(), ProvisionError> {
-    let detail = format!("version {}, lane {}", user.version, user.lane);
-    let event = Event {
-        app: &change.app,
-        user_id: &user.id,
-        at: change.now,
-        kind,
-        actor: &change.actor,
-        detail: &detail,
-    };
-    Ok(events::append(transaction, event).await?)
 }
 
 /// Tells the log what was passed over, once a request; names only, never values.

@@ -175,7 +175,7 @@ pub async fn kinds(
     Ok(kinds)
 }
 
-/// Makes the `ids`, which are all of that kind, members. Whether one of them was none before.
+/// Makes the `ids`, which are all of that kind, members. Answers those that were none before.
 ///
 /// # Errors
 /// When the database fails.
@@ -185,28 +185,28 @@ pub async fn add(
     group_id: &GroupId,
     kind: MemberKind,
     ids: &[&str],
-) -> Result<bool, StoreError> {
+) -> Result<Vec<String>, StoreError> {
     static ADD: LazyLock<Batch> = LazyLock::new(|| {
         let row = |parameter| format!("($1, $2, $3, ${parameter})");
         Batch::new(
             "INSERT INTO group_members (app, group_id, kind, member_id) VALUES ",
             4,
             row,
-            " ON CONFLICT DO NOTHING",
+            " ON CONFLICT DO NOTHING RETURNING member_id",
         )
     });
-    let mut added = false;
+    let mut added = Vec::new();
     for (sql, ids) in ADD.pieces(ids) {
-        let mut query = sqlx::query(sql).bind(app).bind(group_id.as_str()).bind(kind.as_str());
+        let mut query = sqlx::query_scalar(sql).bind(app).bind(group_id.as_str()).bind(kind.as_str());
         for id in ids {
             query = query.bind(id);
         }
-        added |= query.execute(&mut *transaction).await?.rows_affected() > 0;
+        added.extend(query.fetch_all(&mut *transaction).await?);
     }
     Ok(added)
 }
 
-/// Ends the memberships of the `ids`. Whether one of them was a member.
+/// Ends the memberships of the `ids`. Answers those that were members, and what they are.
 ///
 /// # Errors
 /// When the database fails.
@@ -214,31 +214,40 @@ pub async fn remove(
     transaction: &mut Transaction,
     group_id: &GroupId,
     ids: &[&str],
-) -> Result<bool, StoreError> {
+) -> Result<Vec<(String, MemberKind)>, StoreError> {
     static REMOVE: LazyLock<Batch> = LazyLock::new(|| {
-        Batch::ids_in("DELETE FROM group_members WHERE group_id = $1 AND member_id IN ", 2, "")
+        Batch::ids_in(
+            "DELETE FROM group_members WHERE group_id = $1 AND member_id IN ",
+            2,
+            " RETURNING member_id, kind",
+        )
     });
-    let mut removed = false;
+    let mut removed = Vec::new();
     for (sql, ids) in REMOVE.pieces(ids) {
         let mut query = sqlx::query(sql).bind(group_id.as_str());
         for id in ids {
             query = query.bind(id);
         }
-        removed |= query.execute(&mut *transaction).await?.rows_affected() > 0;
+        for row in query.fetch_all(&mut *transaction).await? {
+            removed.push((row.try_get("member_id")?, self::kind(&row)?));
+        }
     }
     Ok(removed)
 }
 
-/// Ends all memberships in the group. Whether there were any.
+/// Ends all memberships in the group. Answers who was a member, and what they are.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn clear(transaction: &mut Transaction, group_id: &GroupId) -> Result<bool, StoreError> {
-    let done = sqlx::query("DELETE FROM group_members WHERE group_id = $1")
+pub async fn clear(
+    transaction: &mut Transaction,
+    group_id: &GroupId,
+) -> Result<Vec<(String, MemberKind)>, StoreError> {
+    let rows = sqlx::query("DELETE FROM group_members WHERE group_id = $1 RETURNING member_id, kind")
         .bind(group_id.as_str())
-        .execute(transaction)
+        .fetch_all(transaction)
         .await?;
-    Ok(done.rows_affected() > 0)
+    rows.iter().map(|row| Ok((row.try_get("member_id")?, kind(row)?))).collect()
 }
 
 /// Ends all memberships of `id`, which is no more. The groups that it leaves get a new version; they are the answer.

@@ -41,6 +41,10 @@ impl Connector for Aha {
         "Aha!"
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn account_key(&self, desired: &Desired) -> Option<String> {
         Some(email_key(&desired.email))
     }

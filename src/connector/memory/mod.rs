@@ -21,6 +21,10 @@ impl Connector for Memory {
         "the memory target"
     }
 
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     fn account_key(&self, _desired: &Desired) -> Option<String> {
         None
     }

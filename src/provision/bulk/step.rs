@@ -40,7 +40,7 @@ pub(super) async fn begin(
             write(create::begin(app, data, request).await?, Done::Created)
         }
         Action::Create { endpoint: Endpoint::Groups, data } => {
-            done(groups::create::create(app, data, Members::Omitted).await?, Done::Created)
+            done(groups::create::create(app, data, Members::Omitted, request).await?, Done::Created)
         }
         Action::Change { endpoint: Endpoint::Users, id, precondition, change } => {
             let id = id.into();
@@ -62,15 +62,17 @@ pub(super) async fn begin(
             let id = id.into();
             match change {
                 Change::Replace(data) => {
-                    let presented = groups::replace::replace(app, &id, precondition, data, Members::Omitted);
+                    let presented =
+                        groups::replace::replace(app, &id, precondition, data, Members::Omitted, request);
                     done(presented.await?, Done::Replaced)
                 }
                 Change::Update(data) => {
-                    let presented = groups::update::update(app, &id, precondition, data, Members::Omitted);
+                    let presented =
+                        groups::update::update(app, &id, precondition, data, Members::Omitted, request);
                     done(presented.await?, |written| Done::Updated(Endpoint::Groups, written))
                 }
                 Change::Delete => {
-                    groups::delete::delete(app, &id, precondition).await?;
+                    groups::delete::delete(app, &id, precondition, request).await?;
                     Ok(Begun::Done(Done::Deleted))
                 }
             }

@@ -8,17 +8,23 @@ use crate::{
     store::{Group, GroupId, groups},
 };
 
-use super::{Members, membership::Rules, refuse_taken_name};
+use super::{Members, Request, membership::Rules, record::Author, refuse_taken_name};
 
 /// Creates the group that `body` describes, with its members.
 ///
 /// # Errors
 /// `uniqueness` when the `displayName` is taken; SCIM's other errors for a body that is not right.
-pub async fn create(app: &BridgedApp, body: Value, members: Members) -> Result<Presented, ProvisionError> {
+pub async fn create(
+    app: &BridgedApp,
+    body: Value,
+    members: Members,
+    request: &Request,
+) -> Result<Presented, ProvisionError> {
     let accepted = normalize::create(app.registry.group(), body)?;
     log_ignored(app, &accepted.ignored);
     let (resource, listed) = accepted.resource.without_elements("members");
-    let (rules, now) = (Rules::of(app), app.target.clock.now());
+    let (rules, author) = (Rules::of(app), Author::of(app, request));
+    let now = author.now();
     let group = Group {
         id: GroupId::new(now),
         app: app.name().to_owned(),
@@ -34,7 +40,9 @@ pub async fn create(app: &BridgedApp, body: Value, members: Members) -> Result<P
             Box::pin(async move {
                 refuse_taken_name(transaction, &group).await?;
                 groups::insert(transaction, &group).await?;
-                rules.change(transaction, &group, vec![MembershipChange::Add(listed)]).await?;
+                let changes = vec![MembershipChange::Add(listed)];
+                let members = rules.change(transaction, &group, changes).await?;
+                author.created(transaction, &group, &members).await?;
                 Ok::<_, ProvisionError>(group)
             })
         })

@@ -6,7 +6,10 @@ use crate::{
     store::{GroupId, groups, members},
 };
 
-use super::not_found;
+use super::{
+    Request, not_found,
+    record::{Author, MembersChanged},
+};
 
 /// Deletes the group of that id. Its members stay what they are (`ENT-39`).
 ///
@@ -16,17 +19,20 @@ pub async fn delete(
     app: &BridgedApp,
     id: &GroupId,
     precondition: Precondition,
+    request: &Request,
 ) -> Result<(), ProvisionError> {
-    let (name, id, now) = (app.name().to_owned(), id.clone(), app.target.clock.now());
+    let (name, id, author) = (app.name().to_owned(), id.clone(), Author::of(app, request));
     app.target
         .store
         .write(move |transaction| {
             Box::pin(async move {
                 let group = groups::get(transaction, &name, &id).await?.ok_or_else(|| not_found(&id))?;
                 check_version(&precondition, group.version)?;
-                members::clear(transaction, &id).await?;
-                members::leave_all(transaction, &name, id.as_str(), now).await?;
-                Ok(groups::delete_row(transaction, &id).await?)
+                let mut members = MembersChanged::default();
+                members.remove(members::clear(transaction, &id).await?);
+                members::leave_all(transaction, &name, id.as_str(), author.now()).await?;
+                groups::delete_row(transaction, &id).await?;
+                Ok(author.deleted(transaction, &group, &members).await?)
             })
         })
         .await

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-use super::{BridgedApp, ProvisionError};
+use super::{BridgedApp, ProvisionError, record::MembersChanged};
 
 /// What becomes of a member whose id belongs to nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Rules {
         Self { base_url: app.base_url.clone(), unknown_members: app.unknown_members }
     }
 
-    /// Carries the changes out in order. Whether anything changed.
+    /// Carries the changes out in order. Answers who is a member now and was none before, and the other way round.
     ///
     /// # Errors
     /// `invalidValue` for a member that does not exist (`C-23`, `ENT-40`) or is not what its `type` says, what a rewrite of
@@ -49,24 +49,26 @@ impl Rules {
         transaction: &mut Transaction,
         group: &Group,
         changes: Vec<MembershipChange>,
-    ) -> Result<bool, ProvisionError> {
-        let mut changed = false;
+    ) -> Result<MembersChanged, ProvisionError> {
+        let mut changed = MembersChanged::default();
         for change in changes {
-            changed |= match change {
-                MembershipChange::Add(list) => self.add(transaction, group, &list).await?,
+            match change {
+                MembershipChange::Add(list) => self.add(transaction, group, &list, &mut changed).await?,
                 MembershipChange::Remove(ids) => {
                     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-                    members::remove(transaction, &group.id, &ids).await?
+                    changed.remove(members::remove(transaction, &group.id, &ids).await?);
                 }
-                MembershipChange::Clear => members::clear(transaction, &group.id).await?,
-                MembershipChange::Replace(list) => self.replace(transaction, group, &list).await?,
+                MembershipChange::Clear => changed.remove(members::clear(transaction, &group.id).await?),
+                MembershipChange::Replace(list) => {
+                    self.replace(transaction, group, &list, &mut changed).await?;
+                }
                 MembershipChange::Rewrite(rewrite) => {
                     let before = members::list_in(transaction, &group.id).await?;
                     let shown = before.iter().map(|member| show_member(&self.base_url, member));
                     let after = rewrite.apply(shown.collect())?;
-                    self.replace(transaction, group, &after).await?
+                    self.replace(transaction, group, &after, &mut changed).await?;
                 }
-            };
+            }
         }
         Ok(changed)
     }
@@ -76,7 +78,8 @@ impl Rules {
         transaction: &mut Transaction,
         group: &Group,
         list: &[Value],
-    ) -> Result<bool, ProvisionError> {
+        changed: &mut MembersChanged,
+    ) -> Result<(), ProvisionError> {
         let asserted = asserted(list);
         let ids: Vec<&str> = asserted.keys().map(String::as_str).collect();
         let known = members::kinds(transaction, &group.app, &ids).await?;
@@ -101,9 +104,11 @@ impl Rules {
                 MemberKind::Group => groups.push(id.as_str()),
             }
         }
-        let users = members::add(transaction, &group.app, &group.id, MemberKind::User, &users).await?;
-        let groups = members::add(transaction, &group.app, &group.id, MemberKind::Group, &groups).await?;
-        Ok(users || groups)
+        for (kind, ids) in [(MemberKind::User, users), (MemberKind::Group, groups)] {
+            let added = members::add(transaction, &group.app, &group.id, kind, &ids).await?;
+            changed.add(added.into_iter().map(|id| (id, kind)));
+        }
+        Ok(())
     }
 
     /// Makes the list exact by the difference to what is there: Okta sends whole lists for one change.
@@ -112,7 +117,8 @@ impl Rules {
         transaction: &mut Transaction,
         group: &Group,
         list: &[Value],
-    ) -> Result<bool, ProvisionError> {
+        changed: &mut MembersChanged,
+    ) -> Result<(), ProvisionError> {
         let before = members::ids(transaction, &group.id).await?;
         let wanted: HashSet<String> = list.iter().filter_map(member_id).collect();
         let left: Vec<&str> = before.keys().filter(|id| !wanted.contains(*id)).map(String::as_str).collect();
@@ -124,8 +130,8 @@ impl Rules {
                 None => new.push(member.clone()),
             }
         }
-        let removed = members::remove(transaction, &group.id, &left).await?;
-        Ok(self.add(transaction, group, &new).await? || removed)
+        changed.remove(members::remove(transaction, &group.id, &left).await?);
+        self.add(transaction, group, &new, changed).await
     }
 }
 

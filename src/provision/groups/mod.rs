@@ -8,18 +8,19 @@ pub mod delete;
 pub mod get;
 mod membership;
 mod present;
+mod record;
 pub mod replace;
 pub mod update;
 
 pub use self::{membership::UnknownMembers, present::Members};
 
 use crate::{
-    clock::Time,
     scim::error::{Error, ScimType},
     store::{Group, GroupId, Transaction, groups},
 };
 
-use super::{BridgedApp, ProvisionError};
+use self::record::{Author, MembersChanged};
+use super::{BridgedApp, ProvisionError, Request};
 
 /// The answer for a group that is not there.
 fn not_found(id: &GroupId) -> ProvisionError {
@@ -30,20 +31,21 @@ fn not_found(id: &GroupId) -> ProvisionError {
 /// Stores what became of `before`, as a new version if anything changed.
 async fn save_changed(
     transaction: &mut Transaction,
+    author: &Author,
     before: &Group,
     mut group: Group,
-    members_changed: bool,
-    now: Time,
+    members: &MembersChanged,
 ) -> Result<Group, ProvisionError> {
-    if !members_changed && group.resource == before.resource {
+    if members.is_empty() && group.resource == before.resource {
         return Ok(group);
     }
     if group.resource.display_name() != before.resource.display_name() {
         refuse_taken_name(transaction, &group).await?;
     }
     group.version += 1;
-    group.modified_at = now;
+    group.modified_at = author.now();
     groups::save(transaction, &group).await?;
+    author.changed(transaction, before, &group, members).await?;
     Ok(group)
 }
 

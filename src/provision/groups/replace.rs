@@ -8,7 +8,7 @@ use crate::{
     store::{GroupId, groups},
 };
 
-use super::{Members, membership::Rules, not_found, save_changed};
+use super::{Members, Request, membership::Rules, not_found, record::Author, save_changed};
 
 /// Replaces the group of that id, and its members, by what `body` describes.
 ///
@@ -20,13 +20,14 @@ pub async fn replace(
     precondition: Precondition,
     body: Value,
     members: Members,
+    request: &Request,
 ) -> Result<Presented, ProvisionError> {
     // A body of ten thousand members is read here, so that other writes do not wait for it.
     let accepted = normalize::read(app.registry.group(), body)?;
     log_ignored(app, &accepted.ignored);
     let (resource, listed) = accepted.resource.without_elements("members");
     let (rules, registry, name) = (Rules::of(app), app.registry.clone(), app.name().to_owned());
-    let (id, now) = (id.clone(), app.target.clock.now());
+    let (id, author) = (id.clone(), Author::of(app, request));
     let group = app
         .target
         .store
@@ -37,8 +38,8 @@ pub async fn replace(
                 let mut group = before.clone();
                 group.resource = normalize::over(registry.group(), &before.resource, resource)?;
                 let changes = vec![MembershipChange::Replace(listed)];
-                let members_changed = rules.change(transaction, &group, changes).await?;
-                save_changed(transaction, &before, group, members_changed, now).await
+                let members = rules.change(transaction, &group, changes).await?;
+                save_changed(transaction, &author, &before, group, &members).await
             })
         })
         .await?;

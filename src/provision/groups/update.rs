@@ -8,7 +8,7 @@ use crate::{
     store::{GroupId, groups},
 };
 
-use super::{Members, membership::Rules, not_found, save_changed};
+use super::{Members, Request, membership::Rules, not_found, record::Author, save_changed};
 
 /// Applies the PATCH request `body` to the group of that id, all of it or nothing.
 ///
@@ -20,13 +20,14 @@ pub async fn update(
     precondition: Precondition,
     body: Value,
     members: Members,
+    request: &Request,
 ) -> Result<Presented, ProvisionError> {
     // A body of ten thousand members is read here, so that other writes do not wait for it.
     let mut patch = Patch::parse(body, app.registry.group())?;
     log_ignored(app, patch.ignored());
     let changes = patch.take_membership_changes();
     let (rules, name) = (Rules::of(app), app.name().to_owned());
-    let (id, now) = (id.clone(), app.target.clock.now());
+    let (id, author) = (id.clone(), Author::of(app, request));
     let group = app
         .target
         .store
@@ -36,8 +37,8 @@ pub async fn update(
                 check_version(&precondition, before.version)?;
                 let mut group = before.clone();
                 group.resource = patch.apply(&before.resource, id.as_str())?;
-                let members_changed = rules.change(transaction, &group, changes).await?;
-                save_changed(transaction, &before, group, members_changed, now).await
+                let members = rules.change(transaction, &group, changes).await?;
+                save_changed(transaction, &author, &before, group, &members).await
             })
         })
         .await?;

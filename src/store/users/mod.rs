@@ -1,11 +1,14 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
 //! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
-//! worker's side; `administrators` is the guard's question, `held` the brake's. What a change *means* is decided by the callers (`provision`, `converge`), never here.
+//! worker's side; `administrators` is the guard's question, `held` the brake's; `look_up` is what people ask; `managed` is what listings compare and
+//! a release hands back. What a change *means* is decided by the callers (`provision`, `converge`), never here.
 
 mod administrators;
 mod emails;
 mod held;
+mod look_up;
+mod managed;
 mod queue;
 mod read;
 mod record;
@@ -15,7 +18,9 @@ mod write;
 pub use self::{
     administrators::{Leaving, has_other_enabled_administrator},
     held::{Held, find_held, list_held},
-    queue::{Claim, QueueDepth, claim, depth, next_due, release_all, renew},
+    look_up::{ahead, find_by_any_name},
+    managed::{InHands, count_in_hands, find_named, page_in_hands, page_settled},
+    queue::{Claim, Claimed, QueueDepth, claim, depth, next_due, release_all, renew},
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     unsettled::{Adopted, list_unsettled},

@@ -1,6 +1,6 @@
 //! The worker's side: the queue is the rows that are due.
 
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use crate::{
     clock::Time,
@@ -12,6 +12,9 @@ use super::{
     Lease, User,
     record::{columns, read},
 };
+
+/// In `uncertain`: a lease outlived its holder. The next save makes it what is known of the account.
+const OUTLIVED: i64 = 2;
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -30,16 +33,25 @@ pub struct Claim {
     pub limit: u32,
 }
 
+/// A user that was claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The user, under the lease.
+    pub user: User,
+    /// Whether somebody had it whose work did not end: a call may have been sent.
+    pub taken_over: bool,
+}
+
 /// Takes the most urgent due users under a lease: by lane, then by age. A user whose account another user is being worked
 /// on for (one that was deleted and made again) waits until that is done. Who takes over a lease that ran out knows that a
 /// call may have been sent under it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<User>, StoreError> {
+pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
     let rows = sqlx::query(concat!(
         "UPDATE users SET lease_owner = $1, lease_until = $2, \
-         uncertain = CASE WHEN lease_owner IS NULL THEN uncertain ELSE 1 END WHERE id IN (SELECT candidate.id FROM users AS candidate \
+         uncertain = CASE WHEN lease_owner IS NULL THEN uncertain ELSE 2 END WHERE id IN (SELECT candidate.id FROM users AS candidate \
          WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
          AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
          AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
@@ -56,8 +68,12 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<U
     .bind(i64::from(claim.limit))
     .fetch_all(transaction)
     .await?;
-    let mut users = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    users.sort_by_key(|user| (user.lane, user.due_at));
+    let claimed = |row| {
+        let taken_over = AnyRow::try_get::<i64, _>(row, "uncertain")? == OUTLIVED;
+        Ok::<_, StoreError>(Claimed { user: read(row)?, taken_over })
+    };
+    let mut users = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
+    users.sort_by_key(|claimed| (claimed.user.lane, claimed.user.due_at));
     Ok(users)
 }
 
@@ -107,7 +123,7 @@ pub async fn release_all(
     creates_seen_at: Time,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 1 \
+        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 2 \
          WHERE app = $1 AND lease_owner IS NOT NULL AND account_id IS NOT NULL",
     )
     .bind(app)

@@ -118,7 +118,9 @@ impl User {
     /// What `active` reads as: what was promised while the work is pending, else the target's truth.
     pub fn shown_active(&self) -> bool {
         match &self.observed {
-            Observed::Present(account) if !self.is_pending() => account.enabled,
+            Observed::Present(account) | Observed::Uncertain(account) if !self.is_pending() => {
+                account.enabled
+            }
             Observed::Absent if !self.is_pending() => false,
             _ => self.resource.allows_access(),
         }
@@ -132,6 +134,20 @@ impl User {
             None => self.resource.clone(),
         };
         meta::fragment(urn::USER, self.id.as_str(), &shown)
+    }
+
+    /// Whether something is to be done for it or is being done at `now`: what others saw of it meanwhile may be older.
+    pub fn has_work(&self, now: Time) -> bool {
+        // A lease that is over with nothing left to do is one whose holder is gone.
+        let is_leased = self.lease.as_ref().is_some_and(|lease| lease.until > now);
+        self.is_pending() || self.due_at.is_some() || is_leased
+    }
+
+    /// What answers show changed without the IdP: a new version, which the target holds already.
+    pub fn changed_at_target(&mut self, now: Time) {
+        self.version += 1;
+        self.applied_version = self.version;
+        self.modified_at = now;
     }
 
     /// The account at the target, if one is known.

@@ -39,6 +39,7 @@ pub struct Setup {
     clock: Arc<dyn Clock>,
     app_keys: String,
     server_keys: String,
+    database_keys: String,
     more: String,
     connector: &'static str,
     rate: (u32, u32),
@@ -66,6 +67,7 @@ impl Setup {
             clock,
             app_keys: String::new(),
             server_keys: String::new(),
+            database_keys: String::new(),
             more: String::new(),
             connector: "aha",
             rate: (1000, 60_000),
@@ -117,6 +119,14 @@ impl Setup {
     pub fn server_keys(mut self, lines: &str) -> Self {
         self.server_keys.push_str(lines);
         self.server_keys.push('\n');
+        self
+    }
+
+    /// Adds lines to the section of the database.
+    #[must_use]
+    pub fn database_keys(mut self, lines: &str) -> Self {
+        self.database_keys.push_str(lines);
+        self.database_keys.push('\n');
         self
     }
 
@@ -184,9 +194,10 @@ impl Setup {
             _ => String::new(),
         };
         let toml = format!(
-            "[database]\nurl = 'sqlite:{}'\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
+            "[database]\nurl = 'sqlite:{}'\n{}\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
              tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
+            self.database_keys,
             self.server_keys,
             self.connector,
             self.app_keys,
@@ -278,6 +289,11 @@ impl Bridge {
     /// The database, as sqlx names it.
     pub fn database_url(&self) -> &str {
         &self.config.database.url
+    }
+
+    /// The database, opened beside the bridge.
+    pub async fn store(&self) -> Store {
+        Store::open_beside(self.database_url()).await.unwrap()
     }
 
     /// The app's target with the database open beside the server, as commands have it.

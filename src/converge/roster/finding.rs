@@ -1,0 +1,127 @@
+//! Opens and resolves findings: the row, the event, and one line of the log each.
+
+use crate::{
+    clock::Time,
+    config::Mode,
+    store::{
+        StoreError, Transaction, UserId,
+        events::{self, Event, EventKind, Subject},
+        findings::{self, Finding, FindingKind, Nature, Opened},
+    },
+};
+
+use super::{ACTOR, Target};
+
+/// Where and when findings are made.
+#[derive(Clone, Debug)]
+pub(in crate::converge) struct Scope {
+    /// The app.
+    pub(in crate::converge) app: String,
+    /// What its target is called.
+    pub(super) target: String,
+    /// Whether anything is changed there.
+    pub(super) mode: Mode,
+    /// The time.
+    pub(in crate::converge) now: Time,
+}
+
+impl Scope {
+    /// Of `target`, now.
+    pub(in crate::converge) fn of(target: &Target) -> Self {
+        Self {
+            app: target.app.clone(),
+            target: target.connector.target().to_owned(),
+            mode: target.convergence.mode,
+            now: target.clock.now(),
+        }
+    }
+}
+
+/// What was found just now.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) kind: FindingKind,
+    pub(super) user_id: Option<UserId>,
+    pub(super) account_id: Option<String>,
+    pub(super) sentence: String,
+}
+
+/// Opens a finding, if it is not open yet.
+pub(super) async fn open(
+    transaction: &mut Transaction,
+    scope: &Scope,
+    found: Found,
+) -> Result<(), StoreError> {
+    let finding = Finding {
+        kind: found.kind,
+        user_id: found.user_id,
+        account_id: found.account_id,
+        sentence: found.sentence,
+        found_at: scope.now,
+        seen_at: scope.now,
+        resolved_at: None,
+    };
+    if findings::open(transaction, &scope.app, &finding).await? == Opened::Before {
+        return Ok(());
+    }
+    tracing::warn!(
+        app = scope.app,
+        finding.kind = finding.kind.as_str(),
+        user.id = finding.user_id.as_ref().map(UserId::as_str),
+        account.id = finding.account_id,
+        finding = finding.sentence,
+        "the target is not as the identity provider asserts"
+    );
+    let detail = format!("{}: {}", finding.kind.as_str(), finding.sentence);
+    record(transaction, scope, &finding, EventKind::FindingOpened, &detail).await
+}
+
+/// Resolves a finding. `why` completes "resolved: …" in the record.
+pub(in crate::converge) async fn resolve(
+    transaction: &mut Transaction,
+    scope: &Scope,
+    finding: &Finding,
+    why: &str,
+) -> Result<(), StoreError> {
+    if !findings::resolve(transaction, &scope.app, finding, scope.now).await? {
+        return Ok(());
+    }
+    tracing::info!(
+        app = scope.app,
+        finding.kind = finding.kind.as_str(),
+        user.id = finding.user_id.as_ref().map(UserId::as_str),
+        account.id = finding.account_id,
+        reason = why,
+        "a finding is resolved"
+    );
+    let detail = format!("{}: {why}", finding.kind.as_str());
+    record(transaction, scope, finding, EventKind::FindingResolved, &detail).await
+}
+
+/// Resolves what is open about the drift of a user.
+pub(in crate::converge) async fn resolve_drift_of(
+    transaction: &mut Transaction,
+    scope: &Scope,
+    user_id: &UserId,
+    why: &str,
+) -> Result<(), StoreError> {
+    for finding in findings::list_open_of(transaction, &scope.app, user_id).await? {
+        if finding.kind.nature() == Nature::Drift {
+            resolve(transaction, scope, &finding, why).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn record(
+    transaction: &mut Transaction,
+    scope: &Scope,
+    finding: &Finding,
+    kind: EventKind,
+    detail: &str,
+) -> Result<(), StoreError> {
+    // Events are about users; of an account that is nobody's the finding itself is the record.
+    let Some(user_id) = &finding.user_id else { return Ok(()) };
+    let event = Event::new(&scope.app, Subject::User(user_id), scope.now, kind, ACTOR);
+    events::append(transaction, event.detail(detail)).await
+}

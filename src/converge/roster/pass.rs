@@ -1,0 +1,170 @@
+//! One pass over all accounts.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use crate::{
+    clock::Time,
+    connector::{AccountPage, Directory, Lane, TargetError},
+    store::{
+        findings,
+        rosters::{self, Administrators, Census, Roster},
+        users::Ownership,
+    },
+};
+
+use super::{
+    RosterError, Target, administrators, compare,
+    finding::Scope,
+    missing,
+    see::{self, Collision, Sight},
+};
+
+/// How long findings are kept after they are gone.
+const KEEP_RESOLVED: Duration = Duration::from_hours(400 * 24);
+
+/// A pass under way.
+pub(super) struct Pass<'a> {
+    pub(super) target: &'a Target,
+    pub(super) directory: &'a dyn Directory,
+    pub(super) started_at: Time,
+    /// The accounts that were listed, by id: whether each is an administrator and whether it is enabled.
+    pub(super) listed: HashMap<String, Powers>,
+    calls: u64,
+    census: Census,
+    collisions: Vec<Collision>,
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Powers {
+    pub(super) enabled: bool,
+    pub(super) administrator: bool,
+}
+
+/// Makes a pass.
+///
+/// # Errors
+/// When a call or the database fails; what was seen until then is kept.
+pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, RosterError> {
+    let mut pass = Pass {
+        target,
+        directory,
+        started_at: target.clock.now(),
+        listed: HashMap::new(),
+        calls: 0,
+        census: Census::default(),
+        collisions: Vec::new(),
+    };
+    // 1. Whose credentials are these? They are never disabled with themselves.
+    if !target.guard.knows_credentials_owner() {
+        let owner = pass.call(directory.credentials_owner()).await?;
+        target.guard.set_credentials_owner(owner);
+    }
+    // 2. All pages; what each says is kept at once.
+    let stood_still = pass.list().await?;
+    // 3. Whom the listing left out. Pages shift while accounts come and go; only a listing that stood still says that.
+    if stood_still {
+        missing::look_up(&mut pass).await?;
+    }
+    // 4. Users against their accounts.
+    compare::all(target).await?;
+    // 5. The report, with what only the whole listing tells.
+    pass.complete(stood_still).await
+}
+
+impl Pass<'_> {
+    /// Makes a call when the budget allows it.
+    pub(super) async fn call<T>(
+        &mut self,
+        call: impl Future<Output = Result<T, TargetError>>,
+    ) -> Result<T, TargetError> {
+        let permit = self.target.budget.permit(Lane::Change).await;
+        self.calls += 1;
+        let result = call.await;
+        drop(permit);
+        self.target.heed(&result);
+        result
+    }
+
+    /// Pages through the accounts. Whether they stood still meanwhile.
+    async fn list(&mut self) -> Result<bool, RosterError> {
+        let mut totals = HashSet::new();
+        let mut number = 1;
+        loop {
+            let seen_at = self.target.clock.now();
+            let page = self.call(self.directory.accounts(number)).await?;
+            let is_last = number >= page.total_pages || page.accounts.is_empty();
+            totals.insert(page.total_accounts);
+            self.see(page, seen_at).await?;
+            if is_last {
+                return Ok(totals.len() == 1 && totals.contains(&(self.listed.len() as u64)));
+            }
+            number += 1;
+        }
+    }
+
+    async fn see(&mut self, page: AccountPage, seen_at: Time) -> Result<(), RosterError> {
+        let powers: Vec<_> = page
+            .accounts
+            .iter()
+            .map(|account| {
+                let powers = Powers { enabled: account.enabled, administrator: account.administrator };
+                (account.id.clone(), powers)
+            })
+            .collect();
+        let sights = see::all(self.target, page.accounts, seen_at).await?;
+        for ((id, powers), sight) in powers.into_iter().zip(sights) {
+            if self.listed.insert(id, powers).is_none() {
+                self.count(sight, powers);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, sight: Sight, powers: Powers) {
+        let count = match &sight {
+            Sight::Of(Ownership::Created) => &mut self.census.created,
+            Sight::Of(Ownership::Adopted) => &mut self.census.adopted,
+            Sight::Of(Ownership::Unmanaged) => &mut self.census.unmanaged,
+            Sight::Deleted => &mut self.census.deleted,
+            Sight::Hidden(_) => &mut self.census.hidden,
+        };
+        *(if powers.enabled { &mut count.enabled } else { &mut count.disabled }) += 1;
+        if let Sight::Hidden(collision) = sight {
+            self.collisions.push(collision);
+        }
+    }
+
+    fn administrators(&self) -> Administrators {
+        let administrators = self.listed.iter().filter(|(_, powers)| powers.administrator);
+        administrators.map(|(id, powers)| (id.clone(), powers.enabled)).collect()
+    }
+
+    async fn complete(self, stood_still: bool) -> Result<Roster, RosterError> {
+        let target = self.target;
+        let administrators = self.administrators();
+        let roster = Roster {
+            started_at: self.started_at,
+            completed_at: target.clock.now(),
+            accounts: self.listed.len() as u64,
+            calls: self.calls,
+            census: self.census,
+        };
+        let (scope, listed, collisions) = (Scope::of(target), self.listed, self.collisions);
+        target
+            .store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    see::keep_collisions(transaction, &scope, collisions, stood_still).await?;
+                    let known = administrators::compare(transaction, &scope, &listed, administrators).await?;
+                    rosters::save(transaction, &scope.app, roster, &known).await?;
+                    findings::forget_resolved(transaction, &scope.app, scope.now - KEEP_RESOLVED).await
+                })
+            })
+            .await?;
+        Ok(roster)
+    }
+}

@@ -1,0 +1,57 @@
+//! How far the first pass is, for readiness and status.
+
+use crate::store::rosters::Roster;
+
+use super::RosterError;
+
+/// How far the first pass is, and whether the latest one failed. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    state: tokio::sync::watch::Sender<RosterState>,
+}
+
+/// Whether an app's accounts are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RosterState {
+    /// The first pass is under way: nobody knows yet who has an account.
+    First,
+    /// The first pass failed, and is tried again.
+    FirstFailed {
+        /// Why.
+        reason: String,
+    },
+    /// There was a complete pass, now or before a restart; or the target has no directory.
+    Known {
+        /// Why the latest pass failed, if it did.
+        failure: Option<String>,
+    },
+}
+
+impl Progress {
+    /// Starts in `state`.
+    pub fn new(state: RosterState) -> Self {
+        Self { state: tokio::sync::watch::Sender::new(state) }
+    }
+
+    /// The state now.
+    pub fn current(&self) -> RosterState {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until the accounts are known.
+    pub async fn known(&self) {
+        // The sender is `self`, so waiting cannot fail.
+        let _ = self.state.subscribe().wait_for(|state| matches!(state, RosterState::Known { .. })).await;
+    }
+
+    pub(super) fn report(&self, result: Result<Roster, RosterError>) {
+        let failure = result.err().map(|error| error.to_string());
+        self.state.send_modify(|state| {
+            *state = match (&*state, failure) {
+                (RosterState::Known { .. }, failure) => RosterState::Known { failure },
+                (_, None) => RosterState::Known { failure: None },
+                (_, Some(reason)) => RosterState::FirstFailed { reason },
+            };
+        });
+    }
+}

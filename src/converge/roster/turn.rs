@@ -1,0 +1,159 @@
+//! One pass an app at a time, over all processes: who makes one has a lease in the database, and whoever wants one meanwhile
+//! waits for it and takes its result. So a command beside the server costs no second listing.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::store::{
+    StoreError, UserId,
+    roster_passes::{self, RosterPass},
+    rosters::{self, Roster},
+};
+
+use super::{RosterError, Target, pass::pass};
+
+/// How long a turn lasts beyond the last sign of life of who has it.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How often who has it gives one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// How often to look whether the pass of another process has ended.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Who asks for a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// The process that serves.
+    Server,
+    /// A command beside it.
+    Command,
+}
+
+impl Caller {
+    /// How the names begin under which it takes turns.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Server => "server-",
+            Self::Command => "command-",
+        }
+    }
+}
+
+/// Makes a pass, or waits for the one that is under way and answers what that came to. `None` when `stopping` came first.
+///
+/// # Errors
+/// When a call or the database fails; what was seen until then is kept.
+pub async fn sync(
+    target: &Target,
+    caller: Caller,
+    stopping: &CancellationToken,
+) -> Option<Result<Roster, RosterError>> {
+    let owner = format!("{}{}", caller.prefix(), UserId::new(target.clock.now()));
+    let result = tokio::select! {
+        biased;
+        () = stopping.cancelled() => None,
+        result = in_turn(target, &owner) => Some(result),
+    };
+    if result.is_none() {
+        // Whoever is next need not wait until the lease is over.
+        if let Err(error) = abandon(target, &owner).await {
+            tracing::warn!(app = target.app, %error, "the turn to list accounts could not be given up");
+        }
+    }
+    result
+}
+
+async fn in_turn(target: &Target, owner: &str) -> Result<Roster, RosterError> {
+    loop {
+        if take(target, owner).await? {
+            return make(target, owner).await;
+        }
+        let before = roster_passes::find(&target.store, &target.app).await?;
+        target.clock.sleep_until(target.clock.now() + POLL).await;
+        let after = roster_passes::find(&target.store, &target.app).await?;
+        if after.ended_at != before.ended_at {
+            return outcome(target, after).await;
+        }
+    }
+}
+
+/// What the pass of another process came to.
+async fn outcome(target: &Target, ended: RosterPass) -> Result<Roster, RosterError> {
+    if let Some(reason) = ended.failure {
+        return Err(RosterError::Elsewhere { reason });
+    }
+    let roster = rosters::find(&target.store, &target.app).await?;
+    roster.ok_or_else(|| RosterError::Elsewhere { reason: "no pass was completed".into() })
+}
+
+async fn make(target: &Target, owner: &str) -> Result<Roster, RosterError> {
+    let Some(directory) = target.connector.directory() else {
+        return Err(RosterError::NoDirectory { target: target.connector.target().to_owned() });
+    };
+    let result = tokio::select! {
+        biased;
+        result = pass(target, directory) => result,
+        error = keep(target, owner) => Err(error.into()),
+    };
+    let failure = result.as_ref().err().map(ToString::to_string);
+    end(target, owner, failure.as_deref()).await?;
+    result
+}
+
+/// Gives signs of life until the database fails.
+async fn keep(target: &Target, owner: &str) -> StoreError {
+    loop {
+        target.clock.sleep_until(target.clock.now() + SIGN_OF_LIFE).await;
+        let (app, owner) = (target.app.clone(), owner.to_owned());
+        let until = target.clock.now() + LEASE;
+        let renewed = target.store.write(move |transaction| {
+            Box::pin(async move { roster_passes::renew(transaction, &app, &owner, until).await })
+        });
+        if let Err(error) = renewed.await {
+            return error;
+        }
+    }
+}
+
+async fn take(target: &Target, owner: &str) -> Result<bool, StoreError> {
+    let (app, owner, now) = (target.app.clone(), owner.to_owned(), target.clock.now());
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move { roster_passes::take(transaction, &app, &owner, now, now + LEASE).await })
+        })
+        .await
+}
+
+async fn end(target: &Target, owner: &str, failure: Option<&str>) -> Result<(), StoreError> {
+    let (app, owner, now) = (target.app.clone(), owner.to_owned(), target.clock.now());
+    let failure = failure.map(str::to_owned);
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(
+                async move { roster_passes::end(transaction, &app, &owner, now, failure.as_deref()).await },
+            )
+        })
+        .await
+}
+
+/// Ends the turn of a server that is gone, for one that has the database to itself now. Commands beside it keep theirs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn abandon_turns_of_servers(target: &Target) -> Result<(), StoreError> {
+    abandon(target, Caller::Server.prefix()).await
+}
+
+async fn abandon(target: &Target, owners: &str) -> Result<(), StoreError> {
+    let (app, owners) = (target.app.clone(), owners.to_owned());
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move { roster_passes::abandon(transaction, &app, &owners).await })
+        })
+        .await
+}

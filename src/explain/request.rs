@@ -1,0 +1,29 @@
+//! What became of the newest request of the identity provider.
+
+use crate::store::events::{EventKind, Recorded};
+
+/// A request that came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal<'a> {
+    /// The event that says so.
+    pub(super) event: &'a Recorded,
+    /// Why.
+    pub(super) reason: &'a str,
+}
+
+/// The newest request, if it was refused, or rejected and taken back. `events` are the oldest first.
+pub(super) fn newest_refusal(events: &[Recorded]) -> Option<Refusal<'_>> {
+    let mut taken_back = false;
+    for event in events.iter().rev() {
+        match event.kind? {
+            EventKind::Refused => return Some(Refusal { event, reason: &event.detail }),
+            EventKind::PutBack => taken_back = true,
+            EventKind::Rejected | EventKind::Blocked if taken_back => {
+                return Some(Refusal { event, reason: &event.detail });
+            }
+            EventKind::Created | EventKind::Adopted | EventKind::Changed | EventKind::Deleted => return None,
+            _ => {}
+        }
+    }
+    None
+}

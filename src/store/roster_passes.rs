@@ -1,0 +1,117 @@
+//! The `roster_passes` table: who lists a target's accounts now, and how the latest pass ended. One pass an app at a time,
+//! over all processes.
+
+use sqlx::Row;
+
+use crate::clock::Time;
+
+use super::{Store, StoreError, Transaction};
+
+/// Where the passes of an app stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosterPass {
+    /// Who makes one now, or died making one.
+    pub owner: Option<String>,
+    /// When the latest one ended.
+    pub ended_at: Option<Time>,
+    /// Why it was not completed, if it was not.
+    pub failure: Option<String>,
+}
+
+/// Where the passes of an app stand.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(store: &Store, app: &str) -> Result<RosterPass, StoreError> {
+    let row = sqlx::query("SELECT owner, ended_at, failure FROM roster_passes WHERE app = $1")
+        .bind(app)
+        .fetch_optional(store.reader())
+        .await?;
+    let Some(row) = row else { return Ok(RosterPass::default()) };
+    Ok(RosterPass {
+        owner: row.try_get("owner")?,
+        ended_at: row.try_get::<Option<i64>, _>("ended_at")?.map(Time::from_micros),
+        failure: row.try_get("failure")?,
+    })
+}
+
+/// Gives the next pass to `owner`, until `until`. Whether it could: nobody makes one at `now`, or who did is gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take(
+    transaction: &mut Transaction,
+    app: &str,
+    owner: &str,
+    now: Time,
+    until: Time,
+) -> Result<bool, StoreError> {
+    let taken = sqlx::query(
+        "INSERT INTO roster_passes (app, owner, lease_until) VALUES ($1, $2, $3) ON CONFLICT (app) DO UPDATE \
+         SET owner = excluded.owner, lease_until = excluded.lease_until \
+         WHERE roster_passes.owner IS NULL OR roster_passes.lease_until <= $4",
+    )
+    .bind(app)
+    .bind(owner)
+    .bind(until.as_micros())
+    .bind(now.as_micros())
+    .execute(transaction)
+    .await?;
+    Ok(taken.rows_affected() > 0)
+}
+
+/// Lets the pass of `owner` last until `until`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn renew(
+    transaction: &mut Transaction,
+    app: &str,
+    owner: &str,
+    until: Time,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE roster_passes SET lease_until = $1 WHERE app = $2 AND owner = $3")
+        .bind(until.as_micros())
+        .bind(app)
+        .bind(owner)
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Ends the pass of `owner`; `failure` says why it was not completed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end(
+    transaction: &mut Transaction,
+    app: &str,
+    owner: &str,
+    now: Time,
+    failure: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE roster_passes SET owner = NULL, lease_until = NULL, ended_at = $1, failure = $2 \
+         WHERE app = $3 AND owner = $4",
+    )
+    .bind(now.as_micros())
+    .bind(failure)
+    .bind(app)
+    .bind(owner)
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
+/// Gives up the pass of an owner whose name begins so, as if it had not been begun.
+///
+/// # Errors
+/// When the database fails.
+pub async fn abandon(transaction: &mut Transaction, app: &str, owners: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE roster_passes SET owner = NULL, lease_until = NULL WHERE app = $1 AND owner LIKE $2")
+        .bind(app)
+        .bind(format!("{owners}%"))
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
