@@ -32,4 +32,4 @@ CREATE INDEX users_held ON users (app, id, held_at) WHERE held_at IS NOT NULL;
 
 -- Without those who are held: the worker would look at all of them before each claim.
 DROP INDEX users_due;
-CREATE INDEX users_due ON users (app, lane, due_at) WHERE due_at IS NOT NULL AND held_at IS NULL;
+CREATE INDEX users_due ON users (app, lane, due_at, account_id, held_at) WHERE due_at IS NOT NULL AND held_at IS NULL;

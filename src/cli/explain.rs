@@ -84,7 +84,7 @@ impl Explain {
             groups = members::memberships(store, app, &[user.id.as_str()]).await?;
             groups.sort_by(|one, other| one.display.cmp(&other.display));
             if let Some(due_at) = user.due_at {
-                ahead = users::ahead(store, app, user.lane, due_at, now).await?;
+                ahead = users::count_ahead(store, app, user.lane, due_at, now).await?;
             }
         }
         Ok(Explanation::of(&Case {

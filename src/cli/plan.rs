@@ -138,9 +138,8 @@ fn summary(target: &Target, totals: &Totals) -> String {
     }
     lines.push(format!("  {:<16}{}", "invitations", totals.invitations));
     lines.push(format!("  {:<16}{}", "calls", totals.calls));
-    if let Some(rate) = target.rate {
-        let took = written_duration(totals.duration_at(rate));
-        lines.push(format!("That takes about {took} at {} calls a minute.", rate.per_minute));
+    if let Some(time) = totals.duration_of_calls(&target.budget) {
+        lines.push(format!("That takes about {} within the budget.", written_duration(time)));
     }
     if let Some(per_hour) = target.convergence.invites_per_hour {
         let took = written_duration(totals.duration_of_invitations(per_hour.get()));
@@ -212,7 +211,7 @@ fn totals_json(target: &Target, totals: &Totals) -> Value {
         "users": users,
         "invitations": totals.invitations,
         "calls": totals.calls,
-        "duration_s": target.rate.map(|rate| totals.duration_at(rate).as_secs()),
+        "duration_s": totals.duration_of_calls(&target.budget).map(|time| time.as_secs()),
         "invitations_duration_s": per_hour.map(|per_hour| totals.duration_of_invitations(per_hour.get()).as_secs()),
         "held": totals.held,
         "to_be_held": totals.to_be_held,

@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     Target, brake,
+    budget::Permit,
     journal::Journal,
     outcome::Rejection,
     pace,
@@ -43,7 +44,13 @@ fn step_length(target: &Target) -> Duration {
 /// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
 pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
     let id = user.id.clone();
-    if let Err(error) = attempt(&target, user, &stopping).await {
+    let mut permit = None;
+    let attempted = attempt(&target, user, &mut permit, &stopping).await;
+    if let Some(permit) = permit {
+        // It was not needed in the end.
+        permit.close().await;
+    }
+    if let Err(error) = attempted {
         // The lease ends by itself, and the work is claimed again.
         tracing::error!(app = target.app, user.id = %id, %error, "the work on a user could not be recorded");
     }
@@ -58,11 +65,15 @@ pub(super) fn starting_point(user: &User) -> Observed {
     }
 }
 
-async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) -> Result<(), StoreError> {
+async fn attempt(
+    target: &Target,
+    mut user: User,
+    permit: &mut Option<Permit>,
+    stopping: &CancellationToken,
+) -> Result<(), StoreError> {
     let mut sighting =
         Sighting { observed: starting_point(&user), adopted: false, calls: Journal::default() };
     let mut vanished_before = false;
-    let mut permit = None;
     // The version that the brake let through.
     let mut admitted = None;
     // Held until all is recorded.
@@ -123,7 +134,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             return Ok(());
         }
         if permit.is_none() {
-            permit = tokio::select! {
+            *permit = tokio::select! {
                 biased;
                 permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
                 () = stopping.cancelled() => None,
@@ -134,6 +145,9 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             if sighting.observed == Observed::Absent && !stopping.is_cancelled() {
                 continue;
             }
+            return settle::released(target, user, sighting).await;
+        }
+        if target.health.stopped().is_some() {
             return settle::released(target, user, sighting).await;
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
@@ -153,12 +167,12 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
                 None => return Ok(()),
             }
         }
+        let Some(mut paid) = permit.take() else { continue };
         calls += 1;
         let called_at = target.clock.now();
-        let result = target.connector.perform(&call).await;
-        drop(permit.take());
+        let result = target.connector.perform(&call, &mut paid).await;
         sighting.calls.add(target, &call, user.version, called_at, &result);
-        target.heed(&result);
+        target.heed(paid, &result).await;
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
@@ -221,12 +235,15 @@ async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
 async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
     let Some(directory) = target.connector.directory() else { return Ok(()) };
     let permit = target.budget.permit(Lane::Revoke);
-    let Some(permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+    let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
         return Err(TargetError::RateLimited { until: None });
     };
-    let result = directory.credentials_owner().await;
-    drop(permit);
-    target.heed(&result);
+    if let Some(reason) = target.health.stopped() {
+        permit.close().await;
+        return Err(TargetError::Unavailable { reason });
+    }
+    let result = directory.credentials_owner(&mut permit).await;
+    target.heed(permit, &result).await;
     target.guard.set_credentials_owner(result?);
     Ok(())
 }

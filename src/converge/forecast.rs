@@ -19,7 +19,7 @@ use crate::{
 use super::{
     Target,
     brake::Room,
-    budget::Rate,
+    budget::Budget,
     convergence::{refusal, starting_point},
 };
 
@@ -163,11 +163,11 @@ impl Totals {
         self.users[action as usize]
     }
 
-    /// How long the calls take at `rate`, about: as many a minute as it allows.
-    pub fn duration_at(&self, rate: Rate) -> Duration {
-        let by_minute = Duration::from_mins(1).mul_f64(ratio(self.calls, rate.per_minute));
-        let by_second = Duration::from_secs(1).mul_f64(ratio(self.calls, rate.per_second));
-        whole_seconds(by_minute.max(by_second))
+    /// How long the calls take within the budget, about; `None` for a target without limits.
+    pub fn duration_of_calls(&self, budget: &Budget) -> Option<Duration> {
+        budget
+            .is_limited()
+            .then(|| Duration::from_secs(budget.time_for(self.calls).as_millis().div_ceil(1_000) as u64))
     }
 
     /// How long the invitations take if `per_hour` are sent in an hour, about: the first at once, the last when its turn is.
@@ -185,15 +185,6 @@ impl Totals {
             self.invitations += u64::from(forecast.invites());
         }
     }
-}
-
-fn ratio(calls: u64, per: u32) -> f64 {
-    let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-    f64::from(calls) / f64::from(per.max(1))
-}
-
-fn whole_seconds(duration: Duration) -> Duration {
-    Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
 }
 
 /// Looks at all users for whom something is to be done, and hands each to `tell`; in plan mode also at those whose account

@@ -12,6 +12,7 @@
 
 mod backoff;
 pub mod brake;
+pub mod breaker;
 pub mod budget;
 mod convergence;
 pub mod forecast;
@@ -22,6 +23,7 @@ mod in_hand;
 mod journal;
 pub mod outcome;
 mod pace;
+pub mod queue_wait;
 pub mod release;
 pub mod roster;
 pub mod settle;
@@ -39,7 +41,7 @@ use crate::{
 };
 
 use self::{
-    budget::{Budget, Rate},
+    budget::{Budget, Permit},
     guard::Guard,
     health::HealthMonitor,
     outcome::Outcomes,
@@ -58,8 +60,6 @@ pub struct Target {
     pub clock: Arc<dyn Clock>,
     /// How many calls the target allows.
     pub budget: Budget,
-    /// The same as configured; `None` for no limits.
-    pub rate: Option<Rate>,
     /// Whom never to lock out.
     pub guard: Guard,
     /// Whether the target works, as far as the last calls tell.
@@ -80,13 +80,26 @@ impl Target {
         self.convergence.mode == Mode::Apply
     }
 
-    /// Takes what a call's result says about the target itself to heart: whether it works, and when to stop calling it.
-    fn heed<T>(&self, result: &Result<T, TargetError>) {
-        let now = self.clock.now();
-        self.health.record(&self.app, now, result);
-        if let Err(TargetError::RateLimited { until }) = result {
+    /// Takes what the result of work says about the target itself to heart: whether it works, and when to stop calling it.
+    async fn heed<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+        self.close(permit, result).await;
+        self.health.record(&self.app, self.clock.now(), result);
+    }
+
+    /// The same for a probe.
+    async fn heed_probe<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+        self.close(permit, result).await;
+        self.health.record_probe(&self.app, self.clock.now(), result);
+    }
+
+    async fn close<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+        match result {
             // Without a word from the target, a whole minute's window is over then in any case.
-            self.budget.stop_until(until.unwrap_or(now + Duration::from_secs(60)));
+            Err(TargetError::RateLimited { until }) => {
+                let until = until.unwrap_or(self.clock.now() + Duration::from_secs(60));
+                permit.close_refused(until).await;
+            }
+            _ => permit.close().await,
         }
     }
 }

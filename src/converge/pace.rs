@@ -10,7 +10,7 @@ use std::{num::NonZeroU32, time::Duration};
 use crate::{
     clock::Time,
     store::{
-        StoreError, Transaction, User,
+        StoreError, Transaction, User, UserId,
         admissions::{self, Admission, AdmissionKind, Counted},
         events,
     },
@@ -92,6 +92,24 @@ async fn turn(
     admissions::save(transaction, app, INVITATION, &user.id, admission).await?;
     admissions::prune(transaction, app, INVITATION, hour_ago).await?;
     Ok(turn)
+}
+
+/// How long who comes now would wait for a turn: behind all who have one, and those who are still to get one.
+pub(super) async fn wait(
+    transaction: &mut Transaction,
+    app: &str,
+    per_hour: NonZeroU32,
+    now: Time,
+) -> Result<Duration, StoreError> {
+    let before = admissions::count_without_turn(transaction, app, now, now - HOUR).await?;
+    let (hours, rest) = (before / u64::from(per_hour.get()), before % u64::from(per_hour.get()));
+    // So many later, that one is as many before as may be in an hour.
+    let nth = per_hour.get() - u32::try_from(rest).unwrap_or(0);
+    let nobody = UserId::from("");
+    let turn =
+        admissions::nth_latest_of_others(transaction, app, INVITATION, &nobody, Time::MAX, nth).await?;
+    let first = turn.map_or(Duration::ZERO, |turn| (turn + HOUR).since(now));
+    Ok(first + HOUR.saturating_mul(u32::try_from(hours).unwrap_or(u32::MAX)))
 }
 
 /// Gives back a turn that has not come, of a user that is done with.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     config::{Mode, written_duration},
-    converge::{Target, brake, health::Health, roster::RosterState},
+    converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
     store::{findings, rosters, users},
 };
 
@@ -81,16 +81,23 @@ pub(super) async fn status(
 
 async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
     let target = &app.bridged.target;
-    let health = match target.health.current() {
+    let mut health = match target.health.current() {
         Health::Unknown => json!({ "state": "not called yet" }),
         Health::Working => json!({ "state": "working" }),
         Health::Failing { since, reason } => {
             json!({ "state": "failing; calls are repeated", "since": since.to_string(), "reason": reason })
         }
+        Health::Down { since, reason } => {
+            json!({ "state": "down; nothing is sent but a probe now and then", "since": since.to_string(), "reason": reason })
+        }
         Health::CredentialsRefused { since, reason } => {
             json!({ "state": "credentials refused; nothing is sent", "since": since.to_string(), "reason": reason })
         }
+        Health::Recovering => json!({ "state": "answering again; one piece of work goes first" }),
     };
+    if let Traffic::Stopped { probe_at } = target.health.traffic() {
+        health["next_probe_at"] = json!(probe_at.to_string());
+    }
     let failure = match app.bridged.roster.current() {
         RosterState::Known { failure } => failure,
         RosterState::FirstFailed { reason } => Some(reason),
@@ -125,9 +132,10 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
             "plan: writes are answered as if they were done, and nothing is changed at the target; see `scim-bridge plan`"
         }
     };
+    let budget = target.budget.usage().await?.map(|usage| said_of_budget(&usage));
     let (brake, held) = (brake_status(target).await?, held_status(target).await?);
     Ok(json!({
-        "mode": mode, "target": health, "roster": roster, "queue": queue, "brake": brake, "held": held, "users": users,
+        "mode": mode, "target": health, "budget": budget, "roster": roster, "queue": queue, "brake": brake, "held": held, "users": users,
     }))
 }
 
@@ -147,6 +155,18 @@ async fn held_status(target: &Target) -> Result<Value, Failure> {
         "since": held.since.to_string(),
         "to_do": "look at them with `scim-bridge held list`, then release or drop them",
     }))
+}
+
+fn said_of_budget(usage: &Usage) -> Value {
+    json!({
+        "account": usage.account,
+        "per_second": usage.rate.per_second,
+        "per_minute": usage.rate.per_minute,
+        "calls_in_last_minute": usage.calls_in_last_minute,
+        "calls_of_others": usage.calls_of_others,
+        "refused_calls": usage.refusals,
+        "stopped_until": usage.stopped_until.map(|until| until.to_string()),
+    })
 }
 
 fn plain_json(status: StatusCode, body: &Value) -> Response {

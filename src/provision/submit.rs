@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     clock::Time,
     connector::{Call, Desired, Lane},
-    converge::{Target, outcome::Watch, settle::fallback_of},
+    converge::{Target, outcome::Watch, queue_wait::long_wait, settle::fallback_of},
     scim::resource::Resource,
     store::{
         Transaction, User,
@@ -76,7 +76,7 @@ impl Change {
 ///
 /// # Errors
 /// When the `userName` or the account is another user's, when the account is one that must not be disabled, when the
-/// target refuses our credentials, or when the database fails.
+/// target refuses our credentials, when new access would have to wait for too long, or when the database fails.
 pub(super) async fn submit(
     transaction: &mut Transaction,
     change: &Change,
@@ -100,6 +100,9 @@ pub(super) async fn submit(
     let is_new = before.version == 0;
     let is_revocation = lane == Lane::Revoke && !is_new;
     refuse_while_blocked(change, is_revocation, &plan)?;
+    if is_new_grant(&before, lane, &plan) {
+        refuse_long_wait(transaction, change, &plan).await?;
+    }
 
     let is_carried_out = change.is_carried_out();
     // What is held, or only planned, nobody is at work on.
@@ -245,6 +248,31 @@ fn refuse_while_blocked(change: &Change, is_revocation: bool, plan: &[Call]) -> 
         Some(reason) if !is_revocation && !plan.is_empty() => Err(blocked(&reason, "Nothing was changed.")),
         _ => Ok(()),
     }
+}
+
+/// Whether access is to be given that was not to be given already: who waits in the queue for it keeps the place.
+fn is_new_grant(before: &User, lane: Lane, plan: &[Call]) -> bool {
+    let waits_already = before.is_pending() && before.lane == Lane::Grant;
+    lane == Lane::Grant && !plan.is_empty() && !waits_already
+}
+
+/// New access that could not be given for a long time is better asked for again than believed to be given.
+async fn refuse_long_wait(
+    transaction: &mut Transaction,
+    change: &Change,
+    plan: &[Call],
+) -> Result<(), ProvisionError> {
+    let Some(long) = long_wait(transaction, &change.target, plan, change.now).await? else { return Ok(()) };
+    let detail = format!(
+        "At least {} users wait for their turn at {}, and this one would have to wait for {} minutes or more. Nothing was changed; send \
+         it again later.",
+        long.users_ahead,
+        change.target.connector.target(),
+        long.wait.as_secs().div_ceil(60),
+    );
+    let retry_after =
+        Duration::from_secs(long.excess.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+    Err(ProvisionError::QueueTooLong { detail, retry_after })
 }
 
 /// The answer while the target refuses our credentials.

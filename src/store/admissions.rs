@@ -216,6 +216,29 @@ pub async fn nth_latest_of_others(
     Ok(time.map(Time::from_micros))
 }
 
+/// How many users are due at `now` to be invited and have had no turn since `since`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_without_turn(
+    transaction: &mut Transaction,
+    app: &str,
+    now: Time,
+    since: Time,
+) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM users WHERE app = $1 AND lane = 2 AND due_at <= $2 AND held_at IS NULL \
+         AND account_id IS NULL AND NOT EXISTS (SELECT 1 FROM admissions WHERE admissions.user_id = users.id \
+         AND admissions.kind = 'invitation' AND admissions.admitted_at > $3)",
+    )
+    .bind(app)
+    .bind(now.as_micros())
+    .bind(since.as_micros())
+    .fetch_one(transaction)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 /// How many accounts were enabled at `since`, as far as is known: those that are, and those that were disabled since.
 ///
 /// # Errors

@@ -9,6 +9,7 @@
 
 pub mod admissions;
 mod batch;
+pub mod budgets;
 mod complete;
 mod error;
 pub mod events;

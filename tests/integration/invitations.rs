@@ -22,7 +22,7 @@ const STEP: Duration = Duration::from_secs(20);
 /// A bridge that invites two an hour and never waits with an answer, and a clock by hand.
 async fn start() -> (Bridge, ManualClock) {
     let (setup, clock) = Setup::aha_with_manual_clock();
-    let keys = "invites_per_hour = 2\nconfirm_within = '0s'\nroster_every = '24h'";
+    let keys = "invites_per_hour = 2\nmax_queue_wait = '24h'\nconfirm_within = '0s'\nroster_every = '24h'";
     (setup.app_keys(keys).start().await, clock)
 }
 
@@ -103,14 +103,14 @@ async fn who_waits_for_the_turn_reads_as_promised_and_is_told_why() {
 }
 
 #[tokio::test]
-async fn leavers_and_changes_do_not_wait_behind_a_hundred_joiners() {
+async fn leavers_and_changes_do_not_wait_behind_forty_joiners() {
     let (bridge, _) = start().await;
     let paths =
         join_all((0..2).map(async |number| format!("/Users/{}", bridge.create_user(&email(number)).await)))
             .await;
     invited(&bridge, 2).await;
     bridge.wait_until_idle().await;
-    for number in 2..102 {
+    for number in 2..42 {
         bridge.create_user(&email(number)).await;
     }
     bridge.aha.take_calls();
@@ -121,7 +121,7 @@ async fn leavers_and_changes_do_not_wait_behind_a_hundred_joiners() {
     eventually("both", async || bridge.aha.calls().len() == 2).await;
     eventually("the others wait", async || {
         let queue = bridge.status().await["queue"].clone();
-        queue["grant"]["users"] == 100 && queue.as_object().unwrap().len() == 1
+        queue["grant"]["users"] == 40 && queue.as_object().unwrap().len() == 1
     })
     .await;
     assert_eq!(bridge.aha.calls().writes().len(), 2, "{}", bridge.aha.calls());
@@ -226,4 +226,19 @@ async fn turns_that_could_not_be_used_in_time_are_not_used_together_later() {
     for three in times.windows(3) {
         assert!(three[2].since(three[0]) >= HOUR / 2, "{times:?}");
     }
+}
+
+#[tokio::test]
+async fn a_joiner_whose_turn_would_come_too_late_is_told_when_to_come_again() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = setup.app_keys("invites_per_hour = 2\nconfirm_within = '0s'").start().await;
+    for number in 0..2 {
+        assert_eq!(bridge.post("/Users", &user(&email(number))).await.status, 201);
+    }
+    let refused = bridge.post("/Users", &user(&email(2))).await;
+    refused.error(429, "");
+    // An hour, less the quarter of one that it may wait.
+    assert_eq!(refused.header("retry-after"), "2700");
+    clock.advance(3 * HOUR / 4);
+    assert_eq!(bridge.post("/Users", &user(&email(2))).await.status, 201);
 }

@@ -6,6 +6,8 @@ mod aha_contract;
 mod aha_says_no;
 mod architecture;
 mod brake;
+mod breaker;
+mod budget;
 mod bulk;
 mod call_counts;
 mod coalescing;

@@ -4,6 +4,8 @@ mod commands;
 mod demo;
 mod held;
 mod plan;
+mod release;
+mod roster;
 mod serve;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -40,6 +42,11 @@ impl Installation {
     /// Writes are answered before Aha! is asked, and a call may take no longer than a second.
     async fn promising_at_once() -> Self {
         let app_keys = "confirm_within = '0s'\nrequest_timeout = '1s'";
+        Self::with(&format!("'{API_KEY}'"), &format!("'{TOKEN}'"), app_keys).await
+    }
+
+    /// With further lines in the section of the app.
+    async fn with_keys(app_keys: &str) -> Self {
         Self::with(&format!("'{API_KEY}'"), &format!("'{TOKEN}'"), app_keys).await
     }
 

@@ -106,10 +106,10 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
             () = stopping.cancelled() => return,
             () = target.clock.sleep_until(next_at) => {}
         }
-        // While the credentials are refused, the worker's probe is the only call.
+        // While the target is not to be called, the worker's probe is the only call.
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = target.health.while_credentials_refused() => {}
+            () = target.health.while_stopped() => {}
         }
     }
 }

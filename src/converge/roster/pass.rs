@@ -16,6 +16,7 @@ use crate::{
 };
 
 use super::{
+    super::budget::Permit,
     RosterError, Target, administrators, compare,
     finding::Scope,
     missing,
@@ -60,7 +61,9 @@ pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<R
     };
     // 1. Whose credentials are these? They are never disabled with themselves.
     if !target.guard.knows_credentials_owner() {
-        let owner = pass.call(directory.credentials_owner()).await?;
+        let mut permit = pass.permit().await?;
+        let owner = directory.credentials_owner(&mut permit).await;
+        let owner = pass.heed(permit, owner).await?;
         target.guard.set_credentials_owner(owner);
     }
     // 2. All pages; what each says is kept at once.
@@ -76,16 +79,26 @@ pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<R
 }
 
 impl Pass<'_> {
-    /// Makes a call when the budget allows it.
-    pub(super) async fn call<T>(
-        &mut self,
-        call: impl Future<Output = Result<T, TargetError>>,
-    ) -> Result<T, TargetError> {
+    /// Waits until the budget allows a call.
+    pub(super) async fn permit(&self) -> Result<Permit, TargetError> {
         let permit = self.target.budget.permit(Lane::Change).await;
+        match self.target.health.stopped() {
+            None => Ok(permit),
+            Some(reason) => {
+                permit.close().await;
+                Err(TargetError::Unavailable { reason })
+            }
+        }
+    }
+
+    /// Takes to heart what a call came to.
+    pub(super) async fn heed<T>(
+        &mut self,
+        permit: Permit,
+        result: Result<T, TargetError>,
+    ) -> Result<T, TargetError> {
         self.calls += 1;
-        let result = call.await;
-        drop(permit);
-        self.target.heed(&result);
+        self.target.heed(permit, &result).await;
         result
     }
 
@@ -95,7 +108,9 @@ impl Pass<'_> {
         let mut number = 1;
         loop {
             let seen_at = self.target.clock.now();
-            let page = self.call(self.directory.accounts(number)).await?;
+            let mut permit = self.permit().await?;
+            let page = self.directory.accounts(number, &mut permit).await;
+            let page = self.heed(permit, page).await?;
             let is_last = number >= page.total_pages || page.accounts.is_empty();
             totals.insert(page.total_accounts);
             self.see(page, seen_at).await?;

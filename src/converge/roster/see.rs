@@ -142,7 +142,9 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) ->
     if user.has_work(now) {
         return see_planned(transaction, user, seen).await;
     }
+    let is_renamed = || user.resource.user_name() != seen.resource.user_name();
     if user.ownership == Ownership::Unmanaged
+        && is_renamed()
         && let Some(other) = other_of_the_same_user_name(transaction, &user.id, &seen).await?
     {
         users::delete_row(transaction, &user, now).await?;

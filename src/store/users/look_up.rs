@@ -47,7 +47,13 @@ pub async fn find_by_any_name(store: &Store, app: &str, name: &str) -> Result<Ve
 ///
 /// # Errors
 /// When the database fails.
-pub async fn ahead(store: &Store, app: &str, lane: Lane, due_at: Time, now: Time) -> Result<u64, StoreError> {
+pub async fn count_ahead(
+    store: &Store,
+    app: &str,
+    lane: Lane,
+    due_at: Time,
+    now: Time,
+) -> Result<u64, StoreError> {
     let ahead: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM users WHERE app = $1 AND due_at <= $2 AND held_at IS NULL \
          AND (lane < $3 OR (lane = $3 AND due_at < $4))",

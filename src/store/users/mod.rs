@@ -18,9 +18,12 @@ mod write;
 pub use self::{
     administrators::{Leaving, has_other_enabled_administrator},
     held::{Held, find_held, list_held},
-    look_up::{ahead, find_by_any_name},
+    look_up::{count_ahead, find_by_any_name},
     managed::{InHands, count_in_hands, find_named, page_in_hands, page_settled},
-    queue::{Claim, Claimed, QueueDepth, claim, depth, next_due, release_all, renew},
+    queue::{
+        Ahead, Claim, Claimed, QueueDepth, ahead, claim, depth, hasten_revocations, next_due, release_all,
+        renew,
+    },
     read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     unsettled::{Adopted, list_unsettled},

@@ -91,6 +91,61 @@ pub async fn renew(transaction: &mut Transaction, id: &UserId, lease: &Lease) ->
     Ok(())
 }
 
+/// Makes all revocations that wait for a later attempt due at `now`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hasten_revocations(
+    transaction: &mut Transaction,
+    app: &str,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE users SET due_at = $1 WHERE app = $2 AND lane = 0 AND due_at > $1 AND held_at IS NULL",
+    )
+    .bind(now.as_micros())
+    .bind(app)
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
+/// What is worked on before a grant that comes now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// How many users.
+    pub users: u64,
+    /// How many of them have no account yet, and are to get one.
+    pub invitations: u64,
+}
+
+/// What is worked on before a grant that comes now, as far as it is due by `until`. No more than `most` users are counted.
+/// Read from an index alone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ahead(
+    transaction: &mut Transaction,
+    app: &str,
+    until: Time,
+    most: u64,
+) -> Result<Ahead, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS users, COUNT(CASE WHEN lane = 2 AND account_id IS NULL THEN 1 END) AS invitations \
+         FROM (SELECT lane, account_id FROM users \
+         WHERE app = $1 AND lane BETWEEN 0 AND 2 AND due_at <= $2 AND held_at IS NULL LIMIT $3) AS queue",
+    )
+    .bind(app)
+    .bind(until.as_micros())
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_one(transaction)
+    .await?;
+    Ok(Ahead {
+        users: u64::try_from(row.try_get::<i64, _>("users")?).unwrap_or(0),
+        invitations: u64::try_from(row.try_get::<i64, _>("invitations")?).unwrap_or(0),
+    })
+}
+
 /// When there is more to claim: the next user becomes due after `now`, or a lease ends. What is due already was claimed, or
 /// waits for a place or for a lease. One look into an index for each of them, however long the queue is.
 ///

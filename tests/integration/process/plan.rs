@@ -71,7 +71,7 @@ async fn the_plan_is_printed_for_people_and_as_json_and_then_carried_out() {
             "  disable         1",
             "  invitations     2",
             "  calls           5",
-            "That takes about 1s at 300 calls a minute.",
+            "That takes about 2s within the budget.",
             "The invitations take about 1h at 1 an hour.",
         ]
     );
@@ -101,7 +101,7 @@ async fn the_plan_is_printed_for_people_and_as_json_and_then_carried_out() {
             "users": {
                 "create": 2, "create_or_adopt": 0, "adopt": 1, "change": 0, "enable": 0, "disable": 1, "refuse": 0, "nothing": 0,
             },
-            "invitations": 2, "calls": 5, "duration_s": 1, "invitations_duration_s": 3600, "held": 0, "to_be_held": 0,
+            "invitations": 2, "calls": 5, "duration_s": 2, "invitations_duration_s": 3600, "held": 0, "to_be_held": 0,
         })
     );
     // The same beside a server and without one.
