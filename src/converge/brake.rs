@@ -12,6 +12,8 @@
 //! Counting and letting through are one transaction, so several workers never let one too many through together. Who was
 //! let through once passes again, however often the call fails, and is counted once; and so are several revocations of the
 //! same user within the window. What is counted is the time of the first try.
+//!
+//! A target without limits, such as `memory`, has no brake.
 
 use crate::{
     clock::Time,
@@ -58,10 +60,10 @@ pub(super) async fn pass(
                     return Ok(Verdict::Passed);
                 }
                 let shut_at = admissions::lock(transaction, &app, REVOCATION).await?;
-                let room = Room::of(transaction, &app, &brake, now).await?;
                 if passes_again(transaction, &user, since, now).await? {
                     return Ok(Verdict::Passed);
                 }
+                let room = Room::of(transaction, &app, &brake, now).await?;
                 if room.left() > 0 {
                     admit(transaction, &user, Counted::Yes, now).await?;
                     admissions::prune(transaction, &app, REVOCATION, since).await?;
