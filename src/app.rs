@@ -200,8 +200,8 @@ async fn mount(
     let target = target(app, store, clock)?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
-    let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
-    start_anew(store, &name, clock.now(), target.call_timeout).await?;
+    let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
+    start_anew(store, &name, clock.now(), target.in_doubt_until(clock.now())).await?;
     roster::abandon_turns_of_servers(&target).await?;
     let tokens =
         app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
@@ -221,14 +221,14 @@ async fn mount(
     Ok((MountedApp { bridged, tokens, patch_answers }, Background { target, roster, roster_every }))
 }
 
-/// A SQLite database belongs to one process: whoever held a lease in it is gone. A create that was out when it died has been
-/// carried out when `call_timeout` is over, or never will be. How many invitations are sent may have been changed.
-async fn start_anew(store: &Store, app: &str, now: Time, call_timeout: Duration) -> Result<(), StoreError> {
-    let (app, creates_seen_at) = (app.to_owned(), now + call_timeout);
+/// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
+/// carried out by `calls_seen_at`, or never will be. How many invitations are sent may have been changed.
+async fn start_anew(store: &Store, app: &str, now: Time, calls_seen_at: Time) -> Result<(), StoreError> {
+    let app = app.to_owned();
     store
         .write(move |transaction| {
             Box::pin(async move {
-                users::release_all(transaction, &app, creates_seen_at).await?;
+                users::release_all(transaction, &app, calls_seen_at).await?;
                 admissions::forget_turns(transaction, &app, now).await
             })
         })

@@ -7,9 +7,9 @@ use anyhow::bail;
 use crate::{
     connector::Desired,
     converge::Target,
-    explain::{Case, Explanation},
+    explain::{Case, Explanation, text::printable},
     store::{
-        StoreError, User,
+        StoreError, User, UserId,
         events::{self, EventKind, Recorded, Subject},
         members, users,
     },
@@ -84,7 +84,7 @@ impl Explain {
             groups = members::memberships(store, app, &[user.id.as_str()]).await?;
             groups.sort_by(|one, other| one.display.cmp(&other.display));
             if let Some(due_at) = user.due_at {
-                ahead = users::count_ahead(store, app, user.lane, due_at, now).await?;
+                ahead = users::count_before(store, app, user.lane, due_at, now).await?;
             }
         }
         Ok(Explanation::of(&Case {
@@ -122,8 +122,9 @@ impl Story {
         limit: u32,
     ) -> Result<Self, StoreError> {
         let name = user.map_or(asked_for, |user| user.resource.user_name().unwrap_or_default());
-        let mut subjects = vec![Subject::Name(name).key()];
-        subjects.extend(user.map(|user| Subject::User(&user.id).key()));
+        // Without a user, it may be the id of one that is no more.
+        let id = user.map_or_else(|| UserId::from(asked_for), |user| user.id.clone());
+        let mut subjects = vec![Subject::Name(name).key(), Subject::User(&id).key()];
         let mut events = BTreeMap::new();
         let mut next = 0;
         while let Some(subject) = subjects.get(next) {
@@ -151,7 +152,7 @@ impl Story {
 fn choose(name: &str, users: &[User]) -> String {
     let mut said = format!("{} users go by {name:?}; ask for one of them by its id:", users.len());
     for user in users {
-        let user_name = user.resource.user_name().unwrap_or_default();
+        let user_name = printable(user.resource.user_name().unwrap_or_default());
         let account = user.account().map(|account| format!(", account {}", account.id)).unwrap_or_default();
         let deleted = user.deleted_at.map(|at| format!(", deleted at {at}")).unwrap_or_default();
         said.push_str(&format!("\n  {}  {user_name}{account}{deleted}", user.id));

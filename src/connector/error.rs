@@ -26,7 +26,7 @@ pub enum TargetError {
         reason: String,
     },
     /// The target's rate limit was hit.
-    #[error("the target's rate limit was reached")]
+    #[error("the target's rate limit was reached; it goes on when the target allows it")]
     RateLimited {
         /// When the target says that calls are possible again.
         until: Option<Time>,

@@ -17,6 +17,7 @@ use crate::{
 use super::{
     Target, brake,
     budget::Permit,
+    doubt::{self, NothingFound},
     journal::Journal,
     outcome::Rejection,
     pace,
@@ -24,11 +25,11 @@ use super::{
 };
 
 /// More calls than any plan needs. A target that keeps differing after so many will not agree by calling it more.
-const MAX_CALLS: usize = 6;
+const MAX_CALLS: usize = 8;
 
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
-const PERMIT_WAIT: Duration = Duration::from_secs(20);
+pub(super) const PERMIT_WAIT: Duration = Duration::from_secs(20);
 
 /// How long a claimed user belongs to its worker: enough for a look-up and a change, each after the longest wait for the
 /// budget. Work that takes longer [keeps](keep) its lease.
@@ -73,7 +74,8 @@ async fn attempt(
 ) -> Result<(), StoreError> {
     let mut sighting =
         Sighting { observed: starting_point(&user), adopted: false, calls: Journal::default() };
-    let mut vanished_before = false;
+    // The id of the account that a call said is not there.
+    let mut gone: Option<String> = None;
     // The version that the brake let through.
     let mut admitted = None;
     // Held until all is recorded.
@@ -93,20 +95,16 @@ async fn attempt(
                 None => return Ok(()),
             }
         }
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
+        }
         // Whose credentials these are must be known before anybody is disabled with them.
         if call.revokes() && !target.guard.knows_credentials_owner() {
             let called_at = target.clock.now();
             let learned = learn_credentials_owner(target).await;
             sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
-            match learned {
-                Ok(()) => {}
-                Err(TargetError::CredentialsRefused { reason }) => {
-                    return settle::blocked(target, user, sighting, reason).await;
-                }
-                Err(error @ TargetError::RateLimited { .. }) => {
-                    return settle::postponed(target, user, sighting, error.to_string()).await;
-                }
-                Err(error) => return settle::failed(target, user, sighting, error.to_string()).await,
+            if let Err(error) = learned {
+                return give_up(target, user, sighting, error).await;
             }
         }
         if one_administrator.is_none() {
@@ -147,8 +145,9 @@ async fn attempt(
             }
             return settle::released(target, user, sighting).await;
         }
-        if target.health.stopped().is_some() {
-            return settle::released(target, user, sighting).await;
+        // It may have been found to be down while the budget was waited for.
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
@@ -167,6 +166,9 @@ async fn attempt(
                 None => return Ok(()),
             }
         }
+        if !doubt::note_create(target, &mut user, &call).await? {
+            return Ok(());
+        }
         let Some(mut paid) = permit.take() else { continue };
         calls += 1;
         let called_at = target.clock.now();
@@ -176,10 +178,20 @@ async fn attempt(
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
-                sighting.observed = observed;
+                sighting.observed = match (&call, observed) {
+                    (Call::Find { email }, Observed::Absent) => {
+                        match doubt::nothing_found(email, called_at, &sighting.observed, &desired) {
+                            NothingFound::Seen(observed) => observed,
+                            NothingFound::TooEarly(until) => {
+                                return settle::suspended(target, user, sighting, until).await;
+                            }
+                        }
+                    }
+                    (_, observed) => observed,
+                };
             }
             Err(TargetError::Rejected { reason, rejection: kind }) => {
-                if vanished_before && matches!(call, Call::Find { .. }) {
+                if gone.is_some() && matches!(call, Call::Find { .. }) {
                     // Who may not even look has not seen that the account is gone.
                     sighting.observed = user.observed.clone();
                 }
@@ -193,29 +205,59 @@ async fn attempt(
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.
+                let until = target.in_doubt_until(called_at);
                 match call {
                     Call::Find { .. } => {}
-                    Call::Create { .. } => sighting.observed = Observed::Unknown,
-                    Call::Update { account, .. } => sighting.observed = Observed::Uncertain(account),
+                    Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
+                    Call::Update { account, .. } => {
+                        sighting.observed = Observed::Uncertain { account, until }
+                    }
                 }
                 return settle::failed(target, user, sighting, reason).await;
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
-            Err(TargetError::AccountNotFound { reason }) if vanished_before => {
-                let reason =
-                    format!("{reason}, but lists it: the credentials may not be allowed to change it");
-                let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
-                return settle::rejected(target, user, sighting, rejection).await;
-            }
-            Err(TargetError::AccountNotFound { .. }) => {
-                vanished_before = true;
-                sighting.observed = Observed::Unknown;
+            Err(TargetError::AccountNotFound { reason }) => {
+                let Call::Update { account, .. } = call else {
+                    return settle::failed(target, user, sighting, reason).await;
+                };
+                if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {
+                    let reason = format!(
+                        "{reason}, but shows it: the credentials may not be allowed to change it. Give the bridge better ones"
+                    );
+                    let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
+                    return settle::rejected(target, user, sighting, rejection).await;
+                }
+                let called_at = target.clock.now();
+                let looked = doubt::look_again(target, &account).await;
+                sighting.calls.add_look_at_account(target, &account, user.version, called_at, &looked);
+                match looked {
+                    Ok(observed) => sighting.observed = observed,
+                    Err(error) => return give_up(target, user, sighting, error).await,
+                }
             }
         }
     }
-    let reason =
-        format!("{} still differs after {MAX_CALLS} calls that it accepted", target.connector.target());
+    let reason = format!(
+        "{} still differs after {MAX_CALLS} calls that it accepted. Compare the account there with what the identity provider sends",
+        target.connector.target()
+    );
     settle::failed(target, user, sighting, reason).await
+}
+
+/// A question on the side was not answered, and the work does not go on without.
+async fn give_up(
+    target: &Target,
+    user: User,
+    sighting: Sighting,
+    error: TargetError,
+) -> Result<(), StoreError> {
+    match error {
+        TargetError::CredentialsRefused { reason } => settle::blocked(target, user, sighting, reason).await,
+        error @ TargetError::RateLimited { .. } => {
+            settle::postponed(target, user, sighting, error.to_string()).await
+        }
+        error => settle::failed(target, user, sighting, error.to_string()).await,
+    }
 }
 
 /// Makes the lease last for one more call. Whether it is still ours.

@@ -73,7 +73,8 @@ impl Guard {
         if (call.revokes() || (is_renamed && !back)) && is_protected() {
             let what = if call.revokes() { "disabled" } else { "given another e-mail" };
             return Ok(Some(format!(
-                "This account must not be {what}: {} is in the list of protected accounts of app {app}",
+                "This account must not be {what}: {} is in the list of protected accounts of app {app}. If it is meant, take it \
+                 out of `protected` first",
                 account.email
             )));
         }
@@ -92,7 +93,7 @@ impl Guard {
         {
             return Ok(Some(format!(
                 "This account must not be disabled: {} is the last enabled administrator; nobody could manage the account any \
-                 more",
+                 more. Make somebody else an administrator first",
                 account.email
             )));
         }

@@ -15,6 +15,7 @@ pub mod brake;
 pub mod breaker;
 pub mod budget;
 mod convergence;
+mod doubt;
 pub mod forecast;
 pub mod guard;
 pub mod health;
@@ -34,7 +35,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Time},
     config::{Convergence, Mode},
     connector::{Connector, TargetError},
     store::Store,
@@ -78,6 +79,12 @@ impl Target {
     /// Whether anything is sent that changes an account there.
     pub fn is_carried_out(&self) -> bool {
         self.convergence.mode == Mode::Apply
+    }
+
+    /// How long a call that is sent `now` may still take effect if its answer does not come. The target may have got it when
+    /// we gave up, and whoever stands in between may have kept it; as much time again is taken to be enough for that.
+    pub fn in_doubt_until(&self, now: Time) -> Time {
+        now + 2 * self.call_timeout
     }
 
     /// Takes what the result of work says about the target itself to heart: whether it works, and when to stop calling it.

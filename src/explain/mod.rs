@@ -29,7 +29,7 @@ pub struct Case<'a> {
     pub target: &'a str,
     /// How the person was asked for.
     pub asked_for: &'a str,
-    /// The row; `None` if a create was refused and there never was one.
+    /// The row; `None` if there is none any more, or never was because a create was refused.
     pub user: Option<&'a User>,
     /// The calls that would make the target agree.
     pub plan: &'a [Call],
@@ -62,7 +62,7 @@ pub struct Explanation {
     pub target: String,
     /// How the person was asked for.
     pub asked_for: String,
-    /// The user; `None` if a create was refused and there never was one.
+    /// The user; `None` if there is none any more, or never was because a create was refused.
     pub user: Option<Known>,
     /// What happened, the oldest first.
     pub events: Vec<Happening>,
@@ -127,6 +127,8 @@ pub enum SeenState {
     Unknown,
     /// There is none.
     Absent,
+    /// None was seen, but there may be one: a create was sent whose answer did not come.
+    Suspected,
     /// There is one.
     Present,
     /// There is one, and a change of it was sent whose answer did not come.
@@ -193,7 +195,8 @@ impl Seen {
             Observed::Unknown => SeenState::Unknown,
             Observed::Absent => SeenState::Absent,
             Observed::Present(_) => SeenState::Present,
-            Observed::Uncertain(_) => SeenState::Uncertain,
+            Observed::Suspected { .. } => SeenState::Suspected,
+            Observed::Uncertain { .. } => SeenState::Uncertain,
         };
         let account = user.account().map(|account| SeenAccount {
             id: account.id.clone(),

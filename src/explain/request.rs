@@ -11,19 +11,28 @@ pub(super) struct Refusal<'a> {
     pub(super) reason: &'a str,
 }
 
-/// The newest request, if it was refused, or rejected and taken back. `events` are the oldest first.
+/// The newest request, if it was refused, or rejected and taken back, and the user is still in the hands of who sent it. `events` are the oldest first.
 pub(super) fn newest_refusal(events: &[Recorded]) -> Option<Refusal<'_>> {
     let mut taken_back = false;
     for event in events.iter().rev() {
         match event.kind? {
-            EventKind::Refused => return Some(Refusal { event, reason: &event.detail }),
+            EventKind::Refused => return Some(Refusal { event, reason: refused(&event.detail).1 }),
             EventKind::PutBack => taken_back = true,
             EventKind::Rejected | EventKind::Blocked if taken_back => {
                 return Some(Refusal { event, reason: &event.detail });
             }
-            EventKind::Created | EventKind::Adopted | EventKind::Changed | EventKind::Deleted => return None,
+            EventKind::Created
+            | EventKind::Adopted
+            | EventKind::Changed
+            | EventKind::Deleted
+            | EventKind::HandedBack => return None,
             _ => {}
         }
     }
     None
+}
+
+/// What was asked for and why it was refused, of the detail of a refusal.
+pub(super) fn refused(detail: &str) -> (&str, &str) {
+    detail.split_once(": ").unwrap_or(("write", detail))
 }

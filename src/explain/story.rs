@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::store::events::{EventKind, Recorded};
 
+use super::request::refused;
+
 /// An event, told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Happening {
@@ -39,7 +41,10 @@ fn sentence(event: &Recorded, target: &str) -> String {
         EventKind::Adopted => with(format!("{actor} took over the account that was there{version}"), detail),
         EventKind::Changed => with(format!("{actor} asked to change it{version}"), detail),
         EventKind::Deleted => with(format!("{actor} asked to delete it{version}"), detail),
-        EventKind::Refused => format!("{actor} {detail}"),
+        EventKind::Refused => {
+            let (asked, reason) = refused(detail);
+            format!("{actor} asked to {asked}, and was refused: {reason}")
+        }
         EventKind::Promised => {
             let told = format!(
                 "{target} did not confirm{version} in time, so the identity provider was told that it is accepted"
@@ -58,7 +63,7 @@ fn sentence(event: &Recorded, target: &str) -> String {
         }
         EventKind::Continued => {
             let before = event.related.as_deref().unwrap_or_default();
-            with(format!("the same person was known here under the id {before}"), detail)
+            with(format!("what is told of the id {before} belongs here"), detail)
         }
         EventKind::Joined => format!("{actor} made it a member of the group {detail}"),
         EventKind::Left => format!("{actor} ended its membership in the group {detail}"),

@@ -130,6 +130,13 @@ fn unfinished(case: &Case<'_>, user: &User) -> Verdict {
     if let Some(reason) = &user.failure {
         return after_failure(case, user, due_at, reason);
     }
+    if !user.is_pending() && due_at > now && matches!(user.observed, Observed::Uncertain { .. }) {
+        return waiting(format!(
+            "{target} agrees with version {}; a call that was sent before and not answered may take effect yet, so it is made \
+             sure again at {due_at}",
+            user.version
+        ));
+    }
     match trouble(case.lately) {
         Some(Trouble::CredentialsRefused(reason)) => return waiting(credentials_refused(target, &reason)),
         Some(Trouble::Failing(reason)) => {
@@ -157,8 +164,8 @@ fn after_failure(case: &Case<'_>, user: &User, due_at: Time, reason: &str) -> Ve
     let ends = [EventKind::Rejected, EventKind::Failed, EventKind::Blocked];
     let is_end = |event: &&Recorded| event.kind.is_some_and(|kind| ends.contains(&kind));
     let attempts = match user.attempts {
-        1 => "one attempt".to_owned(),
-        attempts => format!("{attempts} attempts"),
+        1 => "the first attempt".to_owned(),
+        attempts => format!("attempt {attempts}"),
     };
     match case.events.iter().rev().find(is_end).and_then(|event| event.kind) {
         Some(EventKind::Blocked) => waiting(credentials_refused(case.target, reason)),
@@ -167,7 +174,7 @@ fn after_failure(case: &Case<'_>, user: &User, due_at: Time, reason: &str) -> Ve
             "correct what the reason names, at the identity provider or at the target; it is tried again by itself",
         ),
         _ if user.attempts == 0 => waiting(format!("{reason}; the next attempt is due at {due_at}")),
-        _ => waiting(format!("the last of {attempts} failed: {reason}; the next one is due at {due_at}")),
+        _ => waiting(format!("{attempts} failed: {reason}; the next one is due at {due_at}")),
     }
 }
 
@@ -230,3 +237,6 @@ fn changed_at_target(case: &Case<'_>, user: &User, missing: &str) -> Verdict {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

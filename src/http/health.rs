@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     config::{Mode, written_duration},
     converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
-    store::{findings, rosters, users},
+    store::{findings, roster_passes, rosters, users},
 };
 
 use super::{
@@ -37,7 +37,7 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
         .iter()
         .map(|(name, app)| {
             let (ready, said) = match app.bridged.roster.current() {
-                RosterState::Known { .. } => (true, json!({ "roster": "known" })),
+                RosterState::Known => (true, json!({ "roster": "known" })),
                 RosterState::First => {
                     (false, json!({ "roster": "first pass under way: its users are not served until it is done" }))
                 }
@@ -98,11 +98,7 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
     if let Traffic::Stopped { probe_at } = target.health.traffic() {
         health["next_probe_at"] = json!(probe_at.to_string());
     }
-    let failure = match app.bridged.roster.current() {
-        RosterState::Known { failure } => failure,
-        RosterState::FirstFailed { reason } => Some(reason),
-        RosterState::First => None,
-    };
+    let failure = roster_passes::find(&target.store, &target.app).await?.failure;
     let open: Map<_, _> = findings::count_open(&target.store, &target.app)
         .await?
         .into_iter()

@@ -105,11 +105,7 @@ pub(super) async fn refusal<T>(
                     Asked::Delete(id) => (Subject::User(id), "delete it"),
                 };
                 let event = Event::new(&name, subject, now, EventKind::Refused, &actor);
-                events::append_refusal(
-                    transaction,
-                    event.detail(format!("asked to {what}, and was refused: {reason}")),
-                )
-                .await
+                events::append_refusal(transaction, event.detail(format!("{what}: {reason}"))).await
             })
         });
         // The refusal stands also when it cannot be recorded; a database that fails is told of by whoever needs it next.

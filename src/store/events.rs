@@ -85,7 +85,7 @@ event_kinds! {
     Changed = "changed",
     /// The IdP deleted the user or group.
     Deleted = "deleted",
-    /// A write of the IdP was refused, and nothing was changed.
+    /// A write of the IdP was refused, and nothing was changed. The detail is what it asked for, a colon, and the reason.
     Refused = "refused",
     /// The IdP was told that a write is accepted, although the target does not agree yet.
     Promised = "promised",
@@ -103,7 +103,7 @@ event_kinds! {
     Blocked = "blocked",
     /// The work was taken over from a worker that ended in the middle of it.
     TakenOver = "taken over",
-    /// What is known under another id of the same person belongs to this user from now on.
+    /// What happened under another id, the related one, is told here from now on: it is the same person, or the same name.
     Continued = "continued",
     /// The user became a member of a group.
     Joined = "joined",

@@ -79,7 +79,11 @@ impl Client {
             }
             if number == MOST_SEARCH_PAGES {
                 return Err(TargetError::Unavailable {
-                    reason: format!("Aha! finds {} users for the e-mail {email}", page.total_accounts),
+                    reason: format!(
+                        "Aha! finds {} users for the e-mail {email}, too many to look through. Look whether it has that one, and \
+                         tell whoever maintains this bridge",
+                        page.total_accounts
+                    ),
                 });
             }
             number += 1;
@@ -228,7 +232,7 @@ impl Client {
         if response.status.is_success() {
             return serde_json::from_slice(&response.body).map_err(|_| TargetError::Unavailable {
                 reason: format!(
-                    "Aha! answered {} with a body that is not the expected JSON",
+                    "Aha! answered {} with a body that is not the expected JSON. Check base_url, and any proxy in between",
                     response.status.as_u16()
                 ),
             });
@@ -252,13 +256,16 @@ impl Client {
                 TargetError::RateLimited { until: rate::calls_again_at(response, self.clock.now()) }
             },
             StatusCode::REQUEST_TIMEOUT => unavailable(status, &said_so),
+            status if status.is_redirection() => TargetError::Unavailable {
+                reason: format!("Aha! answers with a redirect ({}), which is not followed. Check base_url", status.as_u16()),
+            },
             // Aha! answers its HTML page for paths that it does not serve, and JSON for records that it does not have.
             StatusCode::NOT_FOUND if !response.is_json() => TargetError::Unavailable {
                 reason: "Aha! does not serve its API at this address (404 with a web page). Check base_url".into(),
             },
             StatusCode::NOT_FOUND => self.not_found(subject, &said_so),
             status if status.is_client_error() => {
-                let reason = said.unwrap_or_else(|| format!("status {} without a reason", status.as_u16()));
+                let reason = said.unwrap_or_else(|| format!("no, without a reason (status {})", status.as_u16()));
                 let rejection = if is_taken(&reason) { RejectionKind::Conflict } else { RejectionKind::Invalid };
                 TargetError::Rejected { reason: format!("Aha! says: {reason}"), rejection }
             }

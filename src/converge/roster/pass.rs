@@ -9,7 +9,7 @@ use crate::{
     clock::Time,
     connector::{AccountPage, Directory, Lane, TargetError},
     store::{
-        findings,
+        findings, roster_passes,
         rosters::{self, Administrators, Census, Roster},
         users::Ownership,
     },
@@ -45,11 +45,15 @@ pub(super) struct Powers {
     pub(super) administrator: bool,
 }
 
-/// Makes a pass.
+/// Makes a pass in the turn of `owner`, which ends with it.
 ///
 /// # Errors
-/// When a call or the database fails; what was seen until then is kept.
-pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, RosterError> {
+/// When a call or the database fails; what was seen until then is kept, and so is the turn.
+pub(super) async fn pass(
+    target: &Target,
+    directory: &dyn Directory,
+    owner: &str,
+) -> Result<Roster, RosterError> {
     let mut pass = Pass {
         target,
         directory,
@@ -75,7 +79,7 @@ pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<R
     // 4. Users against their accounts.
     compare::all(target).await?;
     // 5. The report, with what only the whole listing tells.
-    pass.complete(stood_still).await
+    pass.complete(stood_still, owner).await
 }
 
 impl Pass<'_> {
@@ -158,7 +162,7 @@ impl Pass<'_> {
         administrators.map(|(id, powers)| (id.clone(), powers.enabled)).collect()
     }
 
-    async fn complete(self, stood_still: bool) -> Result<Roster, RosterError> {
+    async fn complete(self, stood_still: bool, owner: &str) -> Result<Roster, RosterError> {
         let target = self.target;
         let administrators = self.administrators();
         let roster = Roster {
@@ -168,7 +172,8 @@ impl Pass<'_> {
             calls: self.calls,
             census: self.census,
         };
-        let (scope, listed, collisions) = (Scope::of(target), self.listed, self.collisions);
+        let (scope, owner) = (Scope::of(target), owner.to_owned());
+        let (listed, collisions) = (self.listed, self.collisions);
         target
             .store
             .write(move |transaction| {
@@ -176,7 +181,8 @@ impl Pass<'_> {
                     see::keep_collisions(transaction, &scope, collisions, stood_still).await?;
                     let known = administrators::compare(transaction, &scope, &listed, administrators).await?;
                     rosters::save(transaction, &scope.app, roster, &known).await?;
-                    findings::forget_resolved(transaction, &scope.app, scope.now - KEEP_RESOLVED).await
+                    findings::forget_resolved(transaction, &scope.app, scope.now - KEEP_RESOLVED).await?;
+                    roster_passes::end(transaction, &scope.app, &owner, scope.now, None).await
                 })
             })
             .await?;

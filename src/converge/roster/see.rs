@@ -184,11 +184,12 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) ->
 /// lost, it is not known when that is carried out.
 async fn see_planned(transaction: &mut Transaction, mut user: User, seen: Seen) -> Result<Sight, StoreError> {
     let account = match &user.observed {
-        Observed::Uncertain(_) => return Ok(Sight::Of(user.ownership)),
+        Observed::Uncertain { .. } => return Ok(Sight::Of(user.ownership)),
         Observed::Present(known) if known.id == seen.account.id => seen.account.remembering(known),
         _ => seen.account,
     };
-    if user.account().is_none() && user.ownership == Ownership::Created {
+    let was_never_sent = matches!(user.observed, Observed::Unknown | Observed::Absent);
+    if was_never_sent && user.ownership == Ownership::Created {
         user.ownership = Ownership::Adopted;
     }
     user.observed = Observed::Present(account);

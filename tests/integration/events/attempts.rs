@@ -67,7 +67,7 @@ async fn a_rejected_create_is_told_under_its_name_and_a_rejected_change_says_wha
     let mut body = user("pat");
     body["emails"][0]["value"] = json!("no-email");
     bridge.post("/Users", &body).await.error(400, "invalidValue");
-    assert_eq!(of_name(&bridge, "PAT").await, ["continued worker"]);
+    assert_eq!(of_name(&bridge, "PAT").await, ["continued bridge"]);
     let earlier = recorded(&bridge, Subject::Name("pat")).await[0].related.clone().unwrap();
     let lines = of_user(&bridge, &earlier).await;
     let (said, ends) = (lines[lines.len() - 2].as_str(), lines[lines.len() - 1].as_str());
@@ -122,11 +122,7 @@ async fn refused_credentials_are_told_once_and_the_rest_goes_on() {
     let disable = json!([{ "op": "replace", "path": "active", "value": false }]);
     bridge.patch(&path, disable).await.error(503, "");
     let lines = of_user(&bridge, &id).await;
-    assert_eq!(
-        with(&lines, "refused idp: asked to change it, and was refused: Aha! does not accept the API key")
-            .len(),
-        1
-    );
+    assert_eq!(with(&lines, "refused idp: change it: Aha! does not accept the API key").len(), 1);
     let kept = lines.last().unwrap();
     assert!(kept.starts_with("blocked bridge ") && kept.contains("The deactivation is stored"), "{kept}");
     bridge.aha.add_api_key(DEMO_API_KEY, bridge.aha.find_user_by_email(ADMINISTRATOR).unwrap().id);
