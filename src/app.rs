@@ -23,7 +23,7 @@ use crate::{
     },
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
-    store::{Store, StoreError, UserId, rosters, users},
+    store::{Store, StoreError, UserId, admissions, rosters, users},
     upstream::SetupError,
 };
 
@@ -213,7 +213,7 @@ async fn mount(
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
-    release_leases(store, &name, target.in_doubt_until(clock.now())).await?;
+    start_anew(store, &name, clock.now(), target.in_doubt_until(clock.now())).await?;
     roster::abandon_turns_of_servers(&target).await?;
     let tokens = tokens(app);
     let bridged = BridgedApp {
@@ -238,12 +238,15 @@ fn tokens(app: &config::App) -> Tokens {
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
-/// carried out by `calls_seen_at`, or never will be.
-async fn release_leases(store: &Store, app: &str, calls_seen_at: Time) -> Result<(), StoreError> {
+/// carried out by `calls_seen_at`, or never will be. How many invitations are sent may have been changed.
+async fn start_anew(store: &Store, app: &str, now: Time, calls_seen_at: Time) -> Result<(), StoreError> {
     let app = app.to_owned();
     store
         .write(move |transaction| {
-            Box::pin(async move { users::release_all(transaction, &app, calls_seen_at).await })
+            Box::pin(async move {
+                users::release_all(transaction, &app, calls_seen_at).await?;
+                admissions::forget_turns(transaction, &app, now).await
+            })
         })
         .await
 }

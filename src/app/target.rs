@@ -35,8 +35,10 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
             let limits = Limits { account, rate, call_timeout: aha.request_timeout };
             (Some(limits), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
+        // It has no limits, and so no brake either.
         Connector::Memory | Connector::Scim(_) => {
-            (None, [].as_slice(), Convergence::default(), Duration::ZERO)
+            let convergence = Convergence { brake: None, ..Convergence::default() };
+            (None, [].as_slice(), convergence, Duration::ZERO)
         }
     };
     Ok(Arc::new(Target {

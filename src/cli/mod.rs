@@ -5,8 +5,10 @@ mod demo;
 mod doctor;
 mod explain;
 mod healthcheck;
+mod held;
 mod lift_brake;
 mod migrate;
+mod plan;
 mod release;
 mod roster;
 mod serve;
@@ -43,6 +45,10 @@ enum Command {
     Doctor(ConfigFile),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
+    /// List, release or drop the revocations that the brake holds.
+    Held(held::Held),
+    /// Say per user what would be done at the target, and what it comes to. Sends nothing.
+    Plan(plan::Plan),
     /// List the accounts of an app's target now, and print whose they are and what is not as it should be. Exit code 1 if they
     /// could not be listed.
     Roster(roster::RosterCommand),
@@ -79,6 +85,8 @@ pub async fn run() -> ExitCode {
         Command::Check(file) => check::run(&file),
         Command::Doctor(file) => doctor::run(&file).await,
         Command::Migrate(file) => migrate::run(&file).await,
+        Command::Held(held) => held.run().await,
+        Command::Plan(plan) => plan.run().await,
         Command::Roster(roster) => roster.run().await,
         Command::Release(release) => release.run().await,
         Command::Explain(explain) => explain.run().await,

@@ -15,7 +15,7 @@ use super::{
     Target, backoff,
     journal::Journal,
     outcome::{Outcome, Rejection, Settled},
-    roster,
+    pace, roster,
 };
 
 /// What the work saw at the target.
@@ -38,6 +38,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     let (app, now) = (target.app.clone(), target.clock.now());
     let doubted_until = target.in_doubt_until(now);
     let (record_of, seen) = (worked.clone(), sighting.clone());
+    let is_paced = target.convergence.invites_per_hour.is_some();
     // Where accounts are not listed, nothing is found about them.
     let findings = target.connector.directory().map(|_| roster::Scope::of(target));
     let end = target
@@ -80,6 +81,9 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     // A newer version waits; if it is rejected, this one is what the target has.
                     let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
                     user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
+                }
+                if is_paced {
+                    pace::give_back(transaction, &user, now).await?;
                 }
                 save(transaction, user, shown_before, now).await?;
                 if let Some(scope) = findings {
@@ -466,7 +470,7 @@ async fn put_back(
 }
 
 /// The row that was worked on, if its lease is still ours. Otherwise somebody else has it, and what we saw is theirs to see.
-async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<User>, StoreError> {
+pub(super) async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<User>, StoreError> {
     let user = users::get(transaction, &worked.app, &worked.id).await?;
     let owner = |user: &User| user.lease.as_ref().map(|lease| lease.owner.clone());
     Ok(user.filter(|user| owner(user) == owner(worked)))
@@ -537,7 +541,7 @@ async fn take_over(
                 doubt = Doubt::Left;
             }
             other.applied_version = other.version;
-            (other.due_at, other.attempts, other.failure) = (None, 0, None);
+            (other.due_at, other.held_at, other.attempts, other.failure) = (None, None, 0, None);
             (other.answered, other.fallback) = (Answered::Yes, None);
             other.observed = Observed::Absent;
             users::save(transaction, &other).await?;
@@ -555,7 +559,7 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
 
 /// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
 /// one that vanished. What was seen does not end a doubt: what was sent earlier may take effect later.
-fn see(user: &mut User, sighting: &Sighting, now: Time) {
+pub(super) fn see(user: &mut User, sighting: &Sighting, now: Time) {
     if new_account(user, &sighting.observed).is_some() && user.ownership != Ownership::Unmanaged {
         user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
@@ -576,13 +580,13 @@ fn doubted_until(user: &User, now: Time) -> Option<Time> {
 }
 
 /// `active` as the target's truth; `None` while what was promised is shown instead.
-fn shown_truth(user: &User) -> Option<bool> {
+pub(super) fn shown_truth(user: &User) -> Option<bool> {
     (!user.is_pending()).then(|| user.shown_active())
 }
 
 /// Saves the user, under a new version if what is shown of it changed without the IdP: then the work was to undo what was
 /// done at the target itself. Last of all, since versions tell what the work was for.
-async fn save(
+pub(super) async fn save(
     transaction: &mut Transaction,
     mut user: User,
     shown_before: Option<bool>,
@@ -605,7 +609,7 @@ pub fn fallback_of(user: &User) -> Fallback {
 }
 
 /// Something that happened to `user`, in the version that it has.
-fn happened<'a>(user: &'a User, at: Time, kind: EventKind) -> Event<'a> {
+pub(super) fn happened<'a>(user: &'a User, at: Time, kind: EventKind) -> Event<'a> {
     Event::new(&user.app, Subject::User(&user.id), at, kind, ACTOR).version(user.version)
 }
 

@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    converge::{breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
+    config::{Mode, written_duration},
+    converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
     passthrough::{Condition, PassedThrough},
     store::{findings, roster_passes, rosters, users},
 };
@@ -129,8 +130,35 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
         })
         .collect();
     let users = users::count(&target.store, &target.app).await?;
+    let mode = match target.convergence.mode {
+        Mode::Apply => "apply",
+        Mode::Plan => {
+            "plan: writes are answered as if they were done, and nothing is changed at the target; see `scim-bridge plan`"
+        }
+    };
     let budget = target.budget.usage().await?.map(|usage| said_of_budget(&usage));
-    Ok(json!({ "target": health, "budget": budget, "roster": roster, "queue": queue, "users": users }))
+    let (brake, held) = (brake_status(target).await?, held_status(target).await?);
+    Ok(json!({
+        "mode": mode, "target": health, "budget": budget, "roster": roster, "queue": queue, "brake": brake, "held": held, "users": users,
+    }))
+}
+
+/// `null` where there is no brake.
+async fn brake_status(target: &Target) -> Result<Value, Failure> {
+    let (Some(brake), Some(used)) = (target.convergence.brake, brake::used(target).await?) else {
+        return Ok(Value::Null);
+    };
+    Ok(json!({ "window": written_duration(brake.window), "revocations": used }))
+}
+
+/// `null` while nothing is held.
+async fn held_status(target: &Target) -> Result<Value, Failure> {
+    let Some(held) = users::find_held(&target.store, &target.app).await? else { return Ok(Value::Null) };
+    Ok(json!({
+        "users": held.users,
+        "since": held.since.to_string(),
+        "to_do": "look at them with `scim-bridge held list`, then release or drop them",
+    }))
 }
 
 fn said_of_budget(usage: &Usage) -> Value {

@@ -63,7 +63,8 @@ pub(super) async fn confirm(
         }
     });
     match settled.await {
-        Some(Outcome::Applied) => newest(app, user).await,
+        // What is held is promised, and no target is waited for.
+        Some(Outcome::Applied | Outcome::Held) => newest(app, user).await,
         Some(Outcome::Rejected(rejection)) => Err(rejected(rejection)),
         Some(Outcome::Blocked(reason)) => refuse_blocked(app, user, &reason).await,
         None => accept(app, user, watch).await,

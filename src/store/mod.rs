@@ -7,6 +7,7 @@
 //!
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
+pub mod admissions;
 mod batch;
 pub mod budgets;
 mod complete;

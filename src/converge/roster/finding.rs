@@ -2,6 +2,7 @@
 
 use crate::{
     clock::Time,
+    config::Mode,
     store::{
         StoreError, Transaction, UserId,
         events::{self, Event, EventKind, Subject},
@@ -18,6 +19,8 @@ pub(in crate::converge) struct Scope {
     pub(in crate::converge) app: String,
     /// What its target is called.
     pub(super) target: String,
+    /// Whether anything is changed there.
+    pub(super) mode: Mode,
     /// The time.
     pub(in crate::converge) now: Time,
 }
@@ -28,6 +31,7 @@ impl Scope {
         Self {
             app: target.app.clone(),
             target: target.connector.target().to_owned(),
+            mode: target.convergence.mode,
             now: target.clock.now(),
         }
     }
