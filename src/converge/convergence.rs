@@ -17,17 +17,18 @@ use crate::{
 use super::{
     Target,
     budget::Permit,
+    doubt::{self, NothingFound},
     journal::Journal,
     outcome::Rejection,
     settle::{self, Sighting},
 };
 
 /// More calls than any plan needs. A target that keeps differing after so many will not agree by calling it more.
-const MAX_CALLS: usize = 6;
+const MAX_CALLS: usize = 8;
 
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
-const PERMIT_WAIT: Duration = Duration::from_secs(20);
+pub(super) const PERMIT_WAIT: Duration = Duration::from_secs(20);
 
 /// How long a claimed user belongs to its worker: enough for a look-up and a change, each after the longest wait for the
 /// budget. Work that takes longer [keeps](keep) its lease.
@@ -71,7 +72,8 @@ async fn attempt(
         adopted: false,
         calls: Journal::default(),
     };
-    let mut vanished_before = false;
+    // The id of the account that a call said is not there.
+    let mut gone: Option<String> = None;
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
@@ -96,15 +98,8 @@ async fn attempt(
             let called_at = target.clock.now();
             let learned = learn_credentials_owner(target).await;
             sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
-            match learned {
-                Ok(()) => {}
-                Err(TargetError::CredentialsRefused { reason }) => {
-                    return settle::blocked(target, user, sighting, reason).await;
-                }
-                Err(error @ TargetError::RateLimited { .. }) => {
-                    return settle::postponed(target, user, sighting, error.to_string()).await;
-                }
-                Err(error) => return settle::failed(target, user, sighting, error.to_string()).await,
+            if let Err(error) = learned {
+                return give_up(target, user, sighting, error).await;
             }
         }
         if one_administrator.is_none() {
@@ -145,6 +140,9 @@ async fn attempt(
             Some(_) => {}
             None => return Ok(()),
         }
+        if !doubt::note_create(target, &mut user, &call).await? {
+            return Ok(());
+        }
         let Some(mut paid) = permit.take() else { continue };
         calls += 1;
         let called_at = target.clock.now();
@@ -154,10 +152,20 @@ async fn attempt(
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
-                sighting.observed = observed;
+                sighting.observed = match (&call, observed) {
+                    (Call::Find { email }, Observed::Absent) => {
+                        match doubt::nothing_found(email, called_at, &sighting.observed, &desired) {
+                            NothingFound::Seen(observed) => observed,
+                            NothingFound::TooEarly(until) => {
+                                return settle::suspended(target, user, sighting, until).await;
+                            }
+                        }
+                    }
+                    (_, observed) => observed,
+                };
             }
             Err(TargetError::Rejected { reason, rejection: kind }) => {
-                if vanished_before && matches!(call, Call::Find { .. }) {
+                if gone.is_some() && matches!(call, Call::Find { .. }) {
                     // Who may not even look has not seen that the account is gone.
                     sighting.observed = user.observed.clone();
                 }
@@ -171,24 +179,35 @@ async fn attempt(
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.
+                let until = target.in_doubt_until(called_at);
                 match call {
                     Call::Find { .. } => {}
-                    Call::Create { .. } => sighting.observed = Observed::Unknown,
-                    Call::Update { account, .. } => sighting.observed = Observed::Uncertain(account),
+                    Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
+                    Call::Update { account, .. } => {
+                        sighting.observed = Observed::Uncertain { account, until }
+                    }
                 }
                 return settle::failed(target, user, sighting, reason).await;
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
-            Err(TargetError::AccountNotFound { reason }) if vanished_before => {
-                let reason = format!(
-                    "{reason}, but lists it: the credentials may not be allowed to change it. Give the bridge better ones"
-                );
-                let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
-                return settle::rejected(target, user, sighting, rejection).await;
-            }
-            Err(TargetError::AccountNotFound { .. }) => {
-                vanished_before = true;
-                sighting.observed = Observed::Unknown;
+            Err(TargetError::AccountNotFound { reason }) => {
+                let Call::Update { account, .. } = call else {
+                    return settle::failed(target, user, sighting, reason).await;
+                };
+                if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {
+                    let reason = format!(
+                        "{reason}, but shows it: the credentials may not be allowed to change it. Give the bridge better ones"
+                    );
+                    let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
+                    return settle::rejected(target, user, sighting, rejection).await;
+                }
+                let called_at = target.clock.now();
+                let looked = doubt::look_again(target, &account).await;
+                sighting.calls.add_look_at_account(target, &account, user.version, called_at, &looked);
+                match looked {
+                    Ok(observed) => sighting.observed = observed,
+                    Err(error) => return give_up(target, user, sighting, error).await,
+                }
             }
         }
     }
@@ -197,6 +216,22 @@ async fn attempt(
         target.connector.target()
     );
     settle::failed(target, user, sighting, reason).await
+}
+
+/// A question on the side was not answered, and the work does not go on without.
+async fn give_up(
+    target: &Target,
+    user: User,
+    sighting: Sighting,
+    error: TargetError,
+) -> Result<(), StoreError> {
+    match error {
+        TargetError::CredentialsRefused { reason } => settle::blocked(target, user, sighting, reason).await,
+        error @ TargetError::RateLimited { .. } => {
+            settle::postponed(target, user, sighting, error.to_string()).await
+        }
+        error => settle::failed(target, user, sighting, error.to_string()).await,
+    }
 }
 
 /// Makes the lease last for one more call. Whether it is still ours.

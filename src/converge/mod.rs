@@ -14,6 +14,7 @@ mod backoff;
 pub mod breaker;
 pub mod budget;
 mod convergence;
+mod doubt;
 pub mod guard;
 pub mod health;
 mod in_hand;
@@ -30,7 +31,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Time},
     config::Convergence,
     connector::{Connector, TargetError},
     store::Store,
@@ -71,6 +72,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// How long a call that is sent `now` may still take effect if its answer does not come. The target may have got it when
+    /// we gave up, and whoever stands in between may have kept it; as much time again is taken to be enough for that.
+    pub fn in_doubt_until(&self, now: Time) -> Time {
+        now + 2 * self.call_timeout
+    }
+
     /// Takes what the result of work says about the target itself to heart: whether it works, and when to stop calling it.
     async fn heed<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
         self.close(permit, result).await;

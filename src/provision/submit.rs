@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::Time,
-    connector::{Call, Desired, Lane},
+    connector::{Call, Desired, Lane, Observed},
     converge::{Target, outcome::Watch, queue_wait::long_wait, settle::fallback_of},
     scim::resource::Resource,
     store::{
@@ -85,7 +85,7 @@ pub(super) async fn submit(
     if before.version > 0
         && !deletes
         && resource == before.resource
-        && (before.is_pending() || plan.is_empty())
+        && (before.is_pending() || plan.is_empty() || matches!(before.observed, Observed::Uncertain { .. }))
     {
         return unchanged(transaction, change, before).await;
     }
@@ -108,6 +108,12 @@ pub(super) async fn submit(
         _ => Some(fallback_of(&before)),
     };
     user.account_key = change.account_key(&resource);
+    // A call whose answer did not come says what was desired until now.
+    if let Observed::Uncertain { until, .. } = &mut user.observed
+        && !is_new
+    {
+        *until = change.target.in_doubt_until(change.now);
+    }
     user.resource = resource;
     user.version += 1;
     user.modified_at = change.now;
@@ -186,7 +192,9 @@ async fn refuse_taken(
     resource: &Resource,
 ) -> Result<(), ProvisionError> {
     let user_name = resource.user_name().unwrap_or_default();
-    if let Some(other) = users::find_live_by_user_name(transaction, &change.app, user_name).await?
+    let is_new_name = before.version == 0 || before.resource.user_name() != Some(user_name);
+    if is_new_name
+        && let Some(other) = users::find_live_by_user_name(transaction, &change.app, user_name).await?
         && other.id != before.id
     {
         return Err(taken("userName", &other).into());

@@ -256,6 +256,9 @@ impl Client {
                 TargetError::RateLimited { until: rate::calls_again_at(response, self.clock.now()) }
             },
             StatusCode::REQUEST_TIMEOUT => unavailable(status, &said_so),
+            status if status.is_redirection() => TargetError::Unavailable {
+                reason: format!("Aha! answers with a redirect ({}), which is not followed. Check base_url", status.as_u16()),
+            },
             // Aha! answers its HTML page for paths that it does not serve, and JSON for records that it does not have.
             StatusCode::NOT_FOUND if !response.is_json() => TargetError::Unavailable {
                 reason: "Aha! does not serve its API at this address (404 with a web page). Check base_url".into(),
