@@ -134,6 +134,8 @@ impl Service {
         let store = Store::open(&url).await.unwrap();
         fill::people(&store, "bench", users).await;
         store.close().await;
+        // The service works in the database alone.
+        drop(store);
         let config = format!(
             "[database]\nurl = '{url}'\n[apps.bench]\nconnector = 'memory'\n\
              tokens = [{{ name = 'bench', token = '{TOKEN}' }}]\n"

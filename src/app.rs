@@ -200,8 +200,8 @@ async fn mount(
     let target = target(app, store, clock)?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
-    let roster = Progress::new(if known { RosterState::Known { failure: None } } else { RosterState::First });
-    release_leases(store, &name, clock.now() + target.call_timeout).await?;
+    let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
+    release_leases(store, &name, target.in_doubt_until(clock.now())).await?;
     roster::abandon_turns_of_servers(&target).await?;
     let tokens =
         app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token));
@@ -221,13 +221,13 @@ async fn mount(
     Ok((MountedApp { bridged, tokens, patch_answers }, Background { target, roster, roster_every }))
 }
 
-/// A SQLite database belongs to one process: whoever held a lease in it is gone. A create that was out when it died has been
-/// carried out by `creates_seen_at`, or never will be.
-async fn release_leases(store: &Store, app: &str, creates_seen_at: Time) -> Result<(), StoreError> {
+/// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
+/// carried out by `calls_seen_at`, or never will be.
+async fn release_leases(store: &Store, app: &str, calls_seen_at: Time) -> Result<(), StoreError> {
     let app = app.to_owned();
     store
         .write(move |transaction| {
-            Box::pin(async move { users::release_all(transaction, &app, creates_seen_at).await })
+            Box::pin(async move { users::release_all(transaction, &app, calls_seen_at).await })
         })
         .await
 }

@@ -19,7 +19,7 @@
 //! | [`upstream`] | HTTP toward targets | |
 //! | [`connector`] | what a target is: desired against observed, calls. A folder per kind | `scim`, `upstream`, `config` |
 //! | [`store`] | the database, all of its SQL | `scim`, `connector` (its data) |
-//! | [`converge`] | the worker, the queue's lanes, the budget, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
+//! | [`converge`] | the worker, the queue's lanes, the budget, the breaker, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
 //! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
 //! | [`auth`] | who is calling | |

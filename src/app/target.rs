@@ -10,7 +10,7 @@ use crate::{
     connector::registry::connect,
     converge::{
         Target,
-        budget::{Budget, Rate},
+        budget::{Budget, Limits, Rate},
         guard::Guard,
         health::HealthMonitor,
         outcome::Outcomes,
@@ -28,10 +28,12 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
     let name = app.name.as_str().to_owned();
     let connector =
         connect(app, clock.clone()).map_err(|source| StartError::Target { app: name.clone(), source })?;
-    let (rate, protected, convergence, call_timeout) = match &app.connector {
+    let (limits, protected, convergence, call_timeout) = match &app.connector {
         Connector::Aha(aha) => {
             let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
-            (Some(rate), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
+            let account = aha.base_url.origin().to_owned();
+            let limits = Limits { account, rate, call_timeout: aha.request_timeout };
+            (Some(limits), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
         Connector::Memory => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
     };
@@ -40,7 +42,7 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
         connector,
         store: store.clone(),
         clock: clock.clone(),
-        budget: Budget::new(rate, clock.clone()),
+        budget: Budget::new(limits, store, clock),
         guard: Guard::new(protected),
         health: HealthMonitor::default(),
         outcomes: Outcomes::default(),

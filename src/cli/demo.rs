@@ -1,7 +1,12 @@
 //! `scim-bridge demo`: the whole bridge with nothing around it. A simulated Aha! in the same process, a database in a
 //! temporary folder, and lines to paste. Ends without a trace.
 
-use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::{Arc, OnceLock},
+};
 
 use anyhow::Context;
 use aws_lc_rs::rand;
@@ -31,8 +36,12 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) async fn run(&self) -> anyhow::Result<()> {
         telemetry::logs::start(&Log::default())?;
-        let stopping = signal::stopping()?;
+        // Signals are heard before there is anything to leave behind.
+        let left_behind = Arc::new(OnceLock::<PathBuf>::new());
+        let leaving = left_behind.clone();
+        let stopping = signal::stopping(move || leaving.get().into_iter().for_each(|folder| remove(folder)))?;
         let folder = tempfile::Builder::new().prefix("scim-bridge-demo-").tempdir()?;
+        left_behind.get_or_init(|| folder.path().to_owned());
         let clock = Arc::new(SystemClock);
         let aha = SimulatedAha::demo(clock.clone());
         let running_aha = aha.start().await.context("the simulated Aha! cannot listen")?;
@@ -88,6 +97,15 @@ fn configuration(folder: &Path, aha_url: &str, token: &str) -> anyhow::Result<Co
          default_workspace = 'PRJ1'\ntokens = [{{ name = 'demo', token = '{token}' }}]\n"
     );
     Ok(Config::parse(&text, "demo", folder, &|_| None)?)
+}
+
+/// Removes the folder while the database in it is open, which may just be making a file.
+fn remove(folder: &Path) {
+    for _ in 0..10 {
+        if std::fs::remove_dir_all(folder).is_ok() {
+            return;
+        }
+    }
 }
 
 /// Asks the bridge, as an identity provider would, which id somebody has.

@@ -82,7 +82,7 @@ impl Release {
 
 /// The user that `name` means.
 async fn find(target: &Target, name: &str) -> anyhow::Result<UserId> {
-    let mut found = users::find_named(&target.store, &target.app, name).await?;
+    let mut found = users::find_by_any_name(&target.store, &target.app, name).await?;
     // Deleted users that are done with are nobody's any more.
     found.retain(|user| user.is_live() || user.due_at.is_some());
     match found.as_slice() {

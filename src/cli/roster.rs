@@ -56,7 +56,7 @@ impl RosterCommand {
 }
 
 async fn sync(target: &Target) -> anyhow::Result<()> {
-    let stopping = signal::stopping()?;
+    let stopping = signal::stopping(|| {})?;
     match roster::sync(target, Caller::Command, &stopping).await {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => Err(anyhow!(
@@ -88,12 +88,13 @@ fn as_text(target: &Target, report: &Report) -> String {
         lines.push(String::new());
         lines.push(format!("The latest listing failed: {failure}"));
     }
-    lines.push(String::new());
-    lines.push(match report.findings.len() {
-        0 => "Everything is as the identity provider asserts.".into(),
-        1 => "1 finding:".into(),
-        many => format!("{many} findings:"),
-    });
+    match report.findings.len() {
+        // Who never looked has found nothing.
+        0 if report.roster.is_none() => {}
+        0 => lines.extend([String::new(), "Everything is as the identity provider asserts.".into()]),
+        1 => lines.extend([String::new(), "1 finding:".into()]),
+        many => lines.extend([String::new(), format!("{many} findings:")]),
+    }
     for Advised { finding, advice } in &report.findings {
         lines.push(String::new());
         lines.push(format!("- {} (found {})", finding.sentence, finding.found_at));

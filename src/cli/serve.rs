@@ -12,7 +12,7 @@ use super::{ConfigFile, signal};
 pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
     telemetry::logs::start(&config.log)?;
-    let stopping = signal::stopping()?;
+    let stopping = signal::stopping(|| {})?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;

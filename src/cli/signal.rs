@@ -4,11 +4,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled by the first SIGTERM, SIGINT, or SIGHUP of a terminal that is closed. The second ends the
-/// process at once.
+/// process at once, after `last_act`.
 ///
 /// # Errors
 /// When the system does not let us listen for signals.
-pub(super) fn stopping() -> std::io::Result<CancellationToken> {
+pub(super) fn stopping(last_act: impl Fn() + Send + 'static) -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -22,6 +22,7 @@ pub(super) fn stopping() -> std::io::Result<CancellationToken> {
                 _ = hangup.recv() => {}
             }
             if asked > 1 {
+                last_act();
                 std::process::exit(130);
             }
             tracing::info!("stopping; requests in flight are finished");

@@ -8,6 +8,7 @@ use url::{Host, Url};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     text: String,
+    origin: String,
     is_encrypted: bool,
     is_loopback: bool,
 }
@@ -33,6 +34,11 @@ impl BaseUrl {
     /// The URL, without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Scheme, host and, where it is not the usual one, port: `https://acme.aha.io`.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Whether what is sent there is encrypted (`https`).
@@ -67,7 +73,8 @@ impl FromStr for BaseUrl {
             None => false,
         };
         let text = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { text, is_encrypted: url.scheme() == "https", is_loopback })
+        let origin = url.origin().ascii_serialization();
+        Ok(Self { text, origin, is_encrypted: url.scheme() == "https", is_loopback })
     }
 }
 
@@ -90,6 +97,14 @@ mod tests {
     #[case("http://[::1]:8080", "http://[::1]:8080")]
     fn a_base_url_has_no_slash_at_its_end(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(text.parse::<BaseUrl>().unwrap().as_str(), expected);
+    }
+
+    #[test]
+    fn an_origin_is_what_is_the_same_for_all_paths_of_a_host() {
+        for text in ["https://acme.aha.io", "https://ACME.aha.io:443/", "https://acme.aha.io/a/b"] {
+            assert_eq!(text.parse::<BaseUrl>().unwrap().origin(), "https://acme.aha.io");
+        }
+        assert_eq!("http://[::1]:8080/x".parse::<BaseUrl>().unwrap().origin(), "http://[::1]:8080");
     }
 
     #[rstest]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Time;
+
 /// What was last seen of a user at the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Observed {
@@ -10,19 +12,44 @@ pub enum Observed {
     Unknown,
     /// Looked, and there was no account.
     Absent,
+    /// No account is known, but there may be one under an e-mail that is perhaps not the desired one any more: a create was
+    /// sent with it whose answer did not come, or the account that had it is gone.
+    Suspected {
+        /// The e-mail.
+        email: String,
+        /// Until then the create may still take effect: only a look after that says that there is no account.
+        until: Time,
+    },
     /// There is an account.
     Present(Account),
     /// There is an account that was last seen like this, and a change of it was sent whose answer did not come: it holds
     /// what was seen, or what was sent.
-    Uncertain(Account),
+    Uncertain {
+        /// As it was last seen, or last made.
+        account: Account,
+        /// Until then a change that is not desired any more may still take effect, also after a newer one that was answered.
+        until: Time,
+    },
 }
 
 impl Observed {
     /// The account, if there is one.
     pub fn account(&self) -> Option<&Account> {
         match self {
-            Self::Present(account) | Self::Uncertain(account) => Some(account),
-            Self::Unknown | Self::Absent => None,
+            Self::Present(account) | Self::Uncertain { account, .. } => Some(account),
+            Self::Unknown | Self::Absent | Self::Suspected { .. } => None,
+        }
+    }
+
+    /// What was seen, where an older change of the account may still take effect until `until`.
+    #[must_use]
+    pub fn doubted_until(self, until: Time) -> Self {
+        match self {
+            Self::Present(account) => Self::Uncertain { account, until },
+            Self::Uncertain { account, until: already } => {
+                Self::Uncertain { account, until: already.max(until) }
+            }
+            Self::Unknown | Self::Absent | Self::Suspected { .. } => self,
         }
     }
 }

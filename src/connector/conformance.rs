@@ -7,7 +7,10 @@ use std::collections::HashSet;
 
 use proptest::{prelude::*, test_runner::TestRunner};
 
-use super::{Account, Call, Changes, Connector, Desired, Name, Observed, TargetError, error::RejectionKind};
+use super::{
+    Account, Call, Changes, Connector, Desired, Name, Observed, TargetError, allowance::Unlimited,
+    error::RejectionKind,
+};
 
 /// More calls than any difference takes; the worker gives up at the same number.
 const MOST_CALLS: usize = 6;
@@ -102,7 +105,7 @@ async fn converge(
     }
     while let Some(call) = harness.connector().plan(desired, &observed).into_iter().next() {
         assert!(calls.len() < MOST_CALLS, "{desired:?} is not reached with {calls:?}");
-        observed = harness.connector().perform(&call).await?;
+        observed = harness.connector().perform(&call, &mut Unlimited).await?;
         calls.push(call);
     }
     Ok((observed, calls))
@@ -167,7 +170,11 @@ pub(super) async fn a_disable_changes_nothing_else(harness: &impl Harness) {
 pub(super) async fn an_account_that_exists_is_adopted_without_an_invitation(harness: &impl Harness) {
     for (email, enabled) in [("sam@example.com", true), ("pat@example.com", false)] {
         let Some(id) = harness.seed(email, &Name::split("Sam Doe"), enabled) else { return };
-        let found = harness.connector().perform(&Call::Find { email: email.to_uppercase() }).await.unwrap();
+        let found = harness
+            .connector()
+            .perform(&Call::Find { email: email.to_uppercase() }, &mut Unlimited)
+            .await
+            .unwrap();
         let account = found.account().expect("it was made by hand");
         assert_eq!((account.id.as_str(), account.enabled), (id.as_str(), enabled));
         let (observed, calls) = converge(harness, &desired(email), Observed::Unknown).await.unwrap();
@@ -188,12 +195,12 @@ pub(super) async fn a_call_that_is_made_twice_does_what_it_does_once(harness: &i
         Changes { email: Some("jones@example.com".into()), ..Changes::default() },
     ] {
         let call = Call::Update { account: account.clone(), changes };
-        let once = harness.connector().perform(&call).await.unwrap();
-        assert_eq!(harness.connector().perform(&call).await.unwrap(), once);
+        let once = harness.connector().perform(&call, &mut Unlimited).await.unwrap();
+        assert_eq!(harness.connector().perform(&call, &mut Unlimited).await.unwrap(), once);
     }
     let find = Call::Find { email: "jones@example.com".into() };
-    let once = harness.connector().perform(&find).await.unwrap();
-    assert_eq!(harness.connector().perform(&find).await.unwrap(), once);
+    let once = harness.connector().perform(&find, &mut Unlimited).await.unwrap();
+    assert_eq!(harness.connector().perform(&find, &mut Unlimited).await.unwrap(), once);
 }
 
 pub(super) async fn a_create_whose_answer_is_lost_leads_to_one_account_and_one_invitation(
@@ -204,7 +211,7 @@ pub(super) async fn a_create_whose_answer_is_lost_leads_to_one_account_and_one_i
     if !harness.fail(Failure::AnswerLost) {
         return;
     }
-    let error = harness.connector().perform(&create).await.unwrap_err();
+    let error = harness.connector().perform(&create, &mut Unlimited).await.unwrap_err();
     assert!(matches!(error, TargetError::Unavailable { .. }), "{error:?}");
     let (observed, calls) = converge(harness, &sam, Observed::Unknown).await.unwrap();
     assert!(observed.account().is_some_and(|account| account.enabled));
@@ -233,7 +240,7 @@ pub(super) async fn the_directory_lists_every_account_once(harness: &impl Harnes
     let mut listed = Vec::new();
     let mut number = 1;
     let last = loop {
-        let page = directory.accounts(number).await.unwrap();
+        let page = directory.accounts(number, &mut Unlimited).await.unwrap();
         listed.extend(page.accounts.iter().map(|account| account.id.clone()));
         if number >= page.total_pages {
             break page;
@@ -246,9 +253,12 @@ pub(super) async fn the_directory_lists_every_account_once(harness: &impl Harnes
     assert!(seeded.is_subset(&distinct));
 
     let one = listed.last().unwrap();
-    assert_eq!(directory.find_account(one).await.unwrap().map(|account| account.id).as_ref(), Some(one));
-    assert_eq!(directory.find_account("1").await.unwrap(), None);
-    let owner = directory.credentials_owner().await.unwrap();
+    assert_eq!(
+        directory.find_account(one, &mut Unlimited).await.unwrap().map(|account| account.id).as_ref(),
+        Some(one)
+    );
+    assert_eq!(directory.find_account("1", &mut Unlimited).await.unwrap(), None);
+    let owner = directory.credentials_owner(&mut Unlimited).await.unwrap();
     assert!(distinct.contains(&owner.account_id), "the owner of the credentials has an account");
 }
 
@@ -264,7 +274,7 @@ pub(super) async fn a_failure_says_what_it_means_for_the_work(harness: &impl Har
             continue;
         }
         let find = Call::Find { email: "sam@example.com".into() };
-        let error = harness.connector().perform(&find).await.unwrap_err();
+        let error = harness.connector().perform(&find, &mut Unlimited).await.unwrap_err();
         let is_right = match failure {
             Failure::CredentialsRefused => matches!(error, TargetError::CredentialsRefused { .. }),
             Failure::RateLimited => matches!(error, TargetError::RateLimited { .. }),
@@ -273,7 +283,7 @@ pub(super) async fn a_failure_says_what_it_means_for_the_work(harness: &impl Har
             }
         };
         assert!(is_right, "{failure:?} is {error:?}");
-        assert!(harness.connector().perform(&find).await.is_ok(), "it passes");
+        assert!(harness.connector().perform(&find, &mut Unlimited).await.is_ok(), "it passes");
     }
 }
 
@@ -327,7 +337,7 @@ async fn live_through(harness: &impl Harness, steps: Vec<Step>) {
                 let find = Call::Find { email: email.clone() };
                 let is_free = is_free
                     && seeded.insert(email.clone())
-                    && harness.connector().perform(&find).await.unwrap() == Observed::Absent;
+                    && harness.connector().perform(&find, &mut Unlimited).await.unwrap() == Observed::Absent;
                 if is_free {
                     harness.seed(&email, &Name::split("Sam Doe"), enabled);
                 }

@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod aha;
+pub mod allowance;
 pub mod call;
 #[cfg(test)]
 mod conformance;
@@ -26,6 +27,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     account::{Account, Name, Observed},
+    allowance::{Allowance, RateReport, RateWindow},
     call::{Call, Changes, Lane},
     desired::Desired,
     error::TargetError,
@@ -49,11 +51,15 @@ pub trait Connector: Send + Sync + fmt::Debug {
     /// the first are a forecast.
     fn plan(&self, desired: &Desired, observed: &Observed) -> Vec<Call>;
 
-    /// Makes one call and answers what the target holds now.
+    /// Makes one call, within `allowance`, and answers what the target holds now.
     ///
     /// # Errors
     /// A [`TargetError`] says what the failure means for the work: try later, give up, or hold everything.
-    fn perform<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Observed, TargetError>>;
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<Observed, TargetError>>;
 
     /// The directory of the target, if its accounts can be listed.
     fn directory(&self) -> Option<&dyn Directory>;
@@ -65,20 +71,31 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     /// As for [`Connector::perform`].
-    fn accounts(&self, page: u32) -> BoxFuture<'_, Result<AccountPage, TargetError>>;
+    fn accounts<'a>(
+        &'a self,
+        page: u32,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<AccountPage, TargetError>>;
 
     /// The account of that id, if it is there: to tell an account that is gone from one that a listing left out.
     ///
     /// # Errors
     /// As for [`Connector::perform`].
-    fn find_account<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, TargetError>>;
+    fn find_account<'a>(
+        &'a self,
+        id: &'a str,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<Option<Account>, TargetError>>;
 
     /// The account that owns the credentials we call with. It must never be disabled by us. Also the cheapest way to
     /// find out whether the credentials are accepted.
     ///
     /// # Errors
     /// As for [`Connector::perform`].
-    fn credentials_owner(&self) -> BoxFuture<'_, Result<CredentialsOwner, TargetError>>;
+    fn credentials_owner<'a>(
+        &'a self,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<CredentialsOwner, TargetError>>;
 }
 
 /// A page of a [`Directory`].

@@ -16,17 +16,19 @@ use crate::{
 
 use super::{
     Target,
+    budget::Permit,
+    doubt::{self, NothingFound},
     journal::Journal,
     outcome::Rejection,
     settle::{self, Sighting},
 };
 
 /// More calls than any plan needs. A target that keeps differing after so many will not agree by calling it more.
-const MAX_CALLS: usize = 6;
+const MAX_CALLS: usize = 8;
 
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
-const PERMIT_WAIT: Duration = Duration::from_secs(20);
+pub(super) const PERMIT_WAIT: Duration = Duration::from_secs(20);
 
 /// How long a claimed user belongs to its worker: enough for a look-up and a change, each after the longest wait for the
 /// budget. Work that takes longer [keeps](keep) its lease.
@@ -42,13 +44,24 @@ fn step_length(target: &Target) -> Duration {
 /// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
 pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
     let id = user.id.clone();
-    if let Err(error) = attempt(&target, user, &stopping).await {
+    let mut permit = None;
+    let attempted = attempt(&target, user, &mut permit, &stopping).await;
+    if let Some(permit) = permit {
+        // It was not needed in the end.
+        permit.close().await;
+    }
+    if let Err(error) = attempted {
         // The lease ends by itself, and the work is claimed again.
         tracing::error!(app = target.app, user.id = %id, %error, "the work on a user could not be recorded");
     }
 }
 
-async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) -> Result<(), StoreError> {
+async fn attempt(
+    target: &Target,
+    mut user: User,
+    permit: &mut Option<Permit>,
+    stopping: &CancellationToken,
+) -> Result<(), StoreError> {
     // That there was no account was true when it was seen. A create may have been sent since whose answer was lost with a
     // crash, so it is looked up again: this is what keeps a second invitation from ever being sent.
     let mut sighting = Sighting {
@@ -59,8 +72,8 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         adopted: false,
         calls: Journal::default(),
     };
-    let mut vanished_before = false;
-    let mut permit = None;
+    // The id of the account that a call said is not there.
+    let mut gone: Option<String> = None;
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
@@ -77,20 +90,16 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
                 None => return Ok(()),
             }
         }
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
+        }
         // Whose credentials these are must be known before anybody is disabled with them.
         if call.revokes() && !target.guard.knows_credentials_owner() {
             let called_at = target.clock.now();
             let learned = learn_credentials_owner(target).await;
             sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
-            match learned {
-                Ok(()) => {}
-                Err(TargetError::CredentialsRefused { reason }) => {
-                    return settle::blocked(target, user, sighting, reason).await;
-                }
-                Err(error @ TargetError::RateLimited { .. }) => {
-                    return settle::postponed(target, user, sighting, error.to_string()).await;
-                }
-                Err(error) => return settle::failed(target, user, sighting, error.to_string()).await,
+            if let Err(error) = learned {
+                return give_up(target, user, sighting, error).await;
             }
         }
         if one_administrator.is_none() {
@@ -104,7 +113,7 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             return Ok(());
         }
         if permit.is_none() {
-            permit = tokio::select! {
+            *permit = tokio::select! {
                 biased;
                 permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
                 () = stopping.cancelled() => None,
@@ -117,6 +126,10 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
             return settle::released(target, user, sighting).await;
         }
+        // It may have been found to be down while the budget was waited for.
+        if let Some(reason) = target.health.stopped() {
+            return settle::postponed(target, user, sighting, reason).await;
+        }
         // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
@@ -127,19 +140,32 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             Some(_) => {}
             None => return Ok(()),
         }
+        if !doubt::note_create(target, &mut user, &call).await? {
+            return Ok(());
+        }
+        let Some(mut paid) = permit.take() else { continue };
         calls += 1;
         let called_at = target.clock.now();
-        let result = target.connector.perform(&call).await;
-        drop(permit.take());
+        let result = target.connector.perform(&call, &mut paid).await;
         sighting.calls.add(target, &call, user.version, called_at, &result);
-        target.heed(&result);
+        target.heed(paid, &result).await;
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
-                sighting.observed = observed;
+                sighting.observed = match (&call, observed) {
+                    (Call::Find { email }, Observed::Absent) => {
+                        match doubt::nothing_found(email, called_at, &sighting.observed, &desired) {
+                            NothingFound::Seen(observed) => observed,
+                            NothingFound::TooEarly(until) => {
+                                return settle::suspended(target, user, sighting, until).await;
+                            }
+                        }
+                    }
+                    (_, observed) => observed,
+                };
             }
             Err(TargetError::Rejected { reason, rejection: kind }) => {
-                if vanished_before && matches!(call, Call::Find { .. }) {
+                if gone.is_some() && matches!(call, Call::Find { .. }) {
                     // Who may not even look has not seen that the account is gone.
                     sighting.observed = user.observed.clone();
                 }
@@ -153,24 +179,35 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
             }
             Err(TargetError::Unavailable { reason }) => {
                 // It may have been applied all the same.
+                let until = target.in_doubt_until(called_at);
                 match call {
                     Call::Find { .. } => {}
-                    Call::Create { .. } => sighting.observed = Observed::Unknown,
-                    Call::Update { account, .. } => sighting.observed = Observed::Uncertain(account),
+                    Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
+                    Call::Update { account, .. } => {
+                        sighting.observed = Observed::Uncertain { account, until }
+                    }
                 }
                 return settle::failed(target, user, sighting, reason).await;
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
-            Err(TargetError::AccountNotFound { reason }) if vanished_before => {
-                let reason = format!(
-                    "{reason}, but lists it: the credentials may not be allowed to change it. Give the bridge better ones"
-                );
-                let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
-                return settle::rejected(target, user, sighting, rejection).await;
-            }
-            Err(TargetError::AccountNotFound { .. }) => {
-                vanished_before = true;
-                sighting.observed = Observed::Unknown;
+            Err(TargetError::AccountNotFound { reason }) => {
+                let Call::Update { account, .. } = call else {
+                    return settle::failed(target, user, sighting, reason).await;
+                };
+                if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {
+                    let reason = format!(
+                        "{reason}, but shows it: the credentials may not be allowed to change it. Give the bridge better ones"
+                    );
+                    let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
+                    return settle::rejected(target, user, sighting, rejection).await;
+                }
+                let called_at = target.clock.now();
+                let looked = doubt::look_again(target, &account).await;
+                sighting.calls.add_look_at_account(target, &account, user.version, called_at, &looked);
+                match looked {
+                    Ok(observed) => sighting.observed = observed,
+                    Err(error) => return give_up(target, user, sighting, error).await,
+                }
             }
         }
     }
@@ -179,6 +216,22 @@ async fn attempt(target: &Target, mut user: User, stopping: &CancellationToken) 
         target.connector.target()
     );
     settle::failed(target, user, sighting, reason).await
+}
+
+/// A question on the side was not answered, and the work does not go on without.
+async fn give_up(
+    target: &Target,
+    user: User,
+    sighting: Sighting,
+    error: TargetError,
+) -> Result<(), StoreError> {
+    match error {
+        TargetError::CredentialsRefused { reason } => settle::blocked(target, user, sighting, reason).await,
+        error @ TargetError::RateLimited { .. } => {
+            settle::postponed(target, user, sighting, error.to_string()).await
+        }
+        error => settle::failed(target, user, sighting, error.to_string()).await,
+    }
 }
 
 /// Makes the lease last for one more call. Whether it is still ours.
@@ -198,12 +251,15 @@ async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
 async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
     let Some(directory) = target.connector.directory() else { return Ok(()) };
     let permit = target.budget.permit(Lane::Revoke);
-    let Some(permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+    let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
         return Err(TargetError::RateLimited { until: None });
     };
-    let result = directory.credentials_owner().await;
-    drop(permit);
-    target.heed(&result);
+    if let Some(reason) = target.health.stopped() {
+        permit.close().await;
+        return Err(TargetError::Unavailable { reason });
+    }
+    let result = directory.credentials_owner(&mut permit).await;
+    target.heed(permit, &result).await;
     target.guard.set_credentials_owner(result?);
     Ok(())
 }

@@ -1,8 +1,10 @@
-//! Whether a target works, as far as the last calls tell.
+//! Whether a target works, as far as the last calls tell, and what may be sent to it.
 
 use tokio::sync::watch;
 
 use crate::{clock::Time, connector::TargetError};
+
+use super::breaker::{Breaker, Ending, Purpose, Traffic};
 
 /// The state of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,13 @@ pub enum Health {
         /// Why.
         reason: String,
     },
+    /// So many calls failed that nothing is sent but one probe now and then.
+    Down {
+        /// Since when calls fail.
+        since: Time,
+        /// Why.
+        reason: String,
+    },
     /// The target does not accept our credentials. Nothing is sent but one probe now and then.
     CredentialsRefused {
         /// Since when.
@@ -25,37 +34,66 @@ pub enum Health {
         /// What to do.
         reason: String,
     },
+    /// A probe was answered, and one piece of work goes first.
+    Recovering,
 }
 
 /// Keeps the state and tells who watches it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct HealthMonitor {
-    state: watch::Sender<Health>,
+    state: watch::Sender<State>,
 }
 
-impl Default for HealthMonitor {
+#[derive(Clone, Debug)]
+struct State {
+    health: Health,
+    breaker: Breaker,
+}
+
+impl Default for State {
     fn default() -> Self {
-        Self { state: watch::Sender::new(Health::Unknown) }
+        Self { health: Health::Unknown, breaker: Breaker::default() }
+    }
+}
+
+impl State {
+    fn credentials_refused(&self) -> Option<&String> {
+        match &self.health {
+            Health::CredentialsRefused { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self.breaker.traffic(), Traffic::Stopped { .. })
     }
 }
 
 impl HealthMonitor {
     /// The state now.
     pub fn current(&self) -> Health {
-        self.state.borrow().clone()
+        self.state.borrow().health.clone()
+    }
+
+    /// What may be sent now.
+    pub fn traffic(&self) -> Traffic {
+        self.state.borrow().breaker.traffic()
+    }
+
+    /// Why nothing may be sent, if nothing may.
+    pub fn stopped(&self) -> Option<String> {
+        let state = self.state.borrow();
+        let (true, Health::Down { reason, .. } | Health::CredentialsRefused { reason, .. }) =
+            (state.is_stopped(), &state.health)
+        else {
+            return None;
+        };
+        Some(reason.clone())
     }
 
     /// The reason, while credentials are refused.
     pub fn credentials_refused(&self) -> Option<String> {
-        match &*self.state.borrow() {
-            Health::CredentialsRefused { reason, .. } => Some(reason.clone()),
-            _ => None,
-        }
-    }
-
-    /// What was known of the target is to be found out again.
-    pub fn forget(&self) {
-        self.state.send_replace(Health::Unknown);
+        self.state.borrow().credentials_refused().cloned()
     }
 
     /// Waits until the target refuses our credentials, and answers why; at once if it does.
@@ -70,54 +108,141 @@ impl HealthMonitor {
         }
     }
 
-    /// Waits while the target refuses our credentials; returns at once if it does not.
-    pub async fn while_credentials_refused(&self) {
-        let refused = |state: &Health| matches!(state, Health::CredentialsRefused { .. });
+    /// Waits until nothing may be sent; returns at once if nothing may.
+    pub async fn until_stopped(&self) {
         // The sender is `self`, so waiting cannot fail.
-        let _ = self.state.subscribe().wait_for(|state| !refused(state)).await;
+        let _ = self.state.subscribe().wait_for(State::is_stopped).await;
     }
 
-    /// Takes the result of a call into account. A change is logged, once.
+    /// Waits while nothing may be sent; returns at once if something may.
+    pub async fn while_stopped(&self) {
+        // The sender is `self`, so waiting cannot fail.
+        let _ = self.state.subscribe().wait_for(|state| !state.is_stopped()).await;
+    }
+
+    /// There is nothing to probe with: the next piece of work goes first.
+    pub fn try_one(&self) {
+        self.state.send_modify(|state| {
+            state.health = Health::Recovering;
+            state.breaker.try_one();
+        });
+    }
+
+    /// Takes the result of work into account. A change is logged, once.
     pub fn record<T>(&self, app: &str, now: Time, result: &Result<T, TargetError>) {
-        let next = match result {
-            Err(TargetError::CredentialsRefused { reason }) => {
-                Health::CredentialsRefused { since: now, reason: reason.clone() }
-            }
-            Err(TargetError::Unavailable { reason }) => {
-                Health::Failing { since: now, reason: reason.clone() }
-            }
+        self.record_as(Purpose::Work, app, now, result);
+    }
+
+    /// Takes the result of a probe into account. A change is logged, once.
+    pub fn record_probe<T>(&self, app: &str, now: Time, result: &Result<T, TargetError>) {
+        self.record_as(Purpose::Probe, app, now, result);
+    }
+
+    fn record_as<T>(&self, purpose: Purpose, app: &str, now: Time, result: &Result<T, TargetError>) {
+        let (ending, reason) = match result {
+            Err(TargetError::CredentialsRefused { reason }) => (Ending::CredentialsRefused, reason.as_str()),
+            Err(TargetError::Unavailable { reason }) => (Ending::Failed, reason.as_str()),
             // Any other answer, a no as well, shows that the target works.
-            _ => Health::Working,
+            _ => (Ending::Answered, ""),
         };
         self.state.send_if_modified(|state| {
-            match (&mut *state, &next) {
-                // The same trouble for another reason: the newest is what there is to do about.
-                (Health::Failing { reason, .. }, Health::Failing { reason: newest, .. })
-                | (
-                    Health::CredentialsRefused { reason, .. },
-                    Health::CredentialsRefused { reason: newest, .. },
-                ) => {
-                    reason.clone_from(newest);
-                    return false;
-                }
-                (Health::Working, Health::Working) | (Health::Unknown, Health::Unknown) => return false,
-                _ => {}
+            let before = state.breaker.traffic();
+            state.breaker.record(purpose, ending, now, app);
+            let next = next(state, ending, now, reason);
+            let is_news = std::mem::discriminant(&next) != std::mem::discriminant(&state.health);
+            if is_news {
+                log(app, &next);
             }
-            match &next {
-                Health::CredentialsRefused { reason, .. } => {
-                    tracing::error!(
-                        app,
-                        reason,
-                        "the target refuses our credentials; nothing is sent until it accepts them"
-                    );
-                }
-                Health::Failing { reason, .. } => {
-                    tracing::warn!(app, reason, "the target fails; calls are repeated")
-                }
-                Health::Working | Health::Unknown => tracing::info!(app, "the target works"),
-            }
-            *state = next;
-            true
+            state.health = next;
+            is_news || before != state.breaker.traffic()
         });
+    }
+}
+
+/// The health that follows once the breaker of `state` knows of the call.
+fn next(state: &State, ending: Ending, now: Time, reason: &str) -> Health {
+    let since = match &state.health {
+        Health::Failing { since, .. } | Health::Down { since, .. } if ending == Ending::Failed => *since,
+        Health::CredentialsRefused { since, .. } if ending == Ending::CredentialsRefused => *since,
+        _ => now,
+    };
+    // The same trouble may have another reason by now: the newest is what there is to do about.
+    let reason = reason.to_owned();
+    match (ending, state.breaker.traffic()) {
+        (Ending::Answered, Traffic::Flowing) => Health::Working,
+        (Ending::Answered, _) => Health::Recovering,
+        (Ending::CredentialsRefused, _) => Health::CredentialsRefused { since, reason },
+        (Ending::Failed, Traffic::Stopped { .. }) => match &state.health {
+            // A call that was out before they were refused.
+            Health::CredentialsRefused { .. } => state.health.clone(),
+            _ => Health::Down { since, reason },
+        },
+        (Ending::Failed, _) => Health::Failing { since, reason },
+    }
+}
+
+fn log(app: &str, health: &Health) {
+    match health {
+        Health::CredentialsRefused { reason, .. } => tracing::error!(
+            app,
+            reason,
+            "the target refuses our credentials; nothing is sent until it accepts them"
+        ),
+        Health::Down { reason, .. } => {
+            tracing::error!(app, reason, "the target is down; nothing is sent but a probe now and then");
+        }
+        Health::Failing { reason, .. } => {
+            tracing::warn!(app, reason, "the target fails; calls are repeated");
+        }
+        Health::Recovering => tracing::info!(app, "the target answers again; one piece of work goes first"),
+        Health::Working | Health::Unknown => tracing::info!(app, "the target works"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_micros(1_700_000_000_000_000);
+
+    fn unavailable(reason: &str) -> Result<(), TargetError> {
+        Err(TargetError::Unavailable { reason: reason.into() })
+    }
+
+    #[test]
+    fn it_tells_since_when_calls_fail_and_why_the_last_one_did() {
+        let monitor = HealthMonitor::default();
+        for second in 0..5 {
+            let later = NOW + std::time::Duration::from_secs(second);
+            monitor.record("test", later, &unavailable(&format!("reason {second}")));
+        }
+        assert_eq!(monitor.current(), Health::Down { since: NOW, reason: "reason 4".into() });
+        assert_eq!(monitor.stopped(), Some("reason 4".into()));
+        monitor.record_probe("test", NOW, &Ok(()));
+        assert_eq!((monitor.current(), monitor.traffic()), (Health::Recovering, Traffic::OneCall));
+        monitor.record("test", NOW, &Ok(()));
+        assert_eq!((monitor.current(), monitor.traffic()), (Health::Working, Traffic::Flowing));
+        assert_eq!(monitor.stopped(), None);
+    }
+
+    #[test]
+    fn a_no_shows_that_the_target_works() {
+        let monitor = HealthMonitor::default();
+        for error in
+            [TargetError::AccountNotFound { reason: "gone".into() }, TargetError::RateLimited { until: None }]
+        {
+            monitor.record("test", NOW, &unavailable("no answer"));
+            monitor.record::<()>("test", NOW, &Err(error));
+            assert_eq!(monitor.current(), Health::Working);
+        }
+    }
+
+    #[test]
+    fn a_late_failure_does_not_hide_that_credentials_are_refused() {
+        let monitor = HealthMonitor::default();
+        let refused = Err(TargetError::CredentialsRefused { reason: "make a new key".into() });
+        monitor.record::<()>("test", NOW, &refused);
+        monitor.record("test", NOW, &unavailable("no answer"));
+        assert_eq!(monitor.credentials_refused(), Some("make a new key".into()));
     }
 }

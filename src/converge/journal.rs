@@ -64,6 +64,20 @@ impl Journal {
         self.entries.push(Entry { at, version, said });
     }
 
+    /// The look at an account that a call said is not there, which began at `at`, was answered just now.
+    pub(super) fn add_look_at_account(
+        &mut self,
+        target: &Target,
+        account: &Account,
+        version: i64,
+        at: Time,
+        result: &Result<Observed, TargetError>,
+    ) {
+        let came = result.as_ref().map_or_else(ToString::to_string, words);
+        let said = format!("look at account {}: {came} ({})", account.id, took(target.clock.now().since(at)));
+        self.entries.push(Entry { at, version, said });
+    }
+
     /// Whether a call changed the account.
     pub(super) fn changed_something(&self) -> bool {
         self.changed_something
@@ -83,10 +97,10 @@ impl Journal {
 fn words(observed: &Observed) -> String {
     match observed {
         Observed::Unknown => "done".to_owned(),
-        Observed::Absent => "there is none".to_owned(),
+        Observed::Absent | Observed::Suspected { .. } => "there is none".to_owned(),
         Observed::Present(Account { id, enabled: true, .. }) => format!("account {id}, enabled"),
         Observed::Present(Account { id, .. }) => format!("account {id}, disabled"),
-        Observed::Uncertain(Account { id, .. }) => format!("account {id}"),
+        Observed::Uncertain { account: Account { id, .. }, .. } => format!("account {id}"),
     }
 }
 

@@ -11,13 +11,16 @@
 //! itself is told or changed back. [release] lets go of users.
 
 mod backoff;
+pub mod breaker;
 pub mod budget;
 mod convergence;
+mod doubt;
 pub mod guard;
 pub mod health;
 mod in_hand;
 mod journal;
 pub mod outcome;
+pub mod queue_wait;
 pub mod release;
 pub mod roster;
 pub mod settle;
@@ -28,13 +31,18 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Time},
     config::Convergence,
     connector::{Connector, TargetError},
     store::Store,
 };
 
-use self::{budget::Budget, guard::Guard, health::HealthMonitor, outcome::Outcomes};
+use self::{
+    budget::{Budget, Permit},
+    guard::Guard,
+    health::HealthMonitor,
+    outcome::Outcomes,
+};
 
 /// One app's target, and everything that is shared by those who work on it.
 #[derive(Debug)]
@@ -64,13 +72,32 @@ pub struct Target {
 }
 
 impl Target {
-    /// Takes what a call's result says about the target itself to heart: whether it works, and when to stop calling it.
-    fn heed<T>(&self, result: &Result<T, TargetError>) {
-        let now = self.clock.now();
-        self.health.record(&self.app, now, result);
-        if let Err(TargetError::RateLimited { until }) = result {
+    /// How long a call that is sent `now` may still take effect if its answer does not come. The target may have got it when
+    /// we gave up, and whoever stands in between may have kept it; as much time again is taken to be enough for that.
+    pub fn in_doubt_until(&self, now: Time) -> Time {
+        now + 2 * self.call_timeout
+    }
+
+    /// Takes what the result of work says about the target itself to heart: whether it works, and when to stop calling it.
+    async fn heed<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+        self.close(permit, result).await;
+        self.health.record(&self.app, self.clock.now(), result);
+    }
+
+    /// The same for a probe.
+    async fn heed_probe<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+        self.close(permit, result).await;
+        self.health.record_probe(&self.app, self.clock.now(), result);
+    }
+
+    async fn close<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+        match result {
             // Without a word from the target, a whole minute's window is over then in any case.
-            self.budget.stop_until(until.unwrap_or(now + Duration::from_secs(60)));
+            Err(TargetError::RateLimited { until }) => {
+                let until = until.unwrap_or(self.clock.now() + Duration::from_secs(60));
+                permit.close_refused(until).await;
+            }
+            _ => permit.close().await,
         }
     }
 }

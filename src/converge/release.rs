@@ -6,13 +6,14 @@
 //!   what was seen of the account, and since the version is another by then, it decides nothing.
 //! - It reads as its account does. Of the attributes that the IdP sent none is kept; the account tells e-mail, name and
 //!   whether it is enabled. It stays in its groups.
+//!   Where accounts cannot be listed, nobody would keep that up, so the user reads as before.
 //! - A user without an account is nothing at the target, so nothing is left of it.
 //! - Of a deleted user whose account is still to be disabled the row goes; the next listing shows the account.
 //!
 //! No call is made. An IdP that goes on writing to the user adopts it again, like any other account.
 
 use crate::{
-    connector::{Connector, Lane},
+    connector::{Account, Connector, Lane},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
@@ -112,15 +113,9 @@ async fn hand_back(
         users::delete_row(transaction, &user, scope.now).await?;
         return Ok(Released { without_account: 1, ..Released::default() });
     };
-    let mut resource = roster::resource_of(&account);
-    let user_name = resource.user_name().unwrap_or_default();
-    let other = users::find_live_by_user_name(transaction, &scope.app, user_name).await?;
-    if other.is_some_and(|other| other.id != user.id) {
-        // Two users cannot have one name. The next listing decides about it.
-        resource = resource.with("userName", user.resource.user_name());
+    if connector.directory().is_some() {
+        follow_account(transaction, connector, &mut user, &account).await?;
     }
-    user.resource = resource;
-    user.account_key = roster::account_key(connector, &account);
     user.ownership = Ownership::Unmanaged;
     user.changed_at_target(scope.now);
     (user.answered, user.fallback) = (Answered::Yes, None);
@@ -133,6 +128,25 @@ async fn hand_back(
     };
     record(transaction, scope, &user.id, detail).await?;
     Ok(Released { handed_back: 1, dropped_work: u64::from(had_work), ..Released::default() })
+}
+
+/// Makes the user read as its account.
+async fn follow_account(
+    transaction: &mut Transaction,
+    connector: &dyn Connector,
+    user: &mut User,
+    account: &Account,
+) -> Result<(), StoreError> {
+    let mut resource = roster::resource_of(account);
+    let user_name = resource.user_name().unwrap_or_default();
+    let other = users::find_live_by_user_name(transaction, &user.app, user_name).await?;
+    if other.is_some_and(|other| other.id != user.id) {
+        // Two users cannot have one name. The next listing decides about it.
+        resource = resource.with("userName", user.resource.user_name());
+    }
+    user.resource = resource;
+    user.account_key = roster::account_key(connector, account);
+    Ok(())
 }
 
 async fn drop_leaver(

@@ -36,6 +36,7 @@ pub(super) const ACTOR: &str = "worker";
 pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     let (id, version) = (worked.id.clone(), worked.version);
     let (app, now) = (target.app.clone(), target.clock.now());
+    let doubted_until = target.in_doubt_until(now);
     let (record_of, seen) = (worked.clone(), sighting.clone());
     // Where accounts are not listed, nothing is found about them.
     let findings = target.connector.directory().map(|_| roster::Scope::of(target));
@@ -51,7 +52,11 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     // A deleted user has no say in the account that another one has by now.
                     Some(Holder::Other(_)) => sighting.observed = Observed::Absent,
                     Some(Holder::Deleted) => return Ok(End::AccountBusy),
-                    None => take_over(transaction, &user, &sighting.observed, now).await?,
+                    None => {
+                        if take_over(transaction, &user, &sighting.observed, now).await? == Doubt::Left {
+                            sighting.observed = sighting.observed.doubted_until(doubted_until);
+                        }
+                    }
                 }
                 user.lease = None;
                 let mut story = sighting.calls.events(&app, &worked.id);
@@ -64,7 +69,11 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
                 if user.version == worked.version {
-                    user.due_at = None;
+                    // What was sent before may take effect yet: once it cannot any more, all is said again.
+                    user.due_at = match &user.observed {
+                        Observed::Uncertain { until, .. } => Some(*until),
+                        _ => None,
+                    };
                     user.fallback = None;
                     user.answered = Answered::Yes;
                 } else if user.answered == Answered::No {
@@ -107,7 +116,8 @@ async fn busy(target: &Target, worked: User, sighting: Sighting) -> Result<(), S
     let reason =
         "A deleted user has the same account, and the work on that one is not done yet; it is waited for"
             .to_owned();
-    failed(target, worked, Sighting { observed: Observed::Unknown, ..sighting }, reason).await
+    let observed = sighting.observed.clone().doubted_until(target.clock.now());
+    failed(target, worked, Sighting { observed, ..sighting }, reason).await
 }
 
 /// Finds out whether an account that was found may be changed for `worked`, before anything about it is. If not, settles
@@ -217,7 +227,14 @@ pub(super) async fn failed(
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
                 let shown_before = shown_truth(&user);
+                let doubted_before = doubted_until(&user, now);
                 see(&mut user, &sighting, now);
+                if user.version == worked.version
+                    && let Observed::Uncertain { until, .. } = &mut user.observed
+                {
+                    // The next attempt says the same, so it does not matter when this one takes effect.
+                    *until = doubted_before.unwrap_or(now);
+                }
                 let attempts = user.attempts + 1;
                 let due_at = match user.due_at {
                     due_at if user.version != worked.version => due_at,
@@ -263,6 +280,54 @@ pub(super) async fn postponed(
 /// Nothing was decided: the work goes back to the queue as it was.
 pub(super) async fn released(target: &Target, worked: User, sighting: Sighting) -> Result<(), StoreError> {
     give_back(target, worked, sighting, None, None).await
+}
+
+/// A look-up found nothing that may come into being until then: it is made again.
+pub(super) async fn suspended(
+    target: &Target,
+    worked: User,
+    sighting: Sighting,
+    until: Time,
+) -> Result<(), StoreError> {
+    let now = target.clock.now();
+    let reason = format!(
+        "A create was sent whose answer did not come, and no account is found yet. It is looked up again at {until}"
+    );
+    let app = target.app.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
+                user.lease = None;
+                let shown_before = shown_truth(&user);
+                see(&mut user, &sighting, now);
+                let mut story = sighting.calls.events(&app, &worked.id);
+                story.push(happened(&worked, now, EventKind::Failed).detail(reason.as_str()));
+                events::append_all(transaction, &story).await?;
+                if user.version == worked.version {
+                    user.due_at = Some(until);
+                }
+                user.failure = Some(reason);
+                save(transaction, user, shown_before, now).await
+            })
+        })
+        .await
+}
+
+/// Writes down what is known of the account of `worked` while the work goes on. Whether the worker still had it.
+pub(super) async fn noted(target: &Target, worked: &User) -> Result<bool, StoreError> {
+    let worked = worked.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(user) = leased(transaction, &worked).await? else { return Ok(false) };
+                users::save(transaction, &User { observed: worked.observed, ..user }).await?;
+                Ok(true)
+            })
+        })
+        .await
 }
 
 /// Replaces the lease of a user by a longer one of the same worker. Whether the worker still had it.
@@ -346,17 +411,19 @@ async fn put_back(
     connector: &dyn Connector,
     now: Time,
 ) -> Result<(), StoreError> {
-    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain(_));
+    let may_have_been_created = matches!(user.observed, Observed::Suspected { .. });
+    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain { .. });
     let Some(fallback) = user.fallback.take() else {
         // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
         // not show it as a new one.
         let undone = happened(&user, now, EventKind::PutBack).detail("the create is undone");
         events::append(transaction, undone).await?;
-        if user.account().is_none() && user.lease.is_none() {
+        if user.account().is_none() && user.lease.is_none() && !may_have_been_created {
             return users::delete_row(transaction, &user, now).await;
         }
         // Or a call is out, perhaps the create itself: until it is answered, its lease keeps others from creating again.
-        let may_be_enabled_by_us = !is_certain && user.account().is_some_and(|account| !account.enabled);
+        let may_be_enabled_by_us =
+            may_have_been_created || !is_certain && user.account().is_some_and(|account| !account.enabled);
         user.deleted_at = Some(now);
         user.answered = Answered::Yes;
         user.version += 1;
@@ -433,16 +500,30 @@ async fn holder(
     Ok(holder)
 }
 
-/// Makes the account that was seen this user's own: those who had it, none of them live and managed, have it no more.
+/// Whether something was sent about an account on behalf of somebody else that may still take effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    Left,
+}
+
+/// Makes the account that was seen this user's own: those who had it have it no more. They are users that were deleted, also
+/// of an account that this one has known since it was made; and none that is live and managed.
 async fn take_over(
     transaction: &mut Transaction,
     user: &User,
     observed: &Observed,
     now: Time,
-) -> Result<(), StoreError> {
-    let Some(account) = new_account(user, observed) else { return Ok(()) };
+) -> Result<Doubt, StoreError> {
+    let mut doubt = Doubt::None;
+    let is_new = new_account(user, observed).is_some();
+    let Some(account) =
+        observed.account().filter(|_| user.account_key.is_some() && (is_new || user.is_live()))
+    else {
+        return Ok(doubt);
+    };
     for mut other in users::find_by_account(transaction, &user.app, Some(&account.id), None).await? {
-        if other.id == user.id {
+        if other.id == user.id || (other.is_live() && !is_new) {
             continue;
         }
         let event = happened(user, now, EventKind::Continued).related(other.id.as_str());
@@ -452,13 +533,17 @@ async fn take_over(
             users::delete_row(transaction, &other, now).await?;
         } else {
             // What was promised with the deletion, this user's state has overtaken.
+            if matches!(other.observed, Observed::Uncertain { .. }) {
+                doubt = Doubt::Left;
+            }
             other.applied_version = other.version;
-            other.due_at = None;
+            (other.due_at, other.attempts, other.failure) = (None, 0, None);
+            (other.answered, other.fallback) = (Answered::Yes, None);
             other.observed = Observed::Absent;
             users::save(transaction, &other).await?;
         }
     }
-    Ok(())
+    Ok(doubt)
 }
 
 /// The account that was seen, if it was not this user's before.
@@ -469,13 +554,25 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
 }
 
 /// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
-/// one that vanished.
+/// one that vanished. What was seen does not end a doubt: what was sent earlier may take effect later.
 fn see(user: &mut User, sighting: &Sighting, now: Time) {
     if new_account(user, &sighting.observed).is_some() && user.ownership != Ownership::Unmanaged {
         user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
+    let doubted_until = doubted_until(user, now);
     user.observed = sighting.observed.clone();
+    if let Some(until) = doubted_until {
+        user.observed = user.observed.clone().doubted_until(until);
+    }
     user.observed_at = Some(now);
+}
+
+/// Until when an earlier change of the account may take effect that is not desired any more.
+fn doubted_until(user: &User, now: Time) -> Option<Time> {
+    match &user.observed {
+        Observed::Uncertain { until, .. } if *until > now => Some(*until),
+        _ => None,
+    }
 }
 
 /// `active` as the target's truth; `None` while what was promised is shown instead.

@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     Target,
+    breaker::Traffic,
     convergence::{converge, lease_length},
     in_hand::InHand,
     settle::ACTOR,
@@ -27,9 +28,6 @@ const CONCURRENT: usize = 16;
 
 /// How many more, for revocations alone: they must not wait for a place while joiners wait for the budget.
 const CONCURRENT_REVOCATIONS: usize = 16;
-
-/// How long to wait before refused credentials are tried again, with one probe.
-const PROBE_AFTER: Duration = Duration::from_secs(60);
 
 /// How long to wait at the most before the queue is looked at again: other processes ring no bell.
 const LONGEST_REST: Duration = Duration::from_secs(1);
@@ -46,15 +44,24 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
         Pool::new(Lane::Change, Lane::Grant, CONCURRENT, in_hand),
     ];
     while !stopping.is_cancelled() {
-        if target.health.credentials_refused().is_some() {
-            wait_for_credentials(&target, &stopping).await;
+        let traffic = target.health.traffic();
+        if let Traffic::Stopped { probe_at } = traffic {
+            probe(&target, probe_at, &stopping).await;
             continue;
         }
         // One time for both questions: what becomes due between them would be in the answer to neither.
         let now = target.clock.now();
         let mut next_look = None;
+        let mut most = match traffic {
+            Traffic::OneCall if pools.iter_mut().any(|pool| pool.count() > 0) => 0,
+            Traffic::OneCall => 1,
+            _ => usize::MAX,
+        };
         for pool in &mut pools {
-            next_look = next_look.max(pool.fill(&target, &worker, now, &stopping).await);
+            next_look = next_look.max(pool.fill(&target, &worker, now, most, &stopping).await);
+            if traffic == Traffic::OneCall {
+                most -= pool.count().min(most);
+            }
         }
         let next_due = match next_look {
             Some(time) => Some(time),
@@ -65,7 +72,7 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
             () = stopping.cancelled() => {}
             () = target.wake.notified() => {}
             // The roster may be the one to find out; from then on it is probed here.
-            _ = target.health.until_credentials_refused() => {}
+            () = target.health.until_stopped() => {}
             Some(_) = revocations.tasks.join_next() => {}
             Some(_) = others.tasks.join_next() => {}
             () = rest(&target, next_due) => {}
@@ -90,16 +97,23 @@ impl Pool {
         Self { most_urgent, least_urgent, size, in_hand, tasks: JoinSet::new() }
     }
 
-    /// Claims as many users as there are places, of those that are due at `now`. Answers when to look again, if the database failed.
+    /// How many users are being worked on.
+    fn count(&mut self) -> usize {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.len()
+    }
+
+    /// Claims as many users as there are places, `most` of them, of those that are due at `now`. Answers when to look again,
+    /// if the database failed.
     async fn fill(
         &mut self,
         target: &Arc<Target>,
         worker: &str,
         now: Time,
+        most: usize,
         stopping: &CancellationToken,
     ) -> Option<Time> {
-        while self.tasks.try_join_next().is_some() {}
-        let free = self.size - self.tasks.len();
+        let free = (self.size - self.count()).min(most);
         if free == 0 {
             return None;
         }
@@ -171,25 +185,43 @@ async fn rest(target: &Target, next_due: Option<Time>) {
     target.clock.sleep_until(next_due.map_or(look_at, |next_due| next_due.min(look_at))).await;
 }
 
-/// Sends one cheap call a minute until the target accepts the credentials again.
-async fn wait_for_credentials(target: &Target, stopping: &CancellationToken) {
+/// Sends one cheap call at `probe_at`, to find out whether the target works again.
+async fn probe(target: &Target, probe_at: Time, stopping: &CancellationToken) {
     tokio::select! {
         () = stopping.cancelled() => return,
-        () = target.clock.sleep_until(target.clock.now() + PROBE_AFTER) => {}
+        // A call that was out may be answered after all.
+        () = target.health.while_stopped() => return,
+        () = target.clock.sleep_until(probe_at) => {}
     }
     let Some(directory) = target.connector.directory() else {
         // Nothing cheap to ask: the next user's work is the probe.
-        target.health.forget();
+        target.health.try_one();
         return;
     };
-    let permit = tokio::select! {
+    let mut permit = tokio::select! {
         () = stopping.cancelled() => return,
         permit = target.budget.permit(Lane::Revoke) => permit,
     };
-    let result = directory.credentials_owner().await;
-    drop(permit);
-    target.heed(&result);
+    let result = directory.credentials_owner(&mut permit).await;
+    target.heed_probe(permit, &result).await;
     if let Ok(owner) = result {
         target.guard.set_credentials_owner(owner);
+    }
+    if target.health.stopped().is_none() {
+        hasten_revocations(target).await;
+    }
+}
+
+/// Revocations that wait out a failure wait no longer.
+async fn hasten_revocations(target: &Target) {
+    let (app, now) = (target.app.clone(), target.clock.now());
+    let hastened: Result<(), StoreError> = target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move { users::hasten_revocations(transaction, &app, now).await })
+        })
+        .await;
+    if let Err(error) = hastened {
+        tracing::error!(app = target.app, %error, "revocations wait for longer than they must");
     }
 }

@@ -127,6 +127,8 @@ pub enum SeenState {
     Unknown,
     /// There is none.
     Absent,
+    /// None was seen, but there may be one: a create was sent whose answer did not come.
+    Suspected,
     /// There is one.
     Present,
     /// There is one, and a change of it was sent whose answer did not come.
@@ -193,7 +195,8 @@ impl Seen {
             Observed::Unknown => SeenState::Unknown,
             Observed::Absent => SeenState::Absent,
             Observed::Present(_) => SeenState::Present,
-            Observed::Uncertain(_) => SeenState::Uncertain,
+            Observed::Suspected { .. } => SeenState::Suspected,
+            Observed::Uncertain { .. } => SeenState::Uncertain,
         };
         let account = user.account().map(|account| SeenAccount {
             id: account.id.clone(),

@@ -78,6 +78,7 @@ fn seen(seen: &Seen) -> String {
     let Some(account) = &seen.account else {
         return match seen.state {
             SeenState::Unknown => "nobody has looked yet".to_owned(),
+            SeenState::Suspected => format!("no account{at}, but one may have been made since"),
             _ => format!("no account{at}"),
         };
     };

@@ -130,6 +130,13 @@ fn unfinished(case: &Case<'_>, user: &User) -> Verdict {
     if let Some(reason) = &user.failure {
         return after_failure(case, user, due_at, reason);
     }
+    if !user.is_pending() && due_at > now && matches!(user.observed, Observed::Uncertain { .. }) {
+        return waiting(format!(
+            "{target} agrees with version {}; a call that was sent before and not answered may take effect yet, so it is made \
+             sure again at {due_at}",
+            user.version
+        ));
+    }
     match trouble(case.lately) {
         Some(Trouble::CredentialsRefused(reason)) => return waiting(credentials_refused(target, &reason)),
         Some(Trouble::Failing(reason)) => {

@@ -168,6 +168,7 @@ impl Failure {
                 ProvisionError::Unavailable { .. } | ProvisionError::Store(StoreError::Closed),
             )
             | Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::Provision(ProvisionError::QueueTooLong { .. }) => (StatusCode::TOO_MANY_REQUESTS, None),
             Self::Provision(ProvisionError::Store(_)) | Self::Bug => {
                 (StatusCode::INTERNAL_SERVER_ERROR, None)
             }
@@ -200,7 +201,10 @@ impl Failure {
         // Clients honour whole seconds only (`C-19`).
         let seconds = |duration: &Duration| HeaderValue::from(duration.as_secs().max(1));
         match self {
-            Self::Provision(ProvisionError::Unavailable { retry_after, .. })
+            Self::Provision(
+                ProvisionError::Unavailable { retry_after, .. }
+                | ProvisionError::QueueTooLong { retry_after, .. },
+            )
             | Self::Busy { retry_after }
             | Self::TooManyAttempts { retry_after } => Some((header::RETRY_AFTER, seconds(retry_after))),
             Self::TimedOut => Some((header::RETRY_AFTER, seconds(&Duration::from_secs(5)))),

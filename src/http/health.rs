@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    converge::{health::Health, roster::RosterState},
-    store::{findings, rosters, users},
+    converge::{breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
+    store::{findings, roster_passes, rosters, users},
 };
 
 use super::{
@@ -36,7 +36,7 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
         .iter()
         .map(|(name, app)| {
             let (ready, said) = match app.bridged.roster.current() {
-                RosterState::Known { .. } => (true, json!({ "roster": "known" })),
+                RosterState::Known => (true, json!({ "roster": "known" })),
                 RosterState::First => {
                     (false, json!({ "roster": "first pass under way: its users are not served until it is done" }))
                 }
@@ -80,21 +80,24 @@ pub(super) async fn status(
 
 async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
     let target = &app.bridged.target;
-    let health = match target.health.current() {
+    let mut health = match target.health.current() {
         Health::Unknown => json!({ "state": "not called yet" }),
         Health::Working => json!({ "state": "working" }),
         Health::Failing { since, reason } => {
             json!({ "state": "failing; calls are repeated", "since": since.to_string(), "reason": reason })
         }
+        Health::Down { since, reason } => {
+            json!({ "state": "down; nothing is sent but a probe now and then", "since": since.to_string(), "reason": reason })
+        }
         Health::CredentialsRefused { since, reason } => {
             json!({ "state": "credentials refused; nothing is sent", "since": since.to_string(), "reason": reason })
         }
+        Health::Recovering => json!({ "state": "answering again; one piece of work goes first" }),
     };
-    let failure = match app.bridged.roster.current() {
-        RosterState::Known { failure } => failure,
-        RosterState::FirstFailed { reason } => Some(reason),
-        RosterState::First => None,
-    };
+    if let Traffic::Stopped { probe_at } = target.health.traffic() {
+        health["next_probe_at"] = json!(probe_at.to_string());
+    }
+    let failure = roster_passes::find(&target.store, &target.app).await?.failure;
     let open: Map<_, _> = findings::count_open(&target.store, &target.app)
         .await?
         .into_iter()
@@ -118,7 +121,20 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
         })
         .collect();
     let users = users::count(&target.store, &target.app).await?;
-    Ok(json!({ "target": health, "roster": roster, "queue": queue, "users": users }))
+    let budget = target.budget.usage().await?.map(|usage| said_of_budget(&usage));
+    Ok(json!({ "target": health, "budget": budget, "roster": roster, "queue": queue, "users": users }))
+}
+
+fn said_of_budget(usage: &Usage) -> Value {
+    json!({
+        "account": usage.account,
+        "per_second": usage.rate.per_second,
+        "per_minute": usage.rate.per_minute,
+        "calls_in_last_minute": usage.calls_in_last_minute,
+        "calls_of_others": usage.calls_of_others,
+        "refused_calls": usage.refusals,
+        "stopped_until": usage.stopped_until.map(|until| until.to_string()),
+    })
 }
 
 fn plain_json(status: StatusCode, body: &Value) -> Response {

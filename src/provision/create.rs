@@ -52,9 +52,9 @@ async fn commit(app: &BridgedApp, body: Value, request: &Request) -> Result<Subm
     // 1, 2. There is nothing to load; read, repair, validate.
     let accepted = normalize::create(app.registry.user(), body)?;
     log_ignored(app, &accepted.ignored);
-    let id = UserId::new(app.target.clock.now());
-    // 3, 4. One transaction.
+    // 3, 4. One transaction. The id is of the time that `meta.created` tells, so that both are in the same order.
     let change = Change::new(app, request);
+    let id = UserId::new(change.now);
     app.target
         .store
         .write(move |transaction| {
@@ -123,8 +123,8 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
 }
 
 /// A user that was deleted and is made again is the same account: what is known of it goes over. While the account of the
-/// deleted one is still to be disabled, that stays to be done, for this create may fail; the account is looked up instead,
-/// and with it goes what was promised of it.
+/// deleted one is still to be disabled, that stays to be done, for this create may fail; nor is anything known for certain of
+/// the account until then. With the end of this create goes what was promised of it.
 async fn inherit(
     transaction: &mut Transaction,
     user: &mut User,
@@ -133,21 +133,28 @@ async fn inherit(
     now: Time,
 ) -> Result<(), ProvisionError> {
     let is_done = |earlier: &User| earlier.due_at.is_none() && earlier.lease.is_none();
-    if !deleted.iter().all(is_done) {
-        return Ok(());
-    }
+    let all_are_done = deleted.iter().all(is_done);
     for earlier in deleted {
-        if earlier.account().is_some() && user.account().is_none() {
+        let may_have_account =
+            earlier.account().is_some() || matches!(earlier.observed, Observed::Suspected { .. });
+        if may_have_account && user.account().is_none() {
             user.observed = earlier.observed.clone();
+            if !is_done(&earlier) {
+                user.observed = user.observed.clone().doubted_until(now);
+            }
             user.observed_at = earlier.observed_at;
-            user.ownership = Ownership::Adopted;
+            if earlier.account().is_some() {
+                user.ownership = Ownership::Adopted;
+            }
         }
-        let name = |user: &User| user_name_key(user.resource.user_name().unwrap_or_default());
-        if name(user) != name(&earlier) {
-            let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
-            events::append(transaction, event.related(earlier.id.as_str())).await?;
+        if all_are_done {
+            let name = |user: &User| user_name_key(user.resource.user_name().unwrap_or_default());
+            if name(user) != name(&earlier) {
+                let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
+                events::append(transaction, event.related(earlier.id.as_str())).await?;
+            }
+            users::delete_row(transaction, &earlier, now).await?;
         }
-        users::delete_row(transaction, &earlier, now).await?;
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! DELETE of a user.
 
 use crate::{
+    connector::Lane,
+    converge::Target,
     scim::precondition::Precondition,
-    store::{UserId, events::EventKind, users},
+    store::{User, UserId, events::EventKind, users},
 };
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
     get::not_found,
     record::{Asked, refusal},
     request::check_version,
-    submit::{Change, Submission, submit},
+    submit::{Change, REVOCATION_IS_KEPT, Submission, blocked, submit},
 };
 
 /// Deletes the user of that id. It is gone here at once, and its `userName` is free; its account is disabled.
@@ -48,17 +50,26 @@ async fn commit(
     request: &Request,
 ) -> Result<Submission, ProvisionError> {
     let change = Change::new(app, request);
-    let id = id.clone();
+    let (id, target) = (id.clone(), app.target.clone());
     app.target
         .store
         .write(move |transaction| {
             Box::pin(async move {
-                let before = users::get(transaction, &change.app, &id).await?.filter(|user| user.is_live());
-                let before = before.ok_or_else(|| not_found(&id))?;
+                let before = match users::get(transaction, &change.app, &id).await? {
+                    Some(user) if user.is_live() => user,
+                    gone => return Err(asked_again(&target, gone).unwrap_or_else(|| not_found(&id))),
+                };
                 check_version(&precondition, before.version)?;
                 let resource = before.resource.clone();
                 submit(transaction, &change, before, resource, EventKind::Deleted).await
             })
         })
         .await
+}
+
+/// Who was told that a deletion is not done yet, and asks again, must not read from a 404 that it is.
+fn asked_again(target: &Target, gone: Option<User>) -> Option<ProvisionError> {
+    let waits = gone.is_some_and(|user| user.is_pending() && user.lane == Lane::Revoke);
+    let reason = target.health.credentials_refused().filter(|_| waits)?;
+    Some(blocked(&reason, REVOCATION_IS_KEPT))
 }

@@ -37,6 +37,14 @@ pub enum ProvisionError {
         /// When it may be worth trying again.
         retry_after: Duration,
     },
+    /// Too much waits for the target already; nothing was changed.
+    #[error("{detail}")]
+    QueueTooLong {
+        /// How long the wait would be, and what to do.
+        detail: String,
+        /// When the queue will be short enough.
+        retry_after: Duration,
+    },
     /// The bridge's own database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -64,7 +64,7 @@ impl BridgedApp {
 fn accounts_known(app: &BridgedApp) -> Result<(), ProvisionError> {
     let target = app.target.connector.target();
     let detail = match app.roster.current() {
-        RosterState::Known { .. } => return Ok(()),
+        RosterState::Known => return Ok(()),
         RosterState::First => {
             format!("The accounts of {target} are being listed for the first time; try again shortly.")
         }

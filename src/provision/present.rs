@@ -56,6 +56,11 @@ impl Kind {
             Self::Group => "members",
         }
     }
+
+    /// The name and the value of that attribute, if it is known of the resource.
+    fn related_of<'r>(self, stored: &Stored, related: &'r Related) -> Option<(&'static str, &'r str)> {
+        related.get(&stored.id).map(|text| (self.related_attribute(), text.as_str()))
+    }
 }
 
 /// The related attributes of some resources, as JSON text, by the resources' ids.
@@ -100,20 +105,47 @@ impl BridgedApp {
 
     /// The resource with its related attribute, if that is known.
     pub(super) fn present_with(&self, kind: Kind, stored: &Stored, related: &Related) -> Presented {
-        let resource_type = kind.resource_type(&self.registry);
-        let identity = Identity {
+        let (resource_type, identity) = (kind.resource_type(&self.registry), self.identity(stored));
+        Presented {
+            id: stored.id.clone(),
+            resource: self.document(kind, stored, related),
+            location: identity.location(resource_type),
+            entity_tag: identity.entity_tag(),
+        }
+    }
+
+    /// The resource with its related attribute, if that is known, without what only headers tell.
+    pub(super) fn document(&self, kind: Kind, stored: &Stored, related: &Related) -> Document {
+        let related = kind.related_of(stored, related);
+        meta::document(kind.resource_type(&self.registry), &stored.fragment, related, &self.identity(stored))
+    }
+
+    /// Those members of the resource, as a tree.
+    ///
+    /// # Errors
+    /// When the stored text is no JSON.
+    pub(super) fn excerpt(
+        &self,
+        kind: Kind,
+        stored: &Stored,
+        related: &Related,
+        members: &[&str],
+    ) -> Result<Value, serde_json::Error> {
+        let document = if members.contains(&"meta") {
+            self.document(kind, stored, related)
+        } else {
+            meta::document_without_meta(&stored.fragment, kind.related_of(stored, related))
+        };
+        document.excerpt(|name| members.contains(&name))
+    }
+
+    fn identity<'a>(&'a self, stored: &'a Stored) -> Identity<'a> {
+        Identity {
             id: &stored.id,
             created: stored.created_at,
             last_modified: stored.modified_at,
             version: stored.version,
             base_url: &self.base_url,
-        };
-        let related = related.get(&stored.id).map(|text| (kind.related_attribute(), text.as_str()));
-        Presented {
-            id: stored.id.clone(),
-            resource: meta::document(resource_type, &stored.fragment, related, &identity),
-            location: identity.location(resource_type),
-            entity_tag: identity.entity_tag(),
         }
     }
 

@@ -126,6 +126,10 @@ fn reason(error: &ProvisionError) -> Option<String> {
         ProvisionError::Scim(_) | ProvisionError::Forbidden(_) | ProvisionError::Unavailable { .. } => {
             Some(error.to_string())
         }
+        // Without the length of the wait, or every repetition would be another refusal.
+        ProvisionError::QueueTooLong { .. } => Some(
+            "Too much waits for the target already; the identity provider was told when to try again.".into(),
+        ),
         // Nobody is meant; the client read an older version, and reads again; our own trouble.
         ProvisionError::NotFound { .. }
         | ProvisionError::VersionMismatch { .. }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::Time,
-    connector::{Call, Desired, Lane},
-    converge::{Target, outcome::Watch, settle::fallback_of},
+    connector::{Call, Desired, Lane, Observed},
+    converge::{Target, outcome::Watch, queue_wait::long_wait, settle::fallback_of},
     scim::resource::Resource,
     store::{
         Transaction, User,
@@ -71,7 +71,7 @@ impl Change {
 ///
 /// # Errors
 /// When the `userName` or the account is another user's, when the account is one that must not be disabled, when the
-/// target refuses our credentials, or when the database fails.
+/// target refuses our credentials, when new access would have to wait for too long, or when the database fails.
 pub(super) async fn submit(
     transaction: &mut Transaction,
     change: &Change,
@@ -85,7 +85,7 @@ pub(super) async fn submit(
     if before.version > 0
         && !deletes
         && resource == before.resource
-        && (before.is_pending() || plan.is_empty())
+        && (before.is_pending() || plan.is_empty() || matches!(before.observed, Observed::Uncertain { .. }))
     {
         return unchanged(transaction, change, before).await;
     }
@@ -95,6 +95,9 @@ pub(super) async fn submit(
     let is_new = before.version == 0;
     let is_revocation = lane == Lane::Revoke && !is_new;
     refuse_while_blocked(change, is_revocation, &plan)?;
+    if is_new_grant(&before, lane, &plan) {
+        refuse_long_wait(transaction, change, &plan).await?;
+    }
 
     let is_idle = before.due_at.is_none() && before.lease.is_none();
     let mut user = before.clone();
@@ -105,6 +108,12 @@ pub(super) async fn submit(
         _ => Some(fallback_of(&before)),
     };
     user.account_key = change.account_key(&resource);
+    // A call whose answer did not come says what was desired until now.
+    if let Observed::Uncertain { until, .. } = &mut user.observed
+        && !is_new
+    {
+        *until = change.target.in_doubt_until(change.now);
+    }
     user.resource = resource;
     user.version += 1;
     user.modified_at = change.now;
@@ -183,7 +192,9 @@ async fn refuse_taken(
     resource: &Resource,
 ) -> Result<(), ProvisionError> {
     let user_name = resource.user_name().unwrap_or_default();
-    if let Some(other) = users::find_live_by_user_name(transaction, &change.app, user_name).await?
+    let is_new_name = before.version == 0 || before.resource.user_name() != Some(user_name);
+    if is_new_name
+        && let Some(other) = users::find_live_by_user_name(transaction, &change.app, user_name).await?
         && other.id != before.id
     {
         return Err(taken("userName", &other).into());
@@ -216,6 +227,31 @@ fn refuse_while_blocked(change: &Change, is_revocation: bool, plan: &[Call]) -> 
         Some(reason) if !is_revocation && !plan.is_empty() => Err(blocked(&reason, "Nothing was changed.")),
         _ => Ok(()),
     }
+}
+
+/// Whether access is to be given that was not to be given already: who waits in the queue for it keeps the place.
+fn is_new_grant(before: &User, lane: Lane, plan: &[Call]) -> bool {
+    let waits_already = before.is_pending() && before.lane == Lane::Grant;
+    lane == Lane::Grant && !plan.is_empty() && !waits_already
+}
+
+/// New access that could not be given for a long time is better asked for again than believed to be given.
+async fn refuse_long_wait(
+    transaction: &mut Transaction,
+    change: &Change,
+    plan: &[Call],
+) -> Result<(), ProvisionError> {
+    let Some(long) = long_wait(transaction, &change.target, plan, change.now).await? else { return Ok(()) };
+    let detail = format!(
+        "At least {} users wait for their turn at {}, and this one would have to wait for {} minutes or more. Nothing was changed; send \
+         it again later.",
+        long.users_ahead,
+        change.target.connector.target(),
+        long.wait.as_secs().div_ceil(60),
+    );
+    let retry_after =
+        Duration::from_secs(long.excess.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+    Err(ProvisionError::QueueTooLong { detail, retry_after })
 }
 
 /// The answer while the target refuses our credentials.

@@ -41,6 +41,10 @@ impl Identity<'_> {
 
 /// The weak entity tag of a version. It is weak because one version can be shown in many ways: in parts, and with what
 /// follows from other resources, which are a user's `groups` and the `display` of a group's members.
+///
+/// So a user who joins a group keeps its version, and the group gets a new one: `groups` is read-only, a membership is a
+/// change of the group (RFC 7643 §4.1.2), and `If-Match` protects what a client may write (RFC 7644 §3.14). A new version of
+/// each member would refuse changes of users that take nothing back, and would make ten thousand writes of one.
 pub fn entity_tag(version: i64) -> String {
     format!("W/\"{version}\"")
 }
@@ -71,13 +75,8 @@ pub fn document(
     related: Option<(&str, &str)>,
     identity: &Identity<'_>,
 ) -> Document {
-    let related_length = related.map_or(0, |(name, value)| name.len() + value.len());
-    let mut text = String::with_capacity(fragment.len() + related_length + identity.base_url.len() + 256);
-    text.push('{');
-    text.push_str(fragment);
-    if let Some((name, value)) = related {
-        push(&mut text, name, &Text(value));
-    }
+    let mut text = open(fragment, related, identity.base_url.len() + 256);
+    // Writing to a string cannot fail.
     let _ = write!(
         text,
         r#","meta":{{"resourceType":"{}","created":"{}","lastModified":"{}","location":{},"version":{}}}}}"#,
@@ -88,6 +87,25 @@ pub fn document(
         Value::from(identity.entity_tag()),
     );
     Document::from_text(text)
+}
+
+/// As [`document`], without `meta`, for who asks about something else.
+pub fn document_without_meta(fragment: &str, related: Option<(&str, &str)>) -> Document {
+    let mut text = open(fragment, related, 1);
+    text.push('}');
+    Document::from_text(text)
+}
+
+/// The text up to where `meta` stands, with room for so much more.
+fn open(fragment: &str, related: Option<(&str, &str)>, more: usize) -> String {
+    let related_length = related.map_or(0, |(name, value)| name.len() + value.len() + 4);
+    let mut text = String::with_capacity(1 + fragment.len() + related_length + more);
+    text.push('{');
+    text.push_str(fragment);
+    if let Some((name, value)) = related {
+        push(&mut text, name, &Text(value));
+    }
+    text
 }
 
 /// JSON text as a value.

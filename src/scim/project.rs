@@ -111,7 +111,7 @@ impl Projection {
         if self.keeps_all {
             return Ok(resource);
         }
-        Ok(Document::from(&self.apply(resource.to_value()?)))
+        Ok(Document::from(&self.apply(resource.excerpt(|name| self.keeps(name))?)))
     }
 
     /// Takes out of the resource what the answer must not hold. The resource is in canonical form.

@@ -35,6 +35,17 @@ impl AttributeRef {
     pub fn leaf(&self) -> &Arc<Attribute> {
         self.sub_attribute.as_ref().unwrap_or(&self.attribute)
     }
+
+    /// The canonical names of a core attribute and its part; `None` for one of an extension.
+    pub fn core_names(&self) -> Option<(&str, Option<&str>)> {
+        let sub_attribute = self.sub_attribute.as_ref().map(|sub_attribute| sub_attribute.name.as_str());
+        self.extension.is_none().then_some((self.attribute.name.as_str(), sub_attribute))
+    }
+
+    /// The member of a resource's JSON object that its value stands in: the attribute, or the extension.
+    pub fn member(&self) -> &str {
+        self.extension.as_deref().unwrap_or(&self.attribute.name)
+    }
 }
 
 /// What a name in a filter, a path or `attributes=` means.

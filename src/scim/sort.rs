@@ -39,6 +39,19 @@ pub struct SortBy(AttributeRef);
 #[serde(transparent)]
 pub struct Key(String);
 
+impl Key {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl Order {
     /// Reads `sortOrder`; without one the order is ascending.
     ///
@@ -100,6 +113,16 @@ impl SortBy {
         self.0.extension.is_none() && self.0.attribute.name == name
     }
 
+    /// The canonical names of a core attribute and its part; `None` for one of an extension.
+    pub fn core_names(&self) -> Option<(&str, Option<&str>)> {
+        self.0.core_names()
+    }
+
+    /// The [member](AttributeRef::member) of a resource that the order looks at.
+    pub fn member(&self) -> &str {
+        self.0.member()
+    }
+
     /// The canonical name of the attribute.
     pub fn name(&self) -> String {
         name::canonical(&self.0)
@@ -135,9 +158,9 @@ fn key(attribute: &Attribute, value: &Value) -> Option<String> {
             Some(format!("{:032x}", raised(nanoseconds)))
         }
         (Kind::String | Kind::Reference | Kind::Binary, Value::String(text)) => {
-            let start: String = text.chars().take(MAX_CHARACTERS).collect();
             let ignores_case = !attribute.case_exact && attribute.kind != Kind::Binary;
-            Some(if ignores_case { fold(&start).into_owned() } else { start })
+            let text = if ignores_case { fold(text) } else { text.into() };
+            Some(text.chars().take(MAX_CHARACTERS).collect())
         }
         _ => None,
     }

@@ -3,9 +3,11 @@
 
 use std::iter::repeat_n;
 
-/// How many places the texts of a statement have. A list is cut into pieces that fit; the last piece is filled up by
-/// repeating its last id, so statements must not mind an id that stands there twice.
-const SIZES: [usize; 3] = [1, 16, 256];
+use sqlx::{Any, any::AnyArguments, query::Query};
+
+/// How many places the texts of a statement have: one resource, a few, a usual page, more. A list is cut into pieces that
+/// fit; the last piece is filled up by repeating its last id, so statements must not mind an id that stands there twice.
+const SIZES: [usize; 4] = [1, 16, 100, 500];
 
 /// A statement with a place for each of some ids: a few texts that differ in the number of places, made once, so that the
 /// database prepares no others.
@@ -27,8 +29,20 @@ impl Batch {
         Self::new(&format!("{before}("), first, |parameter| format!("${parameter}"), &format!("){after}"))
     }
 
-    /// The texts to execute one after the other, each with the ids to bind.
-    pub(super) fn pieces<'i>(&self, ids: &[&'i str]) -> Vec<(&str, Vec<&'i str>)> {
+    /// What to execute, one after the other, with everything bound: `before` to the parameters in front of the ids.
+    pub(super) fn queries<'q>(
+        &'static self,
+        before: &[&'q str],
+        ids: &[&'q str],
+    ) -> Vec<Query<'q, Any, AnyArguments>> {
+        let bound = |(sql, ids): (&'static str, Vec<&'q str>)| {
+            before.iter().copied().chain(ids).fold(sqlx::query(sql), Query::bind)
+        };
+        self.pieces(ids).into_iter().map(bound).collect()
+    }
+
+    /// The texts, each with its ids.
+    fn pieces<'i>(&self, ids: &[&'i str]) -> Vec<(&str, Vec<&'i str>)> {
         let mut pieces = Vec::new();
         let mut rest = ids;
         while let Some(last) = rest.last() {
@@ -58,14 +72,14 @@ mod tests {
             [("DELETE FROM t WHERE g = $1 AND id IN ($2) RETURNING id", vec!["a"])]
         );
 
-        let ids: Vec<String> = (0..300).map(|id| id.to_string()).collect();
+        let ids: Vec<String> = (0..517).map(|id| id.to_string()).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let pieces = batch.pieces(&ids);
         let sizes: Vec<_> = pieces.iter().map(|(_, ids)| ids.len()).collect();
-        assert_eq!(sizes, [256, 256]);
-        assert_eq!(pieces[0].1, ids[..256]);
-        assert_eq!(pieces[1].1[..44], ids[256..]);
-        assert!(pieces[1].1[44..].iter().all(|id| *id == "299"));
-        assert!(pieces[1].0.contains("$257) RETURNING"), "{}", pieces[1].0);
+        assert_eq!(sizes, [500, 100]);
+        assert_eq!(pieces[0].1, ids[..500]);
+        assert_eq!(pieces[1].1[..17], ids[500..]);
+        assert!(pieces[1].1[17..].iter().all(|id| *id == "516"));
+        assert!(pieces[1].0.contains("$101) RETURNING"), "{}", pieces[1].0);
     }
 }

@@ -1,5 +1,7 @@
 //! The `user_groups` table. Members are rows of [`members`](super::members).
 
+use std::sync::LazyLock;
+
 use sqlx::{Any, Row, any::AnyRow, query::Query};
 
 use crate::{
@@ -9,7 +11,11 @@ use crate::{
 
 use super::{
     GroupId, Store, StoreError, Transaction,
-    listing::{self, Parameter, Range, Statements, Stored, ids, shown_column},
+    batch::Batch,
+    key::{key, key_or_missing},
+    listing::{self, Parameter, Range, Statements, Stored, page_end, page_start, shown_column, shown_page},
+    marks::{self, List},
+    sorted::{SortedBy, SortedRange, sorted_statements},
 };
 
 /// A group.
@@ -53,7 +59,7 @@ pub enum Narrowing {
 
 macro_rules! columns {
     () => {
-        "id, app, display_name_key, display, external_id, resource, version, created_at, modified_at"
+        "id, app, display_name_key, display, external_id_key, resource, version, created_at, modified_at"
     };
 }
 
@@ -70,15 +76,11 @@ macro_rules! statements {
         statements!($condition, " AND id > $2 ORDER BY id LIMIT $3 OFFSET $4", Vec::new())
     };
     ($condition:literal, [$value:expr]) => {
-        statements!(
-            $condition,
-            " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5",
-            vec![Parameter::Text($value.clone())]
-        )
+        statements!($condition, " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5", vec![Parameter::Text($value)])
     };
     ($condition:literal, $range:literal, $values:expr) => {
         Statements {
-            page: concat!("SELECT ", shown!(), " FROM user_groups WHERE app = $1", $condition, $range),
+            page: shown_page!("SELECT ", shown!(), " FROM user_groups WHERE app = $1", $condition, $range),
             count: concat!("SELECT COUNT(*) FROM user_groups WHERE app = $1", $condition),
             values: $values,
         }
@@ -89,15 +91,20 @@ impl Narrowing {
     fn statements(&self) -> Statements {
         match self {
             Self::All => statements!("", []),
-            Self::Id(id) => statements!(" AND id = $2", [id]),
-            Self::DisplayName(key) => statements!(" AND display_name_key = $2", [key]),
-            Self::ExternalId(id) => statements!(" AND external_id = $2", [id]),
+            Self::Id(id) => statements!(" AND id = $2", [id.clone()]),
+            Self::DisplayName(name) => statements!(" AND display_name_key = $2", [key(name)]),
+            Self::ExternalId(id) => statements!(" AND external_id_key = $2", [key_or_missing(Some(id))]),
             Self::Member(id) => statements!(
                 " AND id IN (SELECT group_id FROM group_members WHERE group_members.app = $1 AND member_id = $2)",
-                [id]
+                [id.clone()]
             ),
         }
     }
+}
+
+/// The key of a `displayName`, folded for comparison: it is unique without case.
+fn display_name_key(display_name: &str) -> String {
+    key(&fold(display_name))
 }
 
 /// The groups that fit `narrowing`, in the order of their ids.
@@ -110,7 +117,40 @@ pub async fn page(
     narrowing: &Narrowing,
     range: Range<'_>,
 ) -> Result<Vec<Stored>, StoreError> {
+    let mark = match narrowing {
+        Narrowing::All if range.after.is_empty() => {
+            marks::find(store, app, List::Groups, range.offset).await?
+        }
+        _ => None,
+    };
+    let range = mark.as_ref().map_or(range, |mark| range.from(mark));
     narrowing.statements().page(store, app, range).await
+}
+
+/// The groups of a part of a sorted list.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page_sorted(
+    store: &Store,
+    app: &str,
+    range: SortedRange<'_>,
+) -> Result<Vec<Stored>, StoreError> {
+    let statements = match range.by {
+        SortedBy::Id => sorted_statements!(shown!(), "user_groups WHERE app = $1", "id"),
+        SortedBy::Name => sorted_statements!(shown!(), "user_groups WHERE app = $1", "display_name_key"),
+        SortedBy::ExternalId => sorted_statements!(shown!(), "user_groups WHERE app = $1", "external_id_key"),
+        SortedBy::ModifiedAt => sorted_statements!(shown!(), "user_groups WHERE app = $1", "modified_at"),
+    };
+    statements.page(store, app, range).await
+}
+
+/// Where the group stands in the order, as a [`Place`](super::sorted::Place) says it.
+///
+/// # Errors
+/// When the stored text is no JSON.
+pub fn sort_key(by: SortedBy, group: &Stored) -> Result<String, StoreError> {
+    by.key(group, "displayName")
 }
 
 /// How many groups fit `narrowing`.
@@ -118,7 +158,10 @@ pub async fn page(
 /// # Errors
 /// When the database fails.
 pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> Result<u64, StoreError> {
-    narrowing.statements().count(store, app).await
+    match narrowing {
+        Narrowing::All => marks::count(store, app, List::Groups).await,
+        _ => narrowing.statements().count(store, app).await,
+    }
 }
 
 /// The groups of these ids, in any order; those that there are none of are left out.
@@ -126,9 +169,12 @@ pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> 
 /// # Errors
 /// When the database fails.
 pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
-    const STATEMENT: &str =
-        concat!("SELECT ", shown!(), " FROM user_groups WHERE app = $1 AND id IN (", ids!(), ")");
-    listing::rows_of(store, STATEMENT, app, ids).await?.iter().map(listing::read).collect()
+    static FIND_ALL: LazyLock<Batch> = LazyLock::new(|| {
+        let before =
+            concat!(page_start!(), "SELECT ", shown!(), " FROM user_groups WHERE app = $1 AND id IN ");
+        Batch::ids_in(before, 2, page_end!())
+    });
+    listing::find_all(store, &FIND_ALL, app, ids).await
 }
 
 /// The group of that id, to be shown.
@@ -170,7 +216,7 @@ pub async fn find_by_display_name(
 ) -> Result<Option<Group>, StoreError> {
     sqlx::query(concat!("SELECT ", columns!(), " FROM user_groups WHERE app = $1 AND display_name_key = $2"))
         .bind(app)
-        .bind(fold(display_name).into_owned())
+        .bind(display_name_key(display_name))
         .fetch_optional(transaction)
         .await?
         .map(|row| read(&row))
@@ -187,8 +233,8 @@ pub async fn insert(transaction: &mut Transaction, group: &Group) -> Result<(), 
         columns!(),
         ", fragment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     ));
-    bind(query, group)?.execute(transaction).await?;
-    Ok(())
+    bind(query, group)?.execute(&mut *transaction).await?;
+    marks::add(transaction, &group.app, List::Groups, group.id.as_str()).await
 }
 
 /// Replaces the row of `group`.
@@ -196,12 +242,30 @@ pub async fn insert(transaction: &mut Transaction, group: &Group) -> Result<(), 
 /// # Errors
 /// When the database fails, also when the `displayName` is taken: callers look first.
 pub async fn save(transaction: &mut Transaction, group: &Group) -> Result<(), StoreError> {
+    // Names that are the same to this version, but were not to the one that stored them, keep their keys.
     let query = sqlx::query(
-        "UPDATE user_groups SET app = $2, display_name_key = $3, display = $4, external_id = $5, resource = $6, \
+        "UPDATE user_groups SET app = $2, display_name_key = CASE WHEN EXISTS (SELECT 1 FROM user_groups AS other \
+         WHERE other.app = $2 AND other.display_name_key = $3 AND other.id <> $1) THEN display_name_key ELSE $3 END, \
+         display = $4, external_id_key = $5, resource = $6, \
          version = $7, created_at = $8, modified_at = $9, fragment = $10 WHERE id = $1",
     );
     bind(query, group)?.execute(transaction).await?;
     Ok(())
+}
+
+/// Whether the stored `group` is found by its `displayName`. If not, another one is, whose name was not the same to the version
+/// that stored them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_own_name(transaction: &mut Transaction, group: &Group) -> Result<bool, StoreError> {
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM user_groups WHERE id = $1 AND display_name_key = $2")
+            .bind(group.id.as_str())
+            .bind(display_name_key(group.resource.display_name().unwrap_or_default()))
+            .fetch_optional(transaction)
+            .await?;
+    Ok(found.is_some())
 }
 
 /// Removes the row. Its members, and its own memberships, are removed with [`super::members`].
@@ -209,8 +273,14 @@ pub async fn save(transaction: &mut Transaction, group: &Group) -> Result<(), St
 /// # Errors
 /// When the database fails.
 pub async fn delete_row(transaction: &mut Transaction, id: &GroupId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM user_groups WHERE id = $1").bind(id.as_str()).execute(transaction).await?;
-    Ok(())
+    let app: Option<String> = sqlx::query_scalar("DELETE FROM user_groups WHERE id = $1 RETURNING app")
+        .bind(id.as_str())
+        .fetch_optional(&mut *transaction)
+        .await?;
+    match app {
+        Some(app) => marks::remove(transaction, &app, List::Groups, id.as_str()).await,
+        None => Ok(()),
+    }
 }
 
 /// Groups whose derived column was never written: at most `limit`.
@@ -234,9 +304,9 @@ fn bind<'q>(
     Ok(query
         .bind(group.id.as_str().to_owned())
         .bind(group.app.clone())
-        .bind(fold(group.resource.display_name().unwrap_or_default()).into_owned())
+        .bind(display_name_key(group.resource.display_name().unwrap_or_default()))
         .bind(group.resource.display_name().unwrap_or_default().to_owned())
-        .bind(group.resource.external_id().map(str::to_owned))
+        .bind(key_or_missing(group.resource.external_id()))
         .bind(resource)
         .bind(group.version)
         .bind(group.created_at.as_micros())

@@ -32,13 +32,13 @@ macro_rules! resource_id {
 
         impl From<String> for $name {
             fn from(id: String) -> Self {
-                Self(id)
+                Self(searchable(id))
             }
         }
 
         impl From<&str> for $name {
             fn from(id: &str) -> Self {
-                Self(id.to_owned())
+                Self(searchable(id.to_owned()))
             }
         }
 
@@ -57,6 +57,11 @@ resource_id! {
 resource_id! {
     /// The SCIM `id` of a group.
     GroupId
+}
+
+/// Clients ask for whatever they like; not every database takes a U+0000, which no id has.
+fn searchable(id: String) -> String {
+    if id.contains('\0') { id.replace('\0', "\u{fffd}") } else { id }
 }
 
 /// A UUIDv7 of that time, as text.

@@ -1,10 +1,15 @@
 //! Resources as lists hold them: enough to show one, without reading what it is made of.
 
-use sqlx::{Any, Row, any::AnyRow, query::Query};
+use serde_json::Value;
+use sqlx::{
+    Any, Row,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
-use crate::clock::Time;
+use crate::{clock::Time, scim::meta};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, batch::Batch, marks::Mark};
 
 /// A user or group to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,20 @@ pub struct Stored {
     pub is_member: bool,
 }
 
+impl Stored {
+    /// The text of the attribute of that name; `None` if it has none.
+    ///
+    /// # Errors
+    /// When the stored text is no JSON.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let document = meta::document_without_meta(&self.fragment, None);
+        let excerpt = document
+            .excerpt(|member| member == name)
+            .map_err(|error| StoreError::Corrupt { column: "fragment", reason: error.to_string() })?;
+        Ok(excerpt.get(name).and_then(Value::as_str).map(str::to_owned))
+    }
+}
+
 /// A part of a list in the order of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range<'a> {
@@ -34,8 +53,18 @@ pub struct Range<'a> {
     pub limit: u64,
 }
 
-/// The two statements that read a list. In both, `$1` is the app and the values follow; in `page`, the id behind which the
-/// list starts, the limit and the offset come last.
+impl<'a> Range<'a> {
+    /// The same part, told from a mark that stands before it.
+    pub(super) fn from<'m>(self, mark: &'m Mark) -> Range<'m>
+    where
+        'a: 'm,
+    {
+        Range { after: &mark.behind, offset: self.offset - mark.passed, limit: self.limit }
+    }
+}
+
+/// The two statements that read a list. In both, `$1` is the app and the values follow; in `page`, which is a
+/// [`shown_page!`], the id behind which the list starts, the limit and the offset come last.
 pub(super) struct Statements {
     pub(super) page: &'static str,
     pub(super) count: &'static str,
@@ -49,19 +78,6 @@ pub(super) enum Parameter {
     Number(i64),
 }
 
-/// How many ids one statement asks for at the most.
-pub(super) const IDS: usize = 50;
-
-/// `$2` to `$51`, for [`IDS`] ids.
-macro_rules! ids {
-    () => {
-        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
-         $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, \
-         $48, $49, $50, $51"
-    };
-}
-pub(super) use ids;
-
 impl Statements {
     pub(super) async fn page(
         self,
@@ -74,7 +90,7 @@ impl Statements {
             .bind(range.after)
             .bind(i64::try_from(range.limit).unwrap_or(i64::MAX))
             .bind(i64::try_from(range.offset).unwrap_or(i64::MAX));
-        query.fetch_all(store.reader()).await?.iter().map(read).collect()
+        read_page(&query.fetch_one(store.reader()).await?)
     }
 
     pub(super) async fn count(self, store: &Store, app: &str) -> Result<u64, StoreError> {
@@ -84,32 +100,25 @@ impl Statements {
     }
 }
 
-/// Reads rows by `statement`, which asks for the [`ids!`] of the app `$1`.
-pub(super) async fn rows_of(
-    store: &Store,
-    statement: &'static str,
-    app: &str,
-    ids: &[&str],
-) -> Result<Vec<AnyRow>, StoreError> {
-    let mut rows = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(IDS) {
-        // The last places are filled with the last id again.
-        let padding = std::iter::repeat_n(ids.last(), IDS - ids.len()).flatten();
-        let query =
-            ids.iter().chain(padding).fold(sqlx::query(statement).bind(app), |query, id| query.bind(*id));
-        rows.extend(query.fetch_all(store.reader()).await?);
-    }
-    Ok(rows)
-}
-
-fn bind<'q>(
-    query: Query<'q, Any, sqlx::any::AnyArguments>,
-    parameter: Parameter,
-) -> Query<'q, Any, sqlx::any::AnyArguments> {
+fn bind(query: Query<'_, Any, AnyArguments>, parameter: Parameter) -> Query<'_, Any, AnyArguments> {
     match parameter {
         Parameter::Text(text) => query.bind(text),
         Parameter::Number(number) => query.bind(number),
     }
+}
+
+/// The resources of these ids, in no order, by a statement that makes a [`shown_page!`] of those of the app `$1`.
+pub(super) async fn find_all(
+    store: &Store,
+    statement: &'static Batch,
+    app: &str,
+    ids: &[&str],
+) -> Result<Vec<Stored>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for query in statement.queries(&[app], ids) {
+        found.extend(read_page(&query.fetch_one(store.reader()).await?)?);
+    }
+    Ok(found)
 }
 
 /// The one column that a [`Stored`] is read from: its parts, separated by spaces, the fragment last. One text instead of six
@@ -119,22 +128,55 @@ macro_rules! shown_column {
         concat!(
             "id || ' ' || version || ' ' || created_at || ' ' || modified_at || ' ' || ",
             $is_member,
-            " || ' ' || fragment"
+            " || ' ' || fragment AS shown"
         )
     };
 }
 pub(super) use shown_column;
 
+/// The statement that makes one text of all lines that `$selected` selects, a [`shown_column!`] each, for the same reason;
+/// NULL if there are none. Databases put them together in the order in which they are selected. JSON text has no line feeds.
+macro_rules! shown_page {
+    ($($selected:expr),+ $(,)?) => {
+        concat!(crate::store::listing::page_start!(), $($selected,)+ crate::store::listing::page_end!())
+    };
+}
+pub(super) use shown_page;
+
+macro_rules! page_start {
+    () => {
+        "SELECT string_agg(shown, '\n') FROM ("
+    };
+}
+pub(super) use page_start;
+
+macro_rules! page_end {
+    () => {
+        ") AS page"
+    };
+}
+pub(super) use page_end;
+
 /// Reads a row of a [`shown_column!`].
 pub(super) fn read(row: &AnyRow) -> Result<Stored, StoreError> {
-    parse(row.try_get(0)?).ok_or_else(|| StoreError::Corrupt {
+    parse(row.try_get(0)?)
+}
+
+/// Reads the row of a [`shown_page!`].
+pub(super) fn read_page(row: &AnyRow) -> Result<Vec<Stored>, StoreError> {
+    let page: Option<&str> = row.try_get(0)?;
+    page.map_or_else(|| Ok(Vec::new()), |page| page.split('\n').map(parse).collect())
+}
+
+fn parse(line: &str) -> Result<Stored, StoreError> {
+    parts(line).ok_or_else(|| StoreError::Corrupt {
         column: "fragment",
         reason: "a row does not have the parts that make it up".to_owned(),
     })
 }
 
-fn parse(text: &str) -> Option<Stored> {
-    let mut parts = text.splitn(6, ' ');
+fn parts(line: &str) -> Option<Stored> {
+    let mut parts = line.splitn(6, ' ');
     let number = |part: Option<&str>| part?.parse::<i64>().ok();
     Some(Stored {
         id: parts.next()?.to_owned(),

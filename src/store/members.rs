@@ -6,11 +6,7 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::clock::Time;
 
-use super::{
-    GroupId, Store, StoreError, Transaction,
-    batch::Batch,
-    listing::{ids, rows_of},
-};
+use super::{GroupId, Store, StoreError, Transaction, batch::Batch};
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +91,7 @@ pub async fn list_some(store: &Store, group_id: &GroupId, ids: &[&str]) -> Resul
     static LIST_SOME: LazyLock<Batch> =
         LazyLock::new(|| Batch::ids_in(concat!(members!(), " AND member_id IN "), 2, ""));
     let mut members = Vec::new();
-    for (sql, ids) in LIST_SOME.pieces(ids) {
-        let mut query = sqlx::query(sql).bind(group_id.as_str());
-        for id in ids {
-            query = query.bind(id);
-        }
+    for query in LIST_SOME.queries(&[group_id.as_str()], ids) {
         for row in query.fetch_all(store.reader()).await? {
             members.push(read(&row)?);
         }
@@ -127,23 +119,25 @@ pub async fn ids(
 /// # Errors
 /// When the database fails.
 pub async fn memberships(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Membership>, StoreError> {
-    const STATEMENT: &str = concat!(
-        "SELECT member_id, group_id, display FROM group_members JOIN user_groups ON user_groups.id = group_id \
-         WHERE group_members.app = $1 AND member_id IN (",
-        ids!(),
-        ")"
-    );
-    rows_of(store, STATEMENT, app, ids)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(Membership {
+    static MEMBERSHIPS: LazyLock<Batch> = LazyLock::new(|| {
+        Batch::ids_in(
+            "SELECT member_id, group_id, display FROM group_members JOIN user_groups ON user_groups.id = group_id \
+             WHERE group_members.app = $1 AND member_id IN ",
+            2,
+            "",
+        )
+    });
+    let mut memberships = Vec::new();
+    for query in MEMBERSHIPS.queries(&[app], ids) {
+        for row in query.fetch_all(store.reader()).await? {
+            memberships.push(Membership {
                 member_id: row.try_get("member_id")?,
                 group_id: GroupId::from(row.try_get::<String, _>("group_id")?),
                 display: row.try_get("display")?,
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    Ok(memberships)
 }
 
 /// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app.
@@ -164,12 +158,10 @@ pub async fn kinds(
     for (batch, kind) in [(&*USERS, MemberKind::User), (&*GROUPS, MemberKind::Group)] {
         // Nearly all members are users, and nothing is both.
         let left: Vec<&str> = ids.iter().copied().filter(|id| !kinds.contains_key(*id)).collect();
-        for (sql, ids) in batch.pieces(&left) {
-            let mut query = sqlx::query_scalar::<_, String>(sql).bind(app);
-            for id in ids {
-                query = query.bind(id);
+        for query in batch.queries(&[app], &left) {
+            for row in query.fetch_all(&mut *transaction).await? {
+                kinds.insert(row.try_get(0)?, kind);
             }
-            kinds.extend(query.fetch_all(&mut *transaction).await?.into_iter().map(|id| (id, kind)));
         }
     }
     Ok(kinds)
@@ -196,12 +188,10 @@ pub async fn add(
         )
     });
     let mut added = Vec::new();
-    for (sql, ids) in ADD.pieces(ids) {
-        let mut query = sqlx::query_scalar(sql).bind(app).bind(group_id.as_str()).bind(kind.as_str());
-        for id in ids {
-            query = query.bind(id);
+    for query in ADD.queries(&[app, group_id.as_str(), kind.as_str()], ids) {
+        for row in query.fetch_all(&mut *transaction).await? {
+            added.push(row.try_get("member_id")?);
         }
-        added.extend(query.fetch_all(&mut *transaction).await?);
     }
     Ok(added)
 }
@@ -223,11 +213,7 @@ pub async fn remove(
         )
     });
     let mut removed = Vec::new();
-    for (sql, ids) in REMOVE.pieces(ids) {
-        let mut query = sqlx::query(sql).bind(group_id.as_str());
-        for id in ids {
-            query = query.bind(id);
-        }
+    for query in REMOVE.queries(&[group_id.as_str()], ids) {
         for row in query.fetch_all(&mut *transaction).await? {
             removed.push((row.try_get("member_id")?, self::kind(&row)?));
         }

@@ -8,17 +8,23 @@
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
 mod batch;
+pub mod budgets;
 mod complete;
 mod error;
 pub mod events;
 pub mod findings;
+#[cfg(test)]
+mod fixture;
 pub mod groups;
 pub mod id;
+mod key;
 pub mod listing;
 mod lock;
+mod marks;
 pub mod members;
 pub mod roster_passes;
 pub mod rosters;
+pub mod sorted;
 pub mod users;
 mod writer;
 
@@ -73,6 +79,7 @@ impl Store {
         let writing = connect(url, &creating(url), 1).await?;
         MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
         complete::rows(&writing).await?;
+        marks::renew(&writing).await?;
         let reader = connect(url, &creating(url), READERS).await?;
         Ok(Self { reader, writer: Writer::start(writing), _lock: Some(lock) })
     }

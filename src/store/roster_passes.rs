@@ -35,26 +35,35 @@ pub async fn find(store: &Store, app: &str) -> Result<RosterPass, StoreError> {
     })
 }
 
-/// Gives the next pass to `owner`, until `until`. Whether it could: nobody makes one at `now`, or who did is gone.
+/// A wish to make a pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// Who wishes it.
+    pub owner: &'a str,
+    /// Now.
+    pub now: Time,
+    /// How long it counts as being made, without a further word.
+    pub until: Time,
+    /// When the latest pass ended, as far as the owner knows: one that ended since is what it wished for.
+    pub last_end: Option<Time>,
+}
+
+/// Grants `turn`, if nobody makes a pass now, or who did is gone, and none ended in the meantime. Whether it did.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn take(
-    transaction: &mut Transaction,
-    app: &str,
-    owner: &str,
-    now: Time,
-    until: Time,
-) -> Result<bool, StoreError> {
+pub async fn take(transaction: &mut Transaction, app: &str, turn: Turn<'_>) -> Result<bool, StoreError> {
     let taken = sqlx::query(
         "INSERT INTO roster_passes (app, owner, lease_until) VALUES ($1, $2, $3) ON CONFLICT (app) DO UPDATE \
          SET owner = excluded.owner, lease_until = excluded.lease_until \
-         WHERE roster_passes.owner IS NULL OR roster_passes.lease_until <= $4",
+         WHERE (roster_passes.owner IS NULL OR roster_passes.lease_until <= $4) \
+         AND COALESCE(roster_passes.ended_at, 0) = $5",
     )
     .bind(app)
-    .bind(owner)
-    .bind(until.as_micros())
-    .bind(now.as_micros())
+    .bind(turn.owner)
+    .bind(turn.until.as_micros())
+    .bind(turn.now.as_micros())
+    .bind(turn.last_end.map_or(0, Time::as_micros))
     .execute(transaction)
     .await?;
     Ok(taken.rows_affected() > 0)

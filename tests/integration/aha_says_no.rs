@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use rstest::rstest;
 use scim_bridge::{
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     sim::aha::{
         AdministratorRoles, DEMO_API_KEY, Fault, Person,
         switches::{
@@ -278,11 +278,15 @@ impl Revoked {
 /// A step of the clock.
 const STEP: Duration = Duration::from_secs(5);
 
-/// Moves the clock step by step; everybody who waits for one gets the time to act on it.
+/// Moves the clock step by step; everybody who waits for one gets the time to act on it, and so does the probe.
 async fn pass(bridge: &Bridge, clock: &ManualClock, time: Duration) {
     for _ in 0..time.as_secs() / STEP.as_secs() {
         clock.advance(STEP);
-        Answer::of(bridge.anonymous(Method::GET, "/readyz")).await;
+        eventually("the probe", async || {
+            let next = bridge.status().await["target"]["next_probe_at"].clone();
+            next.as_str().is_none_or(|next| next > clock.now().to_string().as_str())
+        })
+        .await;
     }
 }
 

@@ -109,7 +109,7 @@ async fn what_does_not_exist_is_404_with_a_detail_that_names_it() {
         ("/users", "There is no endpoint /test/scim/v2/users."),
         ("/Users/1", "There is no User with the id 1."),
         ("/Users/%FF", "There is no endpoint /test/scim/v2/Users/%FF."),
-        ("/Users/%00", "There is no User with the id \0."),
+        ("/Users/%00", "There is no User with the id \u{fffd}."),
         ("/Users/..%2f..%2fhealthz", "There is no User with the id ../../healthz."),
         ("/Groups/1", "There is no Group with the id 1."),
         ("/ResourceTypes/Device", "There is no resource type Device."),

@@ -258,6 +258,26 @@ async fn what_changes_nothing_keeps_the_version_and_every_real_change_makes_a_ne
     assert_eq!(bridge.get(&group.path).await.body, settled);
 }
 
+#[tokio::test]
+async fn a_membership_is_a_new_version_of_the_group_and_none_of_the_user() {
+    let bridge = Setup::memory().start().await;
+    let [user, group] = subjects(&bridge).await;
+    let version_of_user = current_version(&bridge, &user.path).await;
+    let version_of_group = current_version(&bridge, &group.path).await;
+    let join = json!([{ "op": "add", "path": "members", "value": [{ "value": user.id }] }]);
+    assert_eq!(bridge.patch(&group.path, join).await.status, 204);
+
+    let shown = bridge.get(&user.path).await;
+    assert_eq!(shown.body["groups"][0]["value"], json!(group.id));
+    assert_eq!(version(&shown), version_of_user);
+    assert_ne!(current_version(&bridge, &group.path).await, version_of_group);
+    // A change of the user that was read before takes nothing back.
+    let replace = with_body(bridge.request(Method::PUT, &user.path), &user.replacement);
+    let answer = Answer::of(replace.header("if-match", version_of_user)).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    assert_eq!(answer.body["groups"][0]["value"], json!(group.id));
+}
+
 /// Sends the requests at once and counts the statuses.
 async fn race(requests: Vec<RequestBuilder>) -> BTreeMap<u16, usize> {
     let racing: Vec<_> = requests.into_iter().map(|request| tokio::spawn(Answer::of(request))).collect();

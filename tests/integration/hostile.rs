@@ -271,6 +271,11 @@ async fn texts_in_filters_are_only_ever_texts() {
         assert_eq!(answer.body["totalResults"], 0, "{text}: {answer}");
         let answer = attacked.bridge.filter("/Users", &format!("id eq \"{text}\"")).await;
         assert_eq!(answer.body["totalResults"], 0, "{text}: {answer}");
+        for filter in [format!("members eq \"{text}\""), format!("members eq \"{text}\" or id eq \"{text}\"")]
+        {
+            let answer = attacked.bridge.filter("/Groups", &filter).await;
+            assert_eq!(answer.body["totalResults"], 0, "{filter}: {answer}");
+        }
     }
     attacked.unharmed().await;
 }

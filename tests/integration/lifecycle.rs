@@ -233,8 +233,8 @@ async fn a_create_that_overtakes_a_delete_on_its_way_leaves_the_account_enabled_
         bridge.calls(),
         [
             "PUT /users/<sam.doe@example.com> {\"user\":{\"enabled\":false}}",
-            "GET /users?email=sam.doe@example.com",
-            "PUT /users/<sam.doe@example.com> {\"user\":{\"enabled\":true}}",
+            "PUT /users/<sam.doe@example.com> \
+             {\"user\":{\"email\":\"sam.doe@example.com\",\"first_name\":\"sam\",\"last_name\":\"doe\",\"enabled\":true}}",
         ]
     );
     assert_eq!(again.written(201), user("sam.doe@example.com"));

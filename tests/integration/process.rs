@@ -3,6 +3,8 @@
 mod commands;
 mod demo;
 mod explain;
+mod release;
+mod roster;
 mod serve;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -18,15 +20,15 @@ use tempfile::TempDir;
 use crate::harness::{ADMINISTRATOR, Answer, TOKEN, process::Process};
 
 /// A key that nothing but the configuration knows.
-const API_KEY: &str = "api-key-5f0d1c7be2a84d9c93e1";
+pub(super) const API_KEY: &str = "api-key-5f0d1c7be2a84d9c93e1";
 
 /// What must never be printed.
 const SECRETS: [&str; 2] = [API_KEY, TOKEN];
 
 /// A folder with a configuration, and the simulated Aha! that it names. The program is a process of its own; Aha! is not.
-struct Installation {
+pub(super) struct Installation {
     folder: TempDir,
-    aha: SimulatedAha,
+    pub(super) aha: SimulatedAha,
     _running_aha: RunningAha,
 }
 
@@ -42,8 +44,13 @@ impl Installation {
         Self::with(&format!("'{API_KEY}'"), &format!("'{TOKEN}'"), app_keys).await
     }
 
+    /// With further lines in the section of the app.
+    async fn with_keys(app_keys: &str) -> Self {
+        Self::with(&format!("'{API_KEY}'"), &format!("'{TOKEN}'"), app_keys).await
+    }
+
     /// With these secrets, as the file spells them, and further lines in the section of the app.
-    async fn with(api_key: &str, token: &str, app_keys: &str) -> Self {
+    pub(super) async fn with(api_key: &str, token: &str, app_keys: &str) -> Self {
         let switches = Switches { rate: RateRules::unlimited(), ..Switches::default() };
         let aha = SimulatedAha::new(switches, Arc::new(SystemClock));
         aha.add_workspace("PRJ1", "Project 1");
@@ -61,12 +68,12 @@ impl Installation {
         Self { folder, aha, _running_aha: running_aha }
     }
 
-    fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Starts the program and waits until it is ready.
-    async fn serve(&self) -> Server {
+    pub(super) async fn serve(&self) -> Server {
         self.serve_with(&[]).await
     }
 
@@ -80,9 +87,9 @@ impl Installation {
 }
 
 /// A `serve` that listens.
-struct Server {
-    process: Process,
-    root: String,
+pub(super) struct Server {
+    pub(super) process: Process,
+    pub(super) root: String,
     http: reqwest::Client,
 }
 
@@ -106,7 +113,7 @@ impl Server {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    pub(super) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         Answer::of(self.request(method, path, body)).await
     }
 
@@ -115,7 +122,7 @@ impl Server {
     }
 
     /// Waits until nothing is queued.
-    async fn wait_until_idle(&self) {
+    pub(super) async fn wait_until_idle(&self) {
         let url = format!("{}/status", self.root);
         let idle = async {
             loop {

@@ -7,16 +7,17 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    clock::{Clock, Time},
+    clock::Clock,
     config::AhaConfig,
     connector::{
-        Account, AccountPage, Changes, CredentialsOwner, Name, Observed, TargetError, error::RejectionKind,
+        Account, AccountPage, Allowance, Changes, CredentialsOwner, Name, Observed, TargetError,
+        error::RejectionKind,
     },
     upstream::{Response, SetupError, UpstreamClient, UpstreamSettings},
 };
 
 use super::{
-    same_email,
+    rate, same_email,
     wire::{CreateBody, ErrorBody, UpdateBody, User, UserBody, UserChanges, UsersBody},
 };
 
@@ -58,13 +59,17 @@ impl Client {
 
     /// `GET /users?email=`. How exactly Aha! matches is not documented, so the answer is compared again here. If it matches
     /// parts of addresses, the one that is looked for may stand on a later page; to miss it would be to invite it again.
-    pub(super) async fn find(&self, email: &str) -> Result<Observed, TargetError> {
+    pub(super) async fn find(
+        &self,
+        email: &str,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Observed, TargetError> {
         let mut number = 1;
         loop {
             let page_number = number.to_string();
             let query = [("email", email), ("page", page_number.as_str())];
             let query = if number == 1 { &query[..1] } else { &query[..] };
-            let body: UsersBody = self.call(Method::GET, "/users", query, None, Subject::Users).await?;
+            let body: UsersBody = self.read("/users", query, Subject::Users, allowance).await?;
             let page = body.into_page();
             if let Some(account) = the_only(page.accounts, email)? {
                 return Ok(Observed::Present(account));
@@ -86,14 +91,19 @@ impl Client {
     }
 
     /// `POST /products/:id/users`. Aha! sends an invitation.
-    pub(super) async fn create(&self, email: &str, name: &Name) -> Result<Account, TargetError> {
+    pub(super) async fn create(
+        &self,
+        email: &str,
+        name: &Name,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Account, TargetError> {
         let path = format!("/products/{}/users", encode_segment(&self.config.default_workspace));
         let body = to_json(&CreateBody::new(email, name, &self.config));
         let called_at = self.clock.now();
-        let answer: UserBody = self.call(Method::POST, &path, &[], Some(body), Subject::Workspace).await?;
+        let answer: UserBody = self.write(Method::POST, &path, body, Subject::Workspace, allowance).await?;
         let user = answer.into_user();
         if user.created_at().is_some_and(|created_at| created_at + NEW_FOR < called_at) {
-            return Ok(self.look_at_existing(user).await);
+            return Ok(self.look_at_existing(user, allowance).await);
         }
         Ok(Account { written_name: Some(name.clone()), ..user.into_account() })
     }
@@ -102,18 +112,22 @@ impl Client {
     /// disabled users. The answer does not say whether it is enabled, and its name is not the one
     /// that was sent.
     ///
-    /// This second call goes without a word from the budget. It is rare, and there is room for it in the share that is kept
-    /// for revocations. When it fails the account counts as enabled: then a leaver is disabled in any case, and whether a
-    /// joiner must be enabled the roster finds out.
-    async fn look_at_existing(&self, user: User) -> Account {
-        match self.find_account(user.id()).await {
+    /// When the look fails the account counts as enabled: then a leaver is disabled in any case, and whether a joiner must be
+    /// enabled the roster finds out.
+    async fn look_at_existing(&self, user: User, allowance: &mut dyn Allowance) -> Account {
+        match self.find_account(user.id(), allowance).await {
             Ok(Some(account)) => account,
             Ok(None) | Err(_) => user.into_account(),
         }
     }
 
     /// `PUT /users/:id`.
-    pub(super) async fn update(&self, before: &Account, changes: &Changes) -> Result<Account, TargetError> {
+    pub(super) async fn update(
+        &self,
+        before: &Account,
+        changes: &Changes,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Account, TargetError> {
         let path = format!("/users/{}", encode_segment(&before.id));
         let body = to_json(&UpdateBody {
             user: UserChanges {
@@ -123,7 +137,7 @@ impl Client {
                 enabled: changes.enabled,
             },
         });
-        let answer: UserBody = self.call(Method::PUT, &path, &[], Some(body), Subject::User).await?;
+        let answer: UserBody = self.write(Method::PUT, &path, body, Subject::User, allowance).await?;
         let account = answer.into_user().into_account();
         if changes.given_name.is_none() && changes.family_name.is_none() {
             return Ok(account.remembering(before));
@@ -137,17 +151,25 @@ impl Client {
     }
 
     /// `GET /users`, a page of 200.
-    pub(super) async fn accounts(&self, page: u32) -> Result<AccountPage, TargetError> {
+    pub(super) async fn accounts(
+        &self,
+        page: u32,
+        allowance: &mut dyn Allowance,
+    ) -> Result<AccountPage, TargetError> {
         let page = page.to_string();
         let query = [("page", page.as_str()), ("per_page", ROSTER_PAGE)];
-        let body: UsersBody = self.call(Method::GET, "/users", &query, None, Subject::Users).await?;
+        let body: UsersBody = self.read("/users", &query, Subject::Users, allowance).await?;
         Ok(body.into_page())
     }
 
     /// `GET /users/:id`.
-    pub(super) async fn find_account(&self, id: &str) -> Result<Option<Account>, TargetError> {
+    pub(super) async fn find_account(
+        &self,
+        id: &str,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Option<Account>, TargetError> {
         let path = format!("/users/{}", encode_segment(id));
-        match self.call::<UserBody>(Method::GET, &path, &[], None, Subject::User).await {
+        match self.read::<UserBody>(&path, &[], Subject::User, allowance).await {
             Ok(body) => Ok(Some(body.into_user().into_account())),
             Err(TargetError::AccountNotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -155,22 +177,58 @@ impl Client {
     }
 
     /// `GET /me`.
-    pub(super) async fn credentials_owner(&self) -> Result<CredentialsOwner, TargetError> {
-        let body: UserBody = self.call(Method::GET, "/me", &[], None, Subject::Users).await?;
+    pub(super) async fn credentials_owner(
+        &self,
+        allowance: &mut dyn Allowance,
+    ) -> Result<CredentialsOwner, TargetError> {
+        let body: UserBody = self.read("/me", &[], Subject::Users, allowance).await?;
         Ok(body.into_credentials_owner())
     }
 
-    async fn call<T: DeserializeOwned>(
+    async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        subject: Subject,
+        allowance: &mut dyn Allowance,
+    ) -> Result<T, TargetError> {
+        self.understand(self.call(Method::GET, path, query, None, allowance).await?, subject)
+    }
+
+    async fn write<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+        subject: Subject,
+        allowance: &mut dyn Allowance,
+    ) -> Result<T, TargetError> {
+        self.understand(self.call(method, path, &[], Some(body), allowance).await?, subject)
+    }
+
+    async fn call(
         &self,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
         body: Option<Value>,
-        subject: Subject,
-    ) -> Result<T, TargetError> {
+        allowance: &mut dyn Allowance,
+    ) -> Result<Response, TargetError> {
+        allowance.spend().await;
         let response = self.http.send(method, path, query, body.as_ref()).await.map_err(|error| {
             TargetError::Unavailable { reason: format!("Aha! could not be called: {error}") }
         })?;
+        if let Some(report) = rate::report(&response, self.config.rate, self.clock.now()) {
+            allowance.note(report);
+        }
+        Ok(response)
+    }
+
+    fn understand<T: DeserializeOwned>(
+        &self,
+        response: Response,
+        subject: Subject,
+    ) -> Result<T, TargetError> {
         if response.status.is_success() {
             return serde_json::from_slice(&response.body).map_err(|_| TargetError::Unavailable {
                 reason: format!(
@@ -194,8 +252,13 @@ impl Client {
                     .into(),
             },
             StatusCode::FORBIDDEN => self.forbidden(&said_so),
-            StatusCode::TOO_MANY_REQUESTS => TargetError::RateLimited { until: self.rate_limit_reset(response) },
+            StatusCode::TOO_MANY_REQUESTS => {
+                TargetError::RateLimited { until: rate::calls_again_at(response, self.clock.now()) }
+            },
             StatusCode::REQUEST_TIMEOUT => unavailable(status, &said_so),
+            status if status.is_redirection() => TargetError::Unavailable {
+                reason: format!("Aha! answers with a redirect ({}), which is not followed. Check base_url", status.as_u16()),
+            },
             // Aha! answers its HTML page for paths that it does not serve, and JSON for records that it does not have.
             StatusCode::NOT_FOUND if !response.is_json() => TargetError::Unavailable {
                 reason: "Aha! does not serve its API at this address (404 with a web page). Check base_url".into(),
@@ -236,15 +299,6 @@ impl Client {
             },
             Subject::Users => self.forbidden(said_so),
         }
-    }
-
-    /// `Retry-After` in seconds if there is one, else `X-Ratelimit-Reset` in Unix time.
-    fn rate_limit_reset(&self, response: &Response) -> Option<Time> {
-        let number = |name| response.header(name)?.trim().parse::<u32>().ok();
-        if let Some(seconds) = number("retry-after") {
-            return Some(self.clock.now() + Duration::from_secs(seconds.into()));
-        }
-        number("x-ratelimit-reset").map(|seconds| Time::from_micros(i64::from(seconds) * 1_000_000))
     }
 }
 

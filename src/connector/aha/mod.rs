@@ -5,6 +5,7 @@
 
 mod client;
 mod plan;
+mod rate;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -17,7 +18,8 @@ use crate::{clock::Clock, config::AhaConfig, scim::fold::fold, upstream::SetupEr
 
 use self::client::Client;
 use super::{
-    Account, AccountPage, Call, Connector, CredentialsOwner, Desired, Directory, Observed, TargetError,
+    Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, Observed,
+    TargetError,
 };
 
 /// The connector for one Aha! account.
@@ -53,13 +55,19 @@ impl Connector for Aha {
         plan::plan(desired, observed)
     }
 
-    fn perform<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Observed, TargetError>> {
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<Observed, TargetError>> {
         async move {
             match call {
-                Call::Find { email } => self.client.find(email).await,
-                Call::Create { email, name } => self.client.create(email, name).await.map(Observed::Present),
+                Call::Find { email } => self.client.find(email, allowance).await,
+                Call::Create { email, name } => {
+                    self.client.create(email, name, allowance).await.map(Observed::Present)
+                }
                 Call::Update { account, changes } => {
-                    self.client.update(account, changes).await.map(Observed::Present)
+                    self.client.update(account, changes, allowance).await.map(Observed::Present)
                 }
             }
         }
@@ -72,16 +80,27 @@ impl Connector for Aha {
 }
 
 impl Directory for Aha {
-    fn accounts(&self, page: u32) -> BoxFuture<'_, Result<AccountPage, TargetError>> {
-        self.client.accounts(page).boxed()
+    fn accounts<'a>(
+        &'a self,
+        page: u32,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<AccountPage, TargetError>> {
+        self.client.accounts(page, allowance).boxed()
     }
 
-    fn find_account<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, TargetError>> {
-        self.client.find_account(id).boxed()
+    fn find_account<'a>(
+        &'a self,
+        id: &'a str,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<Option<Account>, TargetError>> {
+        self.client.find_account(id, allowance).boxed()
     }
 
-    fn credentials_owner(&self) -> BoxFuture<'_, Result<CredentialsOwner, TargetError>> {
-        self.client.credentials_owner().boxed()
+    fn credentials_owner<'a>(
+        &'a self,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<CredentialsOwner, TargetError>> {
+        self.client.credentials_owner(allowance).boxed()
     }
 }
 

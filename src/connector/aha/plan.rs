@@ -13,11 +13,14 @@ use super::same_email;
 
 /// The calls that remain, in order.
 pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
-    let find = || Call::Find { email: desired.email.clone() };
+    let find_under = |email: &str| Call::Find { email: email.to_owned() };
+    let find = || find_under(&desired.email);
     let create = || Call::Create { email: desired.email.clone(), name: desired.name_for_create() };
     match observed {
         Observed::Unknown if desired.enabled => vec![find(), create()],
         Observed::Unknown => vec![find()],
+        Observed::Suspected { email, .. } if desired.enabled => vec![find_under(email), create()],
+        Observed::Suspected { email, .. } => vec![find_under(email)],
         Observed::Absent if desired.enabled => vec![create()],
         Observed::Absent => Vec::new(),
         Observed::Present(account) => {
@@ -28,7 +31,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
                 vec![Call::Update { account: account.clone(), changes }]
             }
         }
-        Observed::Uncertain(account) => {
+        Observed::Uncertain { account, .. } => {
             vec![Call::Update { account: account.clone(), changes: everything(desired) }]
         }
     }
@@ -81,6 +84,7 @@ fn name_changes(desired: &Desired, account: &Account) -> (Option<String>, Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Time;
 
     fn account() -> Account {
         Account {
@@ -144,7 +148,8 @@ mod tests {
     #[test]
     fn after_a_lost_answer_everything_is_asserted_anew_whatever_was_seen_before() {
         for enabled in [false, true] {
-            let uncertain = Observed::Uncertain(Account { enabled, ..account() });
+            let uncertain =
+                Observed::Present(Account { enabled, ..account() }).doubted_until(Time::default());
             let changes_of = |desired: &Desired| match plan(desired, &uncertain).as_slice() {
                 [Call::Update { changes, .. }] => changes.clone(),
                 other => panic!("{other:?}"),

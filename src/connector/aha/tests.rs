@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::{ManualClock, SystemClock, Time},
     config::{self, Config},
-    connector::{Changes, Name, error::RejectionKind},
+    connector::{Changes, Name, RateReport, allowance::Unlimited, error::RejectionKind},
     sim::aha::{
         DEMO_API_KEY, Fault, Person, RunningAha, SimulatedAha, Switches,
         switches::{
@@ -81,6 +81,53 @@ impl Harness for Bench {
 
 conformance!(start);
 
+/// Counts what is spent and told.
+#[derive(Default)]
+struct Purse {
+    spent: usize,
+    reports: Vec<RateReport>,
+}
+
+impl Allowance for Purse {
+    fn spend(&mut self) -> BoxFuture<'_, ()> {
+        self.spent += 1;
+        std::future::ready(()).boxed()
+    }
+
+    fn note(&mut self, report: RateReport) {
+        self.reports.push(report);
+    }
+}
+
+#[tokio::test]
+async fn each_call_that_is_sent_is_charged_and_tells_how_the_limit_stands() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let switches = Switches { email_filter: EmailFilter::Partial, ..Switches::default() };
+    let bench = start_with(switches, Arc::new(clock.clone())).await;
+    for number in 0..70 {
+        bench.aha.seed(Person::new("Some", "Body", &format!("p{number}@example.com")));
+    }
+    bench.aha.change(|switches| switches.rate = RateRules::default());
+    let mut purse = Purse::default();
+    assert_eq!(bench.connector.perform(&find("example.com"), &mut purse).await.unwrap(), Observed::Absent);
+    assert_eq!((purse.spent, bench.aha.calls().len()), (3, 3), "three pages");
+    let left: Vec<_> = purse.reports.iter().map(|report| (report.limit, report.remaining)).collect();
+    assert_eq!(left, [(300, 299), (300, 298), (300, 297)]);
+    assert_eq!(purse.reports[0].resets_at, clock.now() + Duration::from_secs(60));
+
+    let directory = bench.connector.directory().unwrap();
+    directory.accounts(1, &mut purse).await.unwrap();
+    directory.find_account("1", &mut purse).await.unwrap();
+    directory.credentials_owner(&mut purse).await.unwrap();
+    bench.connector.perform(&create("sam@example.com"), &mut purse).await.unwrap();
+    assert_eq!((purse.spent, purse.reports.len(), bench.aha.calls().len()), (7, 7, 7));
+
+    // An account of long ago is looked at again after a create that answered with it.
+    clock.advance(Duration::from_secs(60 * 60));
+    bench.connector.perform(&create("sam@example.com"), &mut purse).await.unwrap();
+    assert_eq!((purse.spent, bench.aha.calls().len()), (9, 9));
+}
+
 fn create(email: &str) -> Call {
     Call::Create { email: email.into(), name: Name { given: "Sam".into(), family: "Doe".into() } }
 }
@@ -93,7 +140,7 @@ fn find(email: &str) -> Call {
 async fn failure_of(fault: Fault) -> TargetError {
     let bench = start().await;
     bench.aha.fault(fault);
-    bench.connector.perform(&find("sam@example.com")).await.unwrap_err()
+    bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap_err()
 }
 
 fn rejection(error: &TargetError) -> Option<RejectionKind> {
@@ -137,7 +184,7 @@ async fn a_429_says_when_calls_are_possible_again(#[case] fault: Fault, #[case] 
     let now = Time::from_micros(1_700_000_000_000_000);
     let bench = start_with(Switches::default(), Arc::new(ManualClock::new(now))).await;
     bench.aha.fault(fault);
-    let error = bench.connector.perform(&find("sam@example.com")).await.unwrap_err();
+    let error = bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap_err();
     let until = seconds.map(|seconds| now + Duration::from_secs(seconds));
     assert_eq!(error, TargetError::RateLimited { until });
 }
@@ -145,16 +192,19 @@ async fn a_429_says_when_calls_are_possible_again(#[case] fault: Fault, #[case] 
 #[tokio::test]
 async fn a_404_of_a_user_a_workspace_and_the_list_are_told_apart() {
     let bench = start().await;
-    let Observed::Present(sam) = bench.connector.perform(&create("sam@example.com")).await.unwrap() else {
+    let Observed::Present(sam) =
+        bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap()
+    else {
         panic!("it was made");
     };
     let not_found = || Fault::json(404, &json!({ "error": "Record not found." }));
     bench.aha.fault(not_found());
     let changes = Changes { enabled: Some(false), ..Changes::default() };
-    let error = bench.connector.perform(&Call::Update { account: sam, changes }).await.unwrap_err();
+    let error =
+        bench.connector.perform(&Call::Update { account: sam, changes }, &mut Unlimited).await.unwrap_err();
     assert!(matches!(error, TargetError::AccountNotFound { .. }), "{error:?}");
     bench.aha.fault(not_found());
-    let error = bench.connector.perform(&create("pat@example.com")).await.unwrap_err();
+    let error = bench.connector.perform(&create("pat@example.com"), &mut Unlimited).await.unwrap_err();
     assert_eq!(rejection(&error), Some(RejectionKind::Invalid));
     assert!(error.to_string().contains("PRJ1"), "{error}");
 }
@@ -164,7 +214,7 @@ async fn two_users_with_one_email_are_a_conflict_that_names_it() {
     let bench = start().await;
     bench.aha.seed(Person::new("Sam", "Doe", "sam@example.com"));
     bench.aha.seed(Person::new("Sam", "Doe", "SAM@example.com"));
-    let error = bench.connector.perform(&find("sam@example.com")).await.unwrap_err();
+    let error = bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap_err();
     assert_eq!(rejection(&error), Some(RejectionKind::Conflict));
     assert!(error.to_string().contains("2 users with the e-mail sam@example.com"), "{error}");
 }
@@ -177,9 +227,12 @@ async fn a_search_that_matches_parts_of_addresses_is_followed_to_the_one_that_is
         bench.aha.seed(Person::new("Not", "She", &format!("p{number}.ann@example.com")));
     }
     let ann = bench.aha.seed(Person::new("Ann", "Lee", "ann@example.com")).to_string();
-    let found = bench.connector.perform(&find("ann@example.com")).await.unwrap();
+    let found = bench.connector.perform(&find("ann@example.com"), &mut Unlimited).await.unwrap();
     assert_eq!(found.account().map(|account| account.id.clone()), Some(ann));
-    assert_eq!(bench.connector.perform(&find("nn@example.com")).await.unwrap(), Observed::Absent);
+    assert_eq!(
+        bench.connector.perform(&find("nn@example.com"), &mut Unlimited).await.unwrap(),
+        Observed::Absent
+    );
 }
 
 #[rstest]
@@ -206,7 +259,7 @@ async fn a_person_joins_changes_leaves_and_returns_whatever_aha_does_where_its_d
     let mut writes = Vec::new();
     for desired in [sam.clone(), married.clone(), Desired { enabled: false, ..married.clone() }, married] {
         while let Some(call) = bench.connector.plan(&desired, &observed).first() {
-            observed = bench.connector.perform(call).await.unwrap();
+            observed = bench.connector.perform(call, &mut Unlimited).await.unwrap();
             writes.extend(Some(call.name()).filter(|name| *name != "find"));
         }
     }
@@ -223,8 +276,11 @@ async fn a_create_that_finds_a_disabled_account_which_the_search_left_out_reads_
     let bench = start_with(switches, Arc::new(clock.clone())).await;
     let id = bench.aha.seed(Person::new("Samantha", "Old", "sam@example.com").disabled());
     clock.advance(Duration::from_secs(15 * 60 + 1));
-    assert_eq!(bench.connector.perform(&find("sam@example.com")).await.unwrap(), Observed::Absent);
-    let observed = bench.connector.perform(&create("sam@example.com")).await.unwrap();
+    assert_eq!(
+        bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap(),
+        Observed::Absent
+    );
+    let observed = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap();
     let account = observed.account().unwrap();
     assert_eq!(
         (account.id.clone(), account.enabled, account.name.as_str()),
@@ -249,15 +305,15 @@ async fn when_such_an_account_cannot_be_read_it_counts_as_enabled_and_is_not_inv
     bench.aha.seed(Person::new("Sam", "Doe", "sam@example.com").disabled());
     clock.advance(Duration::from_secs(15 * 60 + 1));
     bench.aha.fault(Fault::html(503).on("GET /users/:id"));
-    let observed = bench.connector.perform(&create("sam@example.com")).await.unwrap();
+    let observed = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap();
     assert_eq!(observed.account().map(|account| account.enabled), Some(true));
 }
 
 #[tokio::test]
 async fn an_ordinary_create_takes_a_look_up_and_a_create() {
     let bench = start().await;
-    bench.connector.perform(&find("sam@example.com")).await.unwrap();
-    let observed = bench.connector.perform(&create("sam@example.com")).await.unwrap();
+    bench.connector.perform(&find("sam@example.com"), &mut Unlimited).await.unwrap();
+    let observed = bench.connector.perform(&create("sam@example.com"), &mut Unlimited).await.unwrap();
     assert_eq!(
         observed.account().and_then(|account| account.written_name.clone()),
         Some(Name::split("Sam Doe"))

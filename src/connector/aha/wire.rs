@@ -98,11 +98,34 @@ impl UserBody {
 
 /// The answer of `GET /users`.
 #[derive(Debug, Deserialize)]
+#[serde(try_from = "RawUsersBody")]
 pub struct UsersBody {
     /// Missing in some answers that have no match.
-    #[serde(default)]
     pub users: Vec<User>,
     pagination: Option<Pagination>,
+}
+
+/// As it comes. Whether `users` is missing where nobody matches is not known, so it may be; but an answer that is about
+/// something else does not say that nobody matches, which would have the user invited again.
+#[derive(Deserialize)]
+struct RawUsersBody {
+    users: Option<Vec<User>>,
+    pagination: Option<Pagination>,
+    #[serde(flatten)]
+    others: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TryFrom<RawUsersBody> for UsersBody {
+    type Error = &'static str;
+
+    fn try_from(raw: RawUsersBody) -> Result<Self, Self::Error> {
+        let counted = raw.pagination.as_ref().map_or(0, |pagination| pagination.total_records);
+        match raw.users {
+            None if counted > 0 => Err("a list of users that are counted and missing"),
+            None if raw.pagination.is_none() && !raw.others.is_empty() => Err("no list of users"),
+            users => Ok(Self { users: users.unwrap_or_default(), pagination: raw.pagination }),
+        }
+    }
 }
 
 /// Where a page stands among all (`per_page` is at most 200).

@@ -10,7 +10,7 @@ mod tests;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::{Account, Call, Connector, Desired, Directory, Observed, TargetError};
+use super::{Account, Allowance, Call, Connector, Desired, Directory, Observed, TargetError};
 
 /// The connector.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +33,11 @@ impl Connector for Memory {
         plan::plan(desired, observed)
     }
 
-    fn perform<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Observed, TargetError>> {
+    fn perform<'a>(
+        &'a self,
+        call: &'a Call,
+        _allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<Observed, TargetError>> {
         ready(Ok(answer(call))).boxed()
     }
 

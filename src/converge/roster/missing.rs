@@ -45,7 +45,9 @@ pub(super) async fn look_up(pass: &mut Pass<'_>) -> Result<(), RosterError> {
             break;
         }
         look_ups += 1;
-        let account = pass.call(pass.directory.find_account(&account_id)).await?;
+        let mut permit = pass.permit().await?;
+        let account = pass.directory.find_account(&account_id, &mut permit).await;
+        let account = pass.heed(permit, account).await?;
         miss(target, id, account_id, account, started_at).await?;
     }
     Ok(())

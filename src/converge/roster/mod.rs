@@ -1,11 +1,11 @@
 //! Lists the target's accounts, so that reads show the truth and an IdP finds people instead of inviting them again; and
 //! compares them with what the IdP asserted.
 //!
-//! A [pass] pages through all accounts. What the bridge does not know becomes an unmanaged user; what it knows is [seen](see)
-//! anew; what the target does not list any more is [looked up](missing) once, and then is gone. Users with work in progress
-//! are left alone: the worker sees them itself, and later than the page was made.
+//! A pass pages through all accounts. What the bridge does not know becomes an unmanaged user; what it knows is seen anew
+//! (`see`); what the target does not list any more is looked up once (`missing`), and then is gone. Users with work in
+//! progress are left alone: the worker sees them itself, and later than the page was made.
 //!
-//! At its end every pass [compares](compare) each managed user with its account. What differs is kept as a
+//! At its end every pass compares (`compare`) each managed user with its account. What differs is kept as a
 //! [finding](crate::store::findings), open until it is gone, and never hides the truth: reads show the account as it is. With
 //! `drift = "enforce"` the user becomes due besides, in the lane of what is to be done, and the worker changes the account
 //! back, as always the only code that writes to a target, with its guards and its brake. Never enforced are:
@@ -16,7 +16,7 @@
 //! - e-mail and name while the user must not have access: they are sent when it is enabled;
 //! - anything at all with `mode = "plan"`.
 //!
-//! One pass an app goes on at a time, over all processes: see [`turn`].
+//! One pass an app goes on at a time, over all processes: see `turn`.
 
 mod administrators;
 mod compare;
@@ -96,20 +96,20 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
             }
             Err(error) => {
                 tracing::warn!(app = target.app, %error, "the roster could not be completed");
-                let wait = retry.min(every);
+                let next_at = target.clock.now() + retry.min(every);
                 retry = retry.saturating_mul(2);
-                target.clock.now() + wait
+                next_at
             }
         };
-        progress.report(result);
+        progress.report(&result);
         tokio::select! {
             () = stopping.cancelled() => return,
             () = target.clock.sleep_until(next_at) => {}
         }
-        // While the credentials are refused, the worker's probe is the only call.
+        // While the target is not to be called, the worker's probe is the only call.
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = target.health.while_credentials_refused() => {}
+            () = target.health.while_stopped() => {}
         }
     }
 }

@@ -9,13 +9,14 @@ use crate::{
     clock::Time,
     connector::{AccountPage, Directory, Lane, TargetError},
     store::{
-        findings,
+        findings, roster_passes,
         rosters::{self, Administrators, Census, Roster},
         users::Ownership,
     },
 };
 
 use super::{
+    super::budget::Permit,
     RosterError, Target, administrators, compare,
     finding::Scope,
     missing,
@@ -44,11 +45,15 @@ pub(super) struct Powers {
     pub(super) administrator: bool,
 }
 
-/// Makes a pass.
+/// Makes a pass in the turn of `owner`, which ends with it.
 ///
 /// # Errors
-/// When a call or the database fails; what was seen until then is kept.
-pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<Roster, RosterError> {
+/// When a call or the database fails; what was seen until then is kept, and so is the turn.
+pub(super) async fn pass(
+    target: &Target,
+    directory: &dyn Directory,
+    owner: &str,
+) -> Result<Roster, RosterError> {
     let mut pass = Pass {
         target,
         directory,
@@ -60,7 +65,9 @@ pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<R
     };
     // 1. Whose credentials are these? They are never disabled with themselves.
     if !target.guard.knows_credentials_owner() {
-        let owner = pass.call(directory.credentials_owner()).await?;
+        let mut permit = pass.permit().await?;
+        let owner = directory.credentials_owner(&mut permit).await;
+        let owner = pass.heed(permit, owner).await?;
         target.guard.set_credentials_owner(owner);
     }
     // 2. All pages; what each says is kept at once.
@@ -72,20 +79,30 @@ pub(super) async fn pass(target: &Target, directory: &dyn Directory) -> Result<R
     // 4. Users against their accounts.
     compare::all(target).await?;
     // 5. The report, with what only the whole listing tells.
-    pass.complete(stood_still).await
+    pass.complete(stood_still, owner).await
 }
 
 impl Pass<'_> {
-    /// Makes a call when the budget allows it.
-    pub(super) async fn call<T>(
-        &mut self,
-        call: impl Future<Output = Result<T, TargetError>>,
-    ) -> Result<T, TargetError> {
+    /// Waits until the budget allows a call.
+    pub(super) async fn permit(&self) -> Result<Permit, TargetError> {
         let permit = self.target.budget.permit(Lane::Change).await;
+        match self.target.health.stopped() {
+            None => Ok(permit),
+            Some(reason) => {
+                permit.close().await;
+                Err(TargetError::Unavailable { reason })
+            }
+        }
+    }
+
+    /// Takes to heart what a call came to.
+    pub(super) async fn heed<T>(
+        &mut self,
+        permit: Permit,
+        result: Result<T, TargetError>,
+    ) -> Result<T, TargetError> {
         self.calls += 1;
-        let result = call.await;
-        drop(permit);
-        self.target.heed(&result);
+        self.target.heed(permit, &result).await;
         result
     }
 
@@ -95,7 +112,9 @@ impl Pass<'_> {
         let mut number = 1;
         loop {
             let seen_at = self.target.clock.now();
-            let page = self.call(self.directory.accounts(number)).await?;
+            let mut permit = self.permit().await?;
+            let page = self.directory.accounts(number, &mut permit).await;
+            let page = self.heed(permit, page).await?;
             let is_last = number >= page.total_pages || page.accounts.is_empty();
             totals.insert(page.total_accounts);
             self.see(page, seen_at).await?;
@@ -143,7 +162,7 @@ impl Pass<'_> {
         administrators.map(|(id, powers)| (id.clone(), powers.enabled)).collect()
     }
 
-    async fn complete(self, stood_still: bool) -> Result<Roster, RosterError> {
+    async fn complete(self, stood_still: bool, owner: &str) -> Result<Roster, RosterError> {
         let target = self.target;
         let administrators = self.administrators();
         let roster = Roster {
@@ -153,7 +172,8 @@ impl Pass<'_> {
             calls: self.calls,
             census: self.census,
         };
-        let (scope, listed, collisions) = (Scope::of(target), self.listed, self.collisions);
+        let (scope, owner) = (Scope::of(target), owner.to_owned());
+        let (listed, collisions) = (self.listed, self.collisions);
         target
             .store
             .write(move |transaction| {
@@ -161,7 +181,8 @@ impl Pass<'_> {
                     see::keep_collisions(transaction, &scope, collisions, stood_still).await?;
                     let known = administrators::compare(transaction, &scope, &listed, administrators).await?;
                     rosters::save(transaction, &scope.app, roster, &known).await?;
-                    findings::forget_resolved(transaction, &scope.app, scope.now - KEEP_RESOLVED).await
+                    findings::forget_resolved(transaction, &scope.app, scope.now - KEEP_RESOLVED).await?;
+                    roster_passes::end(transaction, &scope.app, &owner, scope.now, None).await
                 })
             })
             .await?;

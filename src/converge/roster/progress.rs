@@ -4,7 +4,7 @@ use crate::store::rosters::Roster;
 
 use super::RosterError;
 
-/// How far the first pass is, and whether the latest one failed. Clones share it.
+/// How far the first pass is. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Progress {
     state: tokio::sync::watch::Sender<RosterState>,
@@ -21,10 +21,7 @@ pub enum RosterState {
         reason: String,
     },
     /// There was a complete pass, now or before a restart; or the target has no directory.
-    Known {
-        /// Why the latest pass failed, if it did.
-        failure: Option<String>,
-    },
+    Known,
 }
 
 impl Progress {
@@ -41,17 +38,18 @@ impl Progress {
     /// Waits until the accounts are known.
     pub async fn known(&self) {
         // The sender is `self`, so waiting cannot fail.
-        let _ = self.state.subscribe().wait_for(|state| matches!(state, RosterState::Known { .. })).await;
+        let _ = self.state.subscribe().wait_for(|state| *state == RosterState::Known).await;
     }
 
-    pub(super) fn report(&self, result: Result<Roster, RosterError>) {
-        let failure = result.err().map(|error| error.to_string());
-        self.state.send_modify(|state| {
-            *state = match (&*state, failure) {
-                (RosterState::Known { .. }, failure) => RosterState::Known { failure },
-                (_, None) => RosterState::Known { failure: None },
-                (_, Some(reason)) => RosterState::FirstFailed { reason },
+    pub(super) fn report(&self, result: &Result<Roster, RosterError>) {
+        self.state.send_if_modified(|state| {
+            let next = match result {
+                Ok(_) => RosterState::Known,
+                Err(_) if *state == RosterState::Known => return false,
+                Err(error) => RosterState::FirstFailed { reason: error.to_string() },
             };
+            *state = next;
+            true
         });
     }
 }

@@ -137,7 +137,9 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) ->
     if user.has_work(now) || newer {
         return Ok(Sight::Of(user.ownership));
     }
+    let is_renamed = || user.resource.user_name() != seen.resource.user_name();
     if user.ownership == Ownership::Unmanaged
+        && is_renamed()
         && let Some(other) = other_of_the_same_user_name(transaction, &user.id, &seen).await?
     {
         users::delete_row(transaction, &user, now).await?;

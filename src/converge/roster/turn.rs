@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{
-    StoreError, UserId,
-    roster_passes::{self, RosterPass},
-    rosters::{self, Roster},
+use crate::{
+    clock::Time,
+    store::{
+        StoreError, UserId,
+        roster_passes::{self, RosterPass, Turn},
+        rosters::{self, Roster},
+    },
 };
 
 use super::{RosterError, Target, pass::pass};
@@ -66,16 +69,17 @@ pub async fn sync(
 }
 
 async fn in_turn(target: &Target, owner: &str) -> Result<Roster, RosterError> {
+    let (store, app) = (&target.store, target.app.as_str());
+    let last_end = roster_passes::find(store, app).await?.ended_at;
     loop {
-        if take(target, owner).await? {
+        if take(target, owner, last_end).await? {
             return make(target, owner).await;
         }
-        let before = roster_passes::find(&target.store, &target.app).await?;
-        target.clock.sleep_until(target.clock.now() + POLL).await;
-        let after = roster_passes::find(&target.store, &target.app).await?;
-        if after.ended_at != before.ended_at {
-            return outcome(target, after).await;
+        let pass = roster_passes::find(store, app).await?;
+        if pass.ended_at != last_end {
+            return outcome(target, pass).await;
         }
+        target.clock.sleep_until(target.clock.now() + POLL).await;
     }
 }
 
@@ -94,11 +98,12 @@ async fn make(target: &Target, owner: &str) -> Result<Roster, RosterError> {
     };
     let result = tokio::select! {
         biased;
-        result = pass(target, directory) => result,
+        result = pass(target, directory, owner) => result,
         error = keep(target, owner) => Err(error.into()),
     };
-    let failure = result.as_ref().err().map(ToString::to_string);
-    end(target, owner, failure.as_deref()).await?;
+    if let Err(error) = &result {
+        fail(target, owner, error.to_string()).await?;
+    }
     result
 }
 
@@ -117,25 +122,25 @@ async fn keep(target: &Target, owner: &str) -> StoreError {
     }
 }
 
-async fn take(target: &Target, owner: &str) -> Result<bool, StoreError> {
+async fn take(target: &Target, owner: &str, last_end: Option<Time>) -> Result<bool, StoreError> {
     let (app, owner, now) = (target.app.clone(), owner.to_owned(), target.clock.now());
     target
         .store
         .write(move |transaction| {
-            Box::pin(async move { roster_passes::take(transaction, &app, &owner, now, now + LEASE).await })
+            Box::pin(async move {
+                let turn = Turn { owner: &owner, now, until: now + LEASE, last_end };
+                roster_passes::take(transaction, &app, turn).await
+            })
         })
         .await
 }
 
-async fn end(target: &Target, owner: &str, failure: Option<&str>) -> Result<(), StoreError> {
+async fn fail(target: &Target, owner: &str, reason: String) -> Result<(), StoreError> {
     let (app, owner, now) = (target.app.clone(), owner.to_owned(), target.clock.now());
-    let failure = failure.map(str::to_owned);
     target
         .store
         .write(move |transaction| {
-            Box::pin(
-                async move { roster_passes::end(transaction, &app, &owner, now, failure.as_deref()).await },
-            )
+            Box::pin(async move { roster_passes::end(transaction, &app, &owner, now, Some(&reason)).await })
         })
         .await
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Parameters -> Query -> a Source for each type: what the database finds by an index, what is left to try
-//!   unsorted   each source in the order of ids: by the database alone, or chunk by chunk if something is left to try
+//!   in order   each source in the order of ids: by the database alone, or chunk by chunk if something is left to try; or a
+//!              whole source in the order of an index
 //!   sorted     all matches are seen, and the first of them kept, so many as lead to the end of the page
 //! -> the rows of the page -> documents -> projected -> ListResponse
 //! ```
@@ -68,8 +69,8 @@ struct Found {
     next: Option<Position>,
 }
 
-/// A page of the resources that fit. `totalResults` is exact; behind a cursor, where the filter has to be tried on each
-/// resource, it is what was counted for the first page.
+/// A page of the resources that fit. `totalResults` is exact, also behind a cursor, where RFC 9865 §2 would let it be left out:
+/// clients of RFC 7644 expect it. So where the filter has to be tried on each resource, each page tries it on all of them.
 ///
 /// # Errors
 /// When the parameters make no sense, when users are asked for and the target's accounts are not known yet, or when the
@@ -96,18 +97,24 @@ pub async fn search(
         accounts_known(app)?;
     }
     // 3. Find it.
-    let sources: Vec<Source<'_>> =
-        scope.kinds().iter().zip(&query.parts).map(|(kind, part)| Source::new(app, *kind, part)).collect();
+    let parts = scope.kinds().iter().zip(&query.parts).enumerate();
+    let mut sources: Vec<Source<'_>> =
+        parts.map(|(index, (kind, part))| Source::new(app, *kind, index, part)).collect();
+    let in_order = match (query.order, sources.as_mut_slice()) {
+        (None, _) => true,
+        (Some(order), [only]) => only.sort(order),
+        (Some(_), _) => false,
+    };
     let found = match query.order {
-        Some(order) => sorted::find(&sources, order, &query.paging, ticket.as_ref()).await?,
-        None => in_order::find(&sources, &query.paging, ticket.as_ref()).await?,
+        Some(order) if !in_order => sorted::find(&sources, order, &query.paging, ticket.as_ref()).await?,
+        _ => in_order::find(&sources, &query.paging, ticket.as_ref()).await?,
     };
     // 4. Show it.
     let total_results = found.total;
     let place = match &query.paging {
         Paging::Index(page) => Place::Index(page.start_index),
         Paging::Cursor { count, .. } => {
-            let next = found.next.map(|position| Ticket { position, total: found.total, count: *count });
+            let next = found.next.map(|position| Ticket { position, count: *count });
             Place::Cursor(next.map(|ticket| app.cursors.seal(&ticket, &binding, expiry(now))))
         }
     };

@@ -1,12 +1,14 @@
-//! What of a filter the database can find by an index, and what is left to try on each resource.
+//! What of a filter the database can find by an index, and what is left to try on each resource; which orders an index has.
 
 use crate::{
     clock::Time,
+    provision::present::Kind,
     scim::{
         filter::{Condition, Filter, Operand, Operator, Requirement},
         fold::fold,
+        sort::SortBy,
     },
-    store::{groups, users},
+    store::{groups, sorted::SortedBy, users},
 };
 
 /// How a list of users is found.
@@ -24,10 +26,11 @@ impl<N> Plan<N> {
         let Some(filter) = filter.filter(|filter| !filter.root().is_always()) else {
             return Self { narrowing: Some(all), rest: None };
         };
-        if filter.root().is_never() {
+        let requirements = filter.requirements();
+        if filter.root().is_never() || requirements.iter().any(is_impossible) {
             return Self { narrowing: None, rest: None };
         }
-        let best = filter.requirements().iter().filter_map(find).min_by_key(|(worth, _)| *worth);
+        let best = requirements.iter().filter_map(find).min_by_key(|(worth, _)| *worth);
         match best {
             Some((_, narrowing)) => {
                 // Each narrowing says exactly what its requirement does.
@@ -39,16 +42,27 @@ impl<N> Plan<N> {
     }
 }
 
+/// Whether a text is required that no value can hold: U+0000 is refused in all of them, and not every database takes it.
+fn is_impossible(required: &Requirement<'_>) -> bool {
+    match required.condition {
+        Condition::Compare(
+            Operator::Equal | Operator::StartsWith | Operator::EndsWith | Operator::Contains,
+            Operand::Text { text, .. },
+        ) => text.contains('\0'),
+        _ => false,
+    }
+}
+
 /// How users are found. One index is used, that which leaves the fewest rows.
 pub(super) fn users(filter: Option<&Filter>) -> Plan<users::Narrowing> {
     use users::Narrowing;
     Plan::new(filter, Narrowing::All, |required| {
         let equal = || required.condition.equal_text();
-        Some(match name(required)? {
+        Some(match required.attribute.core_names()? {
             ("id", None) => (0, Narrowing::Id(equal()?.to_owned())),
             ("userName", None) => match required.condition {
                 Condition::Compare(Operator::StartsWith, Operand::Text { text, .. }) => {
-                    (4, Narrowing::UserNamePrefix(fold(text).into_owned()))
+                    (4, Narrowing::of_start(&fold(text))?)
                 }
                 _ => (1, Narrowing::UserName(fold(equal()?).into_owned())),
             },
@@ -71,7 +85,7 @@ pub(super) fn groups(filter: Option<&Filter>) -> Plan<groups::Narrowing> {
     use groups::Narrowing;
     Plan::new(filter, Narrowing::All, |required| {
         let equal = required.condition.equal_text()?;
-        Some(match name(required)? {
+        Some(match required.attribute.core_names()? {
             ("id", None) => (0, Narrowing::Id(equal.to_owned())),
             ("displayName", None) => (1, Narrowing::DisplayName(fold(equal).into_owned())),
             ("externalId", None) => (2, Narrowing::ExternalId(equal.to_owned())),
@@ -81,14 +95,15 @@ pub(super) fn groups(filter: Option<&Filter>) -> Plan<groups::Narrowing> {
     })
 }
 
-/// The canonical names of a core attribute and its part.
-fn name<'r>(required: &'r Requirement<'_>) -> Option<(&'r str, Option<&'r str>)> {
-    let sub_attribute =
-        required.attribute.sub_attribute.as_ref().map(|sub_attribute| sub_attribute.name.as_str());
-    match required.attribute.extension {
-        None => Some((required.attribute.attribute.name.as_str(), sub_attribute)),
-        Some(_) => None,
-    }
+/// Which index has the order that is asked for, if one does. The order of creation is that of ids.
+pub(super) fn order(kind: Kind, sort_by: &SortBy) -> Option<SortedBy> {
+    Some(match (kind, sort_by.core_names()?) {
+        (_, ("id", None) | ("meta", Some("created"))) => SortedBy::Id,
+        (Kind::User, ("userName", None)) | (Kind::Group, ("displayName", None)) => SortedBy::Name,
+        (_, ("externalId", None)) => SortedBy::ExternalId,
+        (_, ("meta", Some("lastModified"))) => SortedBy::ModifiedAt,
+        _ => return None,
+    })
 }
 
 /// `meta.lastModified` shows whole milliseconds of a time that is stored with microseconds, so the bound is moved to where
@@ -172,6 +187,9 @@ mod tests {
         let registry = Registry::default();
         let filter = Filter::parse_mixed(r#"userName eq "bob""#, registry.group()).unwrap();
         assert_eq!(groups(Some(&filter)), Plan { narrowing: None, rest: None });
+        for filter in ["userName eq \"a\\u0000\"", "active eq true and emails[value sw \"\\u0000\"]"] {
+            assert_eq!(of_users(filter), Plan { narrowing: None, rest: None }, "{filter}");
+        }
         let filter = Filter::parse_mixed("meta.resourceType eq Group", registry.group()).unwrap();
         let plan = groups(Some(&filter.specialised(registry.group())));
         assert_eq!(plan, Plan { narrowing: Some(groups::Narrowing::All), rest: None });

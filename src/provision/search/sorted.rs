@@ -1,4 +1,4 @@
-//! Lists in an order that a client asks for (RFC 7644 §3.4.2.3).
+//! Lists in an order that a client asks for (RFC 7644 §3.4.2.3) and the database does not have.
 //!
 //! All matches are seen, but only the places of the first ones are held, so many as lead to the end of the page; the rows
 //! of the page are then read again by their ids.
@@ -94,7 +94,7 @@ pub(super) async fn find(
     for (index, source) in sources.iter().enumerate() {
         let key = |resource: &_| -> Option<Key> { source.part.sort_by.as_ref()?.key(resource) };
         source
-            .visit("", |row, resource| {
+            .visit(None, |row, resource| {
                 let position = Position { key: key(resource), source: index, id: row.id };
                 first.take(Ranked { order, position });
                 ControlFlow::Continue(())

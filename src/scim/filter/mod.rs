@@ -17,7 +17,8 @@
 //!   differs is enough, as for every operator.
 //! - `eq null` is `not (… pr)`, `ne null` is `pr` (RFC-074).
 //! - An element's omitted `primary` is `false` (RFC-018), but not present.
-//! - Case is ignored by comparing lower-case forms ([`fold`](super::fold::fold)), without Unicode normalisation.
+//! - Case is ignored by comparing [folded](super::fold::fold) forms, which are normalised, too (RFC-028). An attribute that is
+//!   `caseExact` is compared as it is encoded.
 //! - A `dateTime` without a zone is in UTC.
 //! - Where resources of several types are asked for at once, an attribute that one of them does not define has no value
 //!   there (RFC-068): `eq` and `pr` are false, `ne` is true. On an endpoint of one type it is an error instead.

@@ -125,6 +125,11 @@ impl Filter {
         matches!(self.root, Expression::Test(Test::Attribute(..)))
     }
 
+    /// The [members](AttributeRef::member) of a resource that the filter looks at.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.root.tests().into_iter().map(|(Test::Attribute(at, _) | Test::Element(at, _))| at.member())
+    }
+
     /// What must be known of the core attribute of that canonical name: the ten thousand members of a group need not be
     /// loaded to find out whether one person is among them (`ENT-12`).
     pub fn interest_in(&self, name: &str) -> Interest<'_> {
@@ -149,6 +154,8 @@ impl Filter {
                 _ => None,
             };
             match value {
+                // No value holds it, and not every database takes it.
+                Some(value) if value.contains('\0') => {}
                 Some(value) => values.push(value),
                 None => return Interest::All,
             }

@@ -72,12 +72,14 @@ fn membership_change(described: Described) -> MembershipChange {
 fn chosen_by_id(change: &Change) -> Option<String> {
     let Change::Elements(Some(filter), ElementChange::Remove) = change else { return None };
     match filter.element()?.as_slice() {
-        [(attribute, Value::String(id))] if attribute.name == "value" => Some(id.clone()),
+        [(attribute, Value::String(id))] if attribute.name == "value" && !id.contains('\0') => {
+            Some(id.clone())
+        }
         _ => None,
     }
 }
 
-/// The id of a member.
+/// The id of a member. None has U+0000 in it, which not every database takes.
 pub fn id(member: &Value) -> Option<String> {
-    member.get("value")?.as_str().map(str::to_owned)
+    member.get("value")?.as_str().filter(|id| !id.contains('\0')).map(str::to_owned)
 }

@@ -158,6 +158,11 @@ impl SimulatedAha {
         change(&mut self.lock().switches);
     }
 
+    /// Makes `calls` calls as other integrations of the account do, which share its limits. How many of them were admitted.
+    pub fn use_up(&self, calls: usize) -> usize {
+        (0..calls).filter(|_| self.admit().0.admitted).count()
+    }
+
     /// Orders a fault.
     pub fn fault(&self, fault: Fault) {
         self.lock().faults.add(fault);

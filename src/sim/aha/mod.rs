@@ -51,7 +51,7 @@ use self::{
     fault::Faults,
     log::Log,
     rate::{Admission, RateLimiter},
-    switches::RetryAfter,
+    switches::RateRules,
     world::World,
 };
 pub use self::{
@@ -103,13 +103,13 @@ impl SimulatedAha {
         work(&mut simulation, now).unwrap_or_else(|refusal| refusal.answer(&simulation.switches))
     }
 
-    /// Counts a call against the rate limits.
-    fn admit(&self) -> (Admission, RetryAfter) {
+    /// Counts a call against the rate limits, by the rules that hold now.
+    fn admit(&self) -> (Admission, RateRules) {
         let mut simulation = self.lock();
         // Read under the lock, so that the limiter sees time go forward only.
-        let now = self.clock.now();
+        let now = self.clock.now() + simulation.switches.clock_ahead;
         let Simulation { switches, rate_limiter, .. } = &mut *simulation;
-        (rate_limiter.admit(now, &switches.rate), switches.rate.retry_after)
+        (rate_limiter.admit(now, &switches.rate), switches.rate.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Simulation> {

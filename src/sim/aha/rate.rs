@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::switches::{RateHeaders, RateRules, Windows};
+use super::switches::{RateHeaders, RateRules, Reset, Windows};
 use crate::clock::Time;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,8 +31,10 @@ pub(super) struct Admission {
 pub(super) struct Standing {
     pub(super) limit: u32,
     pub(super) remaining: u32,
-    /// When there is room again, or more room: the window's end, or the end of its oldest call.
+    /// What the headers say of when there is room again, or more room.
     pub(super) reset: Time,
+    /// When there is: the window's end, or the end of its oldest call.
+    first_room: Time,
 }
 
 impl RateLimiter {
@@ -45,12 +47,13 @@ impl RateLimiter {
             self.second.calls.push_back(now);
             self.minute.calls.push_back(now);
         }
-        let second = self.second.standing(now, SECOND, rules.per_second, rules.windows);
-        let minute = self.minute.standing(now, MINUTE, rules.per_minute, rules.windows);
+        let second = self.second.standing(now, SECOND, rules.per_second, rules);
+        let minute = self.minute.standing(now, MINUTE, rules.per_minute, rules);
         let full = [second, minute].into_iter().filter(|standing| standing.remaining == 0);
-        let wait = full.map(|standing| standing.reset.since(now)).max().unwrap_or_default();
+        let wait = full.map(|standing| standing.first_room.since(now)).max().unwrap_or_default();
         let reported = match rules.headers {
             RateHeaders::Minute => Some(minute),
+            RateHeaders::Second => Some(second),
             RateHeaders::Tightest if second.remaining < minute.remaining => Some(second),
             RateHeaders::Tightest => Some(minute),
             RateHeaders::Absent => None,
@@ -76,10 +79,15 @@ impl Window {
         self.calls.len() < limit as usize
     }
 
-    fn standing(&self, now: Time, length: Duration, limit: u32, windows: Windows) -> Standing {
+    fn standing(&self, now: Time, length: Duration, limit: u32, rules: &RateRules) -> Standing {
         let used = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        let oldest = self.calls.front().copied().unwrap_or(now);
-        Standing { limit, remaining: limit.saturating_sub(used), reset: end(oldest, length, windows) }
+        let end_of = |call: Option<&Time>| end(call.copied().unwrap_or(now), length, rules.windows);
+        let first_room = end_of(self.calls.front());
+        let reset = match rules.reset {
+            Reset::FirstRoom => first_room,
+            Reset::AllRoom => end_of(self.calls.back()),
+        };
+        Standing { limit, remaining: limit.saturating_sub(used), reset, first_room }
     }
 }
 
@@ -169,8 +177,20 @@ mod tests {
             RateLimiter::default().admit(at(0), &rules).reported.map(|standing| standing.remaining)
         };
         assert_eq!(reported(RateHeaders::Minute), Some(299));
+        assert_eq!(reported(RateHeaders::Second), Some(19));
         assert_eq!(reported(RateHeaders::Tightest), Some(19));
         assert_eq!(reported(RateHeaders::Absent), None);
+    }
+
+    #[test]
+    fn the_reset_is_when_there_is_more_room_or_all_of_it() {
+        for (reset, expected) in [(Reset::FirstRoom, at(60_000)), (Reset::AllRoom, at(65_000))] {
+            let rules = RateRules { reset, ..RateRules::default() };
+            let mut limiter = RateLimiter::default();
+            limiter.admit(at(0), &rules);
+            let admission = limiter.admit(at(5_000), &rules);
+            assert_eq!(admission.reported.map(|standing| standing.reset), Some(expected));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use axum::{
     response::Response,
     routing::{delete, get, put},
 };
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
 use super::{
     SimulatedAha,
@@ -19,7 +20,7 @@ use super::{
     log::{Call, Outcome, call_without_body},
     product_roles, product_users,
     rate::Standing,
-    switches::RetryAfter,
+    switches::{RetryAfter, Rounding},
     users,
 };
 
@@ -76,7 +77,8 @@ async fn record(State(aha): State<SimulatedAha>, request: Request, next: Next) -
     };
     let request = Request::from_parts(parts, Body::from(body));
     let work = tokio::spawn(async move {
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
+        response.headers_mut().extend(date(&aha).map(|date| (header::DATE, date)));
         let broken = response.extensions().get::<Broken>().map(|Broken(outcome)| *outcome);
         let outcome = broken.unwrap_or_else(|| Outcome::Answered(response.status().as_u16()));
         aha.lock().log.finish(mark, outcome);
@@ -111,7 +113,7 @@ async fn spoil(State(aha): State<SimulatedAha>, request: Request, next: Next) ->
 
 /// Counts the call against the account's limits; says how they stand, or 429.
 async fn limit(State(aha): State<SimulatedAha>, request: Request, next: Next) -> Response {
-    let (admission, retry_after) = aha.admit();
+    let (admission, rules) = aha.admit();
     let mut response = if admission.admitted {
         next.run(request).await
     } else {
@@ -119,25 +121,38 @@ async fn limit(State(aha): State<SimulatedAha>, request: Request, next: Next) ->
         answer::text(http::StatusCode::TOO_MANY_REQUESTS, "text/plain; charset=utf-8", "Retry later\n")
     };
     let headers = response.headers_mut();
-    for (name, value) in admission.reported.map(standing_headers).into_iter().flatten() {
+    let reported = admission.reported.map(|standing| standing_headers(standing, rules.rounding));
+    for (name, value) in reported.into_iter().flatten() {
         headers.insert(name, value);
     }
-    if !admission.admitted && retry_after == RetryAfter::Seconds {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(admission.wait)));
+    if !admission.admitted && rules.retry_after == RetryAfter::Seconds {
+        let seconds = whole_seconds(admission.wait, Rounding::Up);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-fn standing_headers(standing: Standing) -> [(HeaderName, HeaderValue); 3] {
+fn standing_headers(standing: Standing, rounding: Rounding) -> [(HeaderName, HeaderValue); 3] {
     let reset = Duration::from_micros(u64::try_from(standing.reset.as_micros()).unwrap_or(0));
+    let reset = whole_seconds(reset, rounding);
     [
         (HeaderName::from_static("x-ratelimit-limit"), HeaderValue::from(standing.limit)),
         (HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(standing.remaining)),
-        (HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(whole_seconds(reset))),
+        (HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(reset)),
     ]
 }
 
-/// Rounded up: whoever waits that long finds room.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+fn whole_seconds(duration: Duration, rounding: Rounding) -> u64 {
+    match rounding {
+        Rounding::Up => duration.as_secs() + u64::from(duration.subsec_nanos() > 0),
+        Rounding::Down => duration.as_secs(),
+    }
+}
+
+/// `Date` by the simulator's clock, which every answer carries.
+fn date(aha: &SimulatedAha) -> Option<HeaderValue> {
+    let now = aha.clock.now() + aha.lock().switches.clock_ahead;
+    let timestamp = Timestamp::from_microsecond(now.as_micros()).ok()?;
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp).ok()?;
+    HeaderValue::from_str(&date).ok()
 }

@@ -43,6 +43,8 @@ pub struct Switches {
     pub product_names: ProductNames,
     /// Rate limits.
     pub rate: RateRules,
+    /// How far the clock of Aha! is ahead of ours.
+    pub clock_ahead: std::time::Duration,
 }
 
 /// Creating a user with an e-mail that the account has already.
@@ -241,6 +243,10 @@ pub struct RateRules {
     pub windows: Windows,
     /// Which limit the `X-Ratelimit-*` headers describe.
     pub headers: RateHeaders,
+    /// What `X-Ratelimit-Reset` is the time of.
+    pub reset: Reset,
+    /// How the time of a reset becomes whole seconds.
+    pub rounding: Rounding,
     /// Whether a 429 says when to come again.
     pub retry_after: RetryAfter,
 }
@@ -253,6 +259,8 @@ impl Default for RateRules {
             per_minute: 300,
             windows: Windows::default(),
             headers: RateHeaders::default(),
+            reset: Reset::default(),
+            rounding: Rounding::default(),
             retry_after: RetryAfter::default(),
         }
     }
@@ -281,10 +289,32 @@ pub enum RateHeaders {
     /// The minute's.
     #[default]
     Minute,
+    /// The second's.
+    Second,
     /// That of the window with the least left.
     Tightest,
     /// None: the headers are left out.
     Absent,
+}
+
+/// What `X-Ratelimit-Reset` is the time of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reset {
+    /// There is more room: the window ends, or its oldest call leaves it.
+    #[default]
+    FirstRoom,
+    /// There is all the room there can be: the window ends, or its newest call leaves it.
+    AllRoom,
+}
+
+/// How the time of a reset becomes whole seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounding {
+    /// Who waits until then finds room.
+    #[default]
+    Up,
+    /// Who waits until then may be early.
+    Down,
 }
 
 /// Whether a 429 says when to come again.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     scim::fold::fold,
-    store::{StoreError, Transaction, User, UserId},
+    store::{StoreError, Transaction, User, UserId, key::key},
 };
 
 /// The addresses of `user`, which is new.
@@ -43,9 +43,9 @@ pub(super) async fn delete(transaction: &mut Transaction, id: &UserId) -> Result
     Ok(())
 }
 
-/// Each address once, folded as filters fold it.
+/// The key of each address once, folded as filters fold it.
 fn keys(user: &User) -> BTreeSet<String> {
     let values =
         user.resource.elements("emails").filter_map(|email| email.get("value").and_then(Value::as_str));
-    values.map(|value| fold(value).into_owned()).collect()
+    values.map(|value| key(&fold(value))).collect()
 }

@@ -3,13 +3,13 @@
 use crate::{
     clock::Time,
     connector::Lane,
-    scim::fold::fold,
-    store::{Store, StoreError},
+    store::{Store, StoreError, key::key_or_missing},
 };
 
 use super::{
     User,
     record::{columns, read},
+    user_name_key,
 };
 
 /// How many users of one name are found at the most.
@@ -29,15 +29,16 @@ pub async fn find_by_any_name(store: &Store, app: &str, name: &str) -> Result<Ve
          SELECT id FROM users WHERE id = $2 \
          UNION SELECT id FROM users WHERE app = $1 AND user_name_key = $3 AND deleted_at IS NULL \
          UNION SELECT id FROM users WHERE app = $1 AND user_name_key = $3 AND deleted_at IS NOT NULL \
-         UNION SELECT id FROM users WHERE app = $1 AND external_id = $2 AND deleted_at IS NULL \
-         UNION SELECT id FROM users WHERE app = $1 AND external_id = $2 AND deleted_at IS NOT NULL \
+         UNION SELECT id FROM users WHERE app = $1 AND external_id_key = $5 AND deleted_at IS NULL \
+         UNION SELECT id FROM users WHERE app = $1 AND external_id_key = $5 AND deleted_at IS NOT NULL \
          UNION SELECT id FROM users WHERE app = $1 AND account_id = $2 \
          UNION SELECT user_id FROM user_emails WHERE app = $1 AND value_key = $3) ORDER BY id LIMIT $4"
     ))
     .bind(app)
     .bind(name)
-    .bind(fold(name).into_owned())
+    .bind(user_name_key(name))
     .bind(MOST)
+    .bind(key_or_missing(Some(name)))
     .fetch_all(store.reader())
     .await?;
     rows.iter().map(read).collect()

@@ -2,15 +2,11 @@
 
 use sqlx::Row;
 
-use crate::{
-    scim::fold::fold,
-    store::{Store, StoreError, UserId},
-};
+use crate::store::{Store, StoreError, UserId};
 
 use super::{
     User,
     record::{columns, read},
-    user_name_key,
 };
 
 /// How many users are to be handed back.
@@ -92,29 +88,4 @@ pub async fn count_in_hands(store: &Store, app: &str) -> Result<InHands, StoreEr
         unfinished: number("unfinished")?.unwrap_or(0),
         leaving: number("leaving")?.unwrap_or(0),
     })
-}
-
-/// The users, deleted ones too, that an admin may mean by `name`: a `userName` or an e-mail, compared without case, a SCIM id,
-/// an `externalId`, or the target's id of an account. In the order of their ids.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_named(store: &Store, app: &str, name: &str) -> Result<Vec<User>, StoreError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND id IN (\
-         SELECT id FROM users WHERE app = $1 AND id = $2 UNION \
-         SELECT id FROM users WHERE app = $1 AND external_id = $2 UNION \
-         SELECT id FROM users WHERE app = $1 AND account_id = $2 UNION \
-         SELECT id FROM users WHERE app = $1 AND user_name_key = $3 UNION \
-         SELECT user_id FROM user_emails WHERE app = $1 AND value_key = $4) ORDER BY id"
-    ))
-    .bind(app)
-    .bind(name)
-    .bind(user_name_key(name))
-    .bind(fold(name).into_owned())
-    .fetch_all(store.reader())
-    .await?;
-    rows.iter().map(read).collect()
 }

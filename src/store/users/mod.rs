@@ -1,27 +1,35 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
-//! [`record`](User) is the row; `read` serves SCIM reads; `write` is what transactions do to single rows; `queue` is the
-//! worker's side; `administrators` is the guard's question; `look_up` is what people ask; `managed` is what listings compare and
-//! a release hands back. What a change *means* is decided by the callers (`provision`, `converge`), never here.
+//! [`record`](User) is the row; `read`, `narrowing` and `sorted` serve SCIM reads; `write` is what transactions do to single
+//! rows; `queue` is the worker's side; `administrators` is the guard's question; `look_up` is what people ask; `managed` is what
+//! listings compare and a release hands back. What a change *means* is decided by the callers (`provision`, `converge`), never
+//! here.
 
 mod administrators;
 mod emails;
 mod look_up;
 mod managed;
+mod narrowing;
 mod queue;
 mod read;
 mod record;
+mod sorted;
 mod write;
 
 pub use self::{
     administrators::has_other_enabled_administrator,
     look_up::{count_before, find_by_any_name},
-    managed::{InHands, count_in_hands, find_named, page_in_hands, page_settled},
-    queue::{Claim, Claimed, QueueDepth, claim, depth, next_due, release_all, renew},
-    read::{Narrowing, count, count_matching, find_all, find_any, find_shown, page},
+    managed::{InHands, count_in_hands, page_in_hands, page_settled},
+    narrowing::{Narrowing, count_matching, page},
+    queue::{
+        Ahead, Claim, Claimed, QueueDepth, ahead, claim, depth, hasten_revocations, next_due, release_all,
+        renew,
+    },
+    read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
+    sorted::{page_sorted, sort_key},
     write::{
-        delete_row, find_by_account, find_live_by_user_name, get, insert, list_accounts, list_incomplete,
-        save,
+        delete_row, find_by_account, find_live_by_user_name, get, has_own_name, insert, list_accounts,
+        list_incomplete, save,
     },
 };

@@ -13,8 +13,11 @@ use super::{
     record::{columns, read},
 };
 
-/// In `uncertain`: a lease outlived its holder. The next save makes it what is known of the account.
-const OUTLIVED: i64 = 2;
+/// Whether a value of `uncertain` says that a lease outlived its holder: such a time is negative. The next save makes it what
+/// is known of the account.
+const fn is_outlived(uncertain: i64) -> bool {
+    uncertain < 0
+}
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -44,18 +47,22 @@ pub struct Claimed {
 
 /// Takes the most urgent due users under a lease: by lane, then by age. A user whose account another user is being worked
 /// on for (one that was deleted and made again) waits until that is done. Who takes over a lease that ran out knows that a
-/// call may have been sent under it.
+/// call may have been sent under it, and may take effect while the new lease lasts.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
     let rows = sqlx::query(concat!(
         "UPDATE users SET lease_owner = $1, lease_until = $2, \
-         uncertain = CASE WHEN lease_owner IS NULL THEN uncertain ELSE 2 END WHERE id IN (SELECT candidate.id FROM users AS candidate \
+         uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$2 \
+         WHEN uncertain > 0 THEN -uncertain WHEN uncertain = 0 THEN -1 ELSE uncertain END \
+         WHERE id IN (SELECT candidate.id FROM users AS candidate \
          WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
          AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
          AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
          AND other.account_key = candidate.account_key AND other.id <> candidate.id AND other.lease_until > $4) \
+         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
+         AND other.account_id = candidate.account_id AND other.id <> candidate.id AND other.lease_until > $4) \
          ORDER BY candidate.lane, candidate.due_at LIMIT $7) RETURNING ",
         columns!()
     ))
@@ -69,7 +76,7 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<C
     .fetch_all(transaction)
     .await?;
     let claimed = |row| {
-        let taken_over = AnyRow::try_get::<i64, _>(row, "uncertain")? == OUTLIVED;
+        let taken_over = is_outlived(AnyRow::try_get(row, "uncertain")?);
         Ok::<_, StoreError>(Claimed { user: read(row)?, taken_over })
     };
     let mut users = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
@@ -89,6 +96,61 @@ pub async fn renew(transaction: &mut Transaction, id: &UserId, lease: &Lease) ->
         .execute(transaction)
         .await?;
     Ok(())
+}
+
+/// Makes all revocations that wait for a later attempt due at `now`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hasten_revocations(
+    transaction: &mut Transaction,
+    app: &str,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE users SET due_at = $1 WHERE app = $2 AND lane = 0 AND due_at > $1 AND held_at IS NULL",
+    )
+    .bind(now.as_micros())
+    .bind(app)
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
+/// What is worked on before a grant that comes now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// How many users.
+    pub users: u64,
+    /// How many of them have no account yet, and are to get one.
+    pub invitations: u64,
+}
+
+/// What is worked on before a grant that comes now, as far as it is due by `until`. No more than `most` users are counted.
+/// Read from an index alone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ahead(
+    transaction: &mut Transaction,
+    app: &str,
+    until: Time,
+    most: u64,
+) -> Result<Ahead, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS users, COUNT(CASE WHEN lane = 2 AND account_id IS NULL THEN 1 END) AS invitations \
+         FROM (SELECT lane, account_id FROM users \
+         WHERE app = $1 AND lane BETWEEN 0 AND 2 AND due_at <= $2 AND held_at IS NULL LIMIT $3) AS queue",
+    )
+    .bind(app)
+    .bind(until.as_micros())
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_one(transaction)
+    .await?;
+    Ok(Ahead {
+        users: u64::try_from(row.try_get::<i64, _>("users")?).unwrap_or(0),
+        invitations: u64::try_from(row.try_get::<i64, _>("invitations")?).unwrap_or(0),
+    })
 }
 
 /// When there is more to claim: the next user becomes due after `now`, or a lease ends. What is due already was claimed, or
@@ -112,28 +174,23 @@ pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time
 }
 
 /// Ends all leases of the app, for a database that belongs to this process alone: whoever held them is gone, perhaps with a
-/// call under way. Those of users without an account last until `creates_seen_at`: if that call was a create, a look-up does
-/// not find the account before then.
+/// call under way, which may take effect until `calls_seen_at`. That a create was under way stands in the row.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn release_all(
     transaction: &mut Transaction,
     app: &str,
-    creates_seen_at: Time,
+    calls_seen_at: Time,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE users SET lease_owner = NULL, lease_until = NULL, uncertain = 2 \
-         WHERE app = $1 AND lease_owner IS NOT NULL AND account_id IS NOT NULL",
+        "UPDATE users SET lease_owner = NULL, lease_until = NULL, \
+         uncertain = CASE WHEN account_id IS NOT NULL THEN -$2 WHEN uncertain > 0 THEN -uncertain \
+         WHEN uncertain = 0 THEN -1 ELSE uncertain END \
+         WHERE app = $1 AND lease_owner IS NOT NULL",
     )
     .bind(app)
-    .execute(&mut *transaction)
-    .await?;
-    sqlx::query(
-        "UPDATE users SET lease_until = $2 WHERE app = $1 AND lease_owner IS NOT NULL AND lease_until > $2",
-    )
-    .bind(app)
-    .bind(creates_seen_at.as_micros())
+    .bind(calls_seen_at.as_micros())
     .execute(transaction)
     .await?;
     Ok(())

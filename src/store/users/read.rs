@@ -1,11 +1,12 @@
 //! Reads that answer the IdP: live users only.
 
-use crate::{
-    clock::Time,
-    store::{
-        Store, StoreError, UserId,
-        listing::{self, Parameter, Range, Statements, Stored, ids, shown_column},
-    },
+use std::sync::LazyLock;
+
+use crate::store::{
+    Store, StoreError, UserId,
+    batch::Batch,
+    listing::{self, Stored, page_end, page_start},
+    marks::{self, List},
 };
 
 use super::{
@@ -13,164 +14,32 @@ use super::{
     record::{columns, read},
 };
 
-/// What a filter requires of every match, as far as an index can find it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Narrowing {
-    /// Nothing that is indexed.
-    All,
-    /// This id.
-    Id(String),
-    /// This `userName`, folded.
-    UserName(String),
-    /// A `userName` that starts so, folded.
-    UserNamePrefix(String),
-    /// This `externalId`, case-exact.
-    ExternalId(String),
-    /// One e-mail address is this one, folded.
-    Email(String),
-    /// `active` reads so.
-    Active(bool),
-    /// It was last changed at this time or later.
-    ModifiedSince(Time),
-    /// It was last changed before this time.
-    ModifiedBefore(Time),
-}
-
 /// What [`Stored`] is read from.
 macro_rules! shown {
     () => {
-        shown_column!(
+        crate::store::listing::shown_column!(
             "CASE WHEN EXISTS (SELECT 1 FROM group_members WHERE group_members.app = $1 \
              AND group_members.member_id = users.id) THEN 1 ELSE 0 END"
         )
     };
 }
-
-/// The two statements that read the live users that fulfil a condition, with as many values as it has places from `$2` on.
-///
-/// `where` walks along the ids, or finds the one row. `in` takes the ids from a list that another index gives: left alone,
-/// SQLite, which knows nothing of how the values spread, would walk along the ids and look at every row.
-macro_rules! statements {
-    (where $condition:literal, []) => {
-        statements!(@ live!($condition), " AND id > $2 ORDER BY id LIMIT $3 OFFSET $4", Vec::new())
-    };
-    (where $condition:literal, [$value:expr]) => {
-        statements!(@ live!($condition), " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5", vec![$value])
-    };
-    (in $list:literal, [$value:expr]) => {
-        statements!(@ listed!($list), " AND id > $3 ORDER BY id LIMIT $4 OFFSET $5", vec![$value])
-    };
-    (in $list:literal, [$value:expr, $other:expr]) => {
-        statements!(@ listed!($list), " AND id > $4 ORDER BY id LIMIT $5 OFFSET $6", vec![$value, $other])
-    };
-    (@ $condition:expr, $range:literal, $values:expr) => {
-        Statements {
-            page: concat!("SELECT ", shown!(), " FROM users WHERE ", $condition, $range),
-            count: concat!("SELECT COUNT(*) FROM users WHERE ", $condition),
-            values: $values,
-        }
-    };
-}
-
-macro_rules! live {
-    ($condition:literal) => {
-        concat!("app = $1 AND deleted_at IS NULL", $condition)
-    };
-}
-
-macro_rules! listed {
-    ($list:literal) => {
-        concat!("deleted_at IS NULL AND id IN (", $list, ")")
-    };
-}
-
-impl Narrowing {
-    fn statements(&self) -> Statements {
-        let text = |text: &String| Parameter::Text(text.clone());
-        match self {
-            Self::All => statements!(where "", []),
-            Self::Id(id) => statements!(where " AND id = $2", [text(id)]),
-            Self::UserName(key) => statements!(where " AND user_name_key = $2", [text(key)]),
-            Self::UserNamePrefix(prefix) => match successor(prefix) {
-                Some(end) => statements!(
-                    in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL \
-                        AND user_name_key >= $2 AND user_name_key < $3",
-                    [text(prefix), Parameter::Text(end)]
-                ),
-                None => statements!(
-                    in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND user_name_key >= $2",
-                    [text(prefix)]
-                ),
-            },
-            Self::ExternalId(id) => statements!(
-                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND external_id = $2",
-                [text(id)]
-            ),
-            Self::Email(key) => statements!(
-                in "SELECT user_id FROM user_emails WHERE user_emails.app = $1 AND value_key = $2",
-                [text(key)]
-            ),
-            Self::Active(active) => {
-                statements!(where " AND shown_active = $2", [Parameter::Number(i64::from(*active))])
-            }
-            Self::ModifiedSince(time) => statements!(
-                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND modified_at >= $2",
-                [Parameter::Number(time.as_micros())]
-            ),
-            Self::ModifiedBefore(time) => statements!(
-                in "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND modified_at < $2",
-                [Parameter::Number(time.as_micros())]
-            ),
-        }
-    }
-}
-
-/// The first text behind all that start with `prefix`; `None` if there is none.
-fn successor(prefix: &str) -> Option<String> {
-    let mut characters: Vec<char> = prefix.chars().collect();
-    while let Some(last) = characters.pop() {
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            characters.push(next);
-            return Some(characters.into_iter().collect());
-        }
-    }
-    None
-}
-
-/// The live users that fit `narrowing`, in the order of their ids, which is that of their creation.
-///
-/// # Errors
-/// When the database fails.
-pub async fn page(
-    store: &Store,
-    app: &str,
-    narrowing: &Narrowing,
-    range: Range<'_>,
-) -> Result<Vec<Stored>, StoreError> {
-    narrowing.statements().page(store, app, range).await
-}
-
-/// How many live users fit `narrowing`.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count_matching(store: &Store, app: &str, narrowing: &Narrowing) -> Result<u64, StoreError> {
-    narrowing.statements().count(store, app).await
-}
+pub(super) use shown;
 
 /// The live users of these ids, in any order; those that there are none of are left out.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find_all(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<Stored>, StoreError> {
-    const STATEMENT: &str = concat!(
-        "SELECT ",
-        shown!(),
-        " FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN (",
-        ids!(),
-        ")"
-    );
-    listing::rows_of(store, STATEMENT, app, ids).await?.iter().map(listing::read).collect()
+    static FIND_ALL: LazyLock<Batch> = LazyLock::new(|| {
+        let before = concat!(
+            page_start!(),
+            "SELECT ",
+            shown!(),
+            " FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN "
+        );
+        Batch::ids_in(before, 2, page_end!())
+    });
+    listing::find_all(store, &FIND_ALL, app, ids).await
 }
 
 /// The live user of that id, to be shown.
@@ -203,28 +72,5 @@ pub async fn find_any(store: &Store, app: &str, id: &UserId) -> Result<Option<Us
 /// # Errors
 /// When the database fails.
 pub async fn count(store: &Store, app: &str) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM users WHERE app = $1 AND deleted_at IS NULL")
-        .bind(app)
-        .fetch_one(store.reader())
-        .await?;
-    Ok(u64::try_from(count).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_successor_of_a_prefix_stands_behind_all_that_start_with_it() {
-        for (prefix, expected) in [
-            ("a", Some("b")),
-            ("az", Some("a{")),
-            ("a\u{d7ff}", Some("a\u{e000}")),
-            ("a\u{10ffff}", Some("b")),
-            ("\u{10ffff}", None),
-            ("", None),
-        ] {
-            assert_eq!(successor(prefix).as_deref(), expected, "{prefix:?}");
-        }
-    }
+    marks::count(store, app, List::Users).await
 }

@@ -7,7 +7,10 @@ use crate::{
     clock::Time,
     connector::{Account, Lane, Observed},
     scim::{fold::fold, meta, resource::Resource, urn},
-    store::{GroupId, StoreError, UserId},
+    store::{
+        GroupId, StoreError, UserId,
+        key::{key, key_or_missing},
+    },
 };
 
 /// A user: what the IdP wants, what the target was seen to hold, and where the work between the two stands.
@@ -99,9 +102,9 @@ pub struct Lease {
     pub until: Time,
 }
 
-/// `userName` folded for comparison: it is unique without case (RFC 7643 §4.1.1).
+/// The key of a `userName`, folded for comparison: it is unique without case (RFC 7643 §4.1.1).
 pub fn user_name_key(user_name: &str) -> String {
-    fold(user_name).into_owned()
+    key(&fold(user_name))
 }
 
 impl User {
@@ -118,7 +121,7 @@ impl User {
     /// What `active` reads as: what was promised while the work is pending, else the target's truth.
     pub fn shown_active(&self) -> bool {
         match &self.observed {
-            Observed::Present(account) | Observed::Uncertain(account) if !self.is_pending() => {
+            Observed::Present(account) | Observed::Uncertain { account, .. } if !self.is_pending() => {
                 account.enabled
             }
             Observed::Absent if !self.is_pending() => false,
@@ -159,7 +162,7 @@ impl User {
 /// All columns, in the order in which [`bind`] binds them. Statements repeat it because SQL here is static text.
 macro_rules! columns {
     () => {
-        "id, app, user_name_key, external_id, account_key, resource, ownership, version, applied_version, created_at, \
+        "id, app, user_name_key, external_id_key, account_key, resource, ownership, version, applied_version, created_at, \
          modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
          due_at, attempts, failure, lease_owner, lease_until, display, uncertain, held_at"
     };
@@ -183,20 +186,27 @@ pub(super) fn bind<'q>(
     user: &User,
 ) -> Result<Query<'q, Any, sqlx::any::AnyArguments>, StoreError> {
     let account = user.account();
-    let uncertain = matches!(user.observed, Observed::Uncertain(_));
+    let uncertain_until = match &user.observed {
+        Observed::Uncertain { until, .. } | Observed::Suspected { until, .. } => until.as_micros().max(1),
+        Observed::Unknown | Observed::Absent | Observed::Present(_) => 0,
+    };
     // Who counts as an administrator that is left must be one for certain.
     let enabled_administrator =
-        !uncertain && account.is_some_and(|account| account.administrator && account.enabled);
-    let observed = match &user.observed {
+        uncertain_until == 0 && account.is_some_and(|account| account.administrator && account.enabled);
+    let seen = match &user.observed {
         Observed::Unknown => None,
-        Observed::Absent => Some("null".to_owned()),
-        Observed::Present(account) | Observed::Uncertain(account) => Some(to_json("observed", account)?),
+        Observed::Absent => Some(Seen::Nothing(())),
+        Observed::Suspected { email, .. } => Some(Seen::Suspicion { suspected: email.clone() }),
+        Observed::Present(account) | Observed::Uncertain { account, .. } => {
+            Some(Seen::Account(account.clone()))
+        }
     };
+    let observed = seen.map(|seen| to_json("observed", &seen)).transpose()?;
     Ok(query
         .bind(user.id.as_str().to_owned())
         .bind(user.app.clone())
         .bind(user_name_key(user.resource.user_name().unwrap_or_default()))
-        .bind(user.resource.external_id().map(str::to_owned))
+        .bind(key_or_missing(user.resource.external_id()))
         .bind(user.account_key.clone())
         .bind(to_json("resource", &user.resource)?)
         .bind(ownership_text(user.ownership))
@@ -218,7 +228,7 @@ pub(super) fn bind<'q>(
         .bind(user.lease.as_ref().map(|lease| lease.owner.clone()))
         .bind(user.lease.as_ref().map(|lease| lease.until.as_micros()))
         .bind(display(&user.resource).to_owned())
-        .bind(i64::from(uncertain))
+        .bind(uncertain_until)
         .bind(user.held_at.map(Time::as_micros))
         .bind(user.fragment())
         .bind(activity(user)))
@@ -246,12 +256,17 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
     let required_time =
         |column: &str| -> Result<Time, StoreError> { Ok(Time::from_micros(row.try_get::<i64, _>(column)?)) };
     let seen = row.try_get::<Option<String>, _>("observed")?;
-    let seen = seen.map(|json| from_json::<Option<Account>>("observed", &json)).transpose()?;
-    let observed = match (seen, row.try_get::<i64, _>("uncertain")?) {
-        (None, _) => Observed::Unknown,
-        (Some(None), _) => Observed::Absent,
-        (Some(Some(account)), 0) => Observed::Present(account),
-        (Some(Some(account)), _) => Observed::Uncertain(account),
+    let seen = seen.map(|json| from_json("observed", &json)).transpose()?;
+    // Negative where a lease outlived its holder.
+    let until = row.try_get::<i64, _>("uncertain")?.saturating_abs();
+    let observed = match seen {
+        None => Observed::Unknown,
+        Some(Seen::Nothing(())) => Observed::Absent,
+        Some(Seen::Suspicion { suspected }) => {
+            Observed::Suspected { email: suspected, until: Time::from_micros(until) }
+        }
+        Some(Seen::Account(account)) if until == 0 => Observed::Present(account),
+        Some(Seen::Account(account)) => Observed::Uncertain { account, until: Time::from_micros(until) },
     };
     let lane = row.try_get::<i64, _>("lane")?;
     let lease = match (row.try_get::<Option<String>, _>("lease_owner")?, time("lease_until")?) {
@@ -284,6 +299,16 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
         held_at: time("held_at")?,
         lease,
     })
+}
+
+/// The column `observed`: an account, an e-mail that there may be one under, or `null` where there is none. How long it is
+/// in doubt stands in the column `uncertain`: a time in microseconds, or 0 where it is not in doubt.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Seen {
+    Account(Account),
+    Suspicion { suspected: String },
+    Nothing(()),
 }
 
 fn ownership_text(ownership: Ownership) -> &'static str {

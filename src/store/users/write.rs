@@ -7,6 +7,7 @@ use crate::{
     store::{
         StoreError, Transaction, UserId,
         events::{self, Event, EventKind, Subject},
+        marks::{self, List},
         members,
     },
 };
@@ -100,6 +101,9 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
          $23, $24, $25, $26, $27, $28, $29)"
     ));
     bind(query, user)?.execute(&mut *transaction).await?;
+    if user.is_live() {
+        marks::add(transaction, &user.app, List::Users, user.id.as_str()).await?;
+    }
     emails::insert(transaction, user).await
 }
 
@@ -108,15 +112,42 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
 /// # Errors
 /// When the database fails, also when the `userName` is taken: callers look first.
 pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), StoreError> {
+    let was_live: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL")
+            .bind(user.id.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+    // Names that are the same to this version, but were not to the one that stored them, keep their keys.
     let query = sqlx::query(
-        "UPDATE users SET app = $2, user_name_key = $3, external_id = $4, account_key = $5, resource = $6, ownership = $7, \
+        "UPDATE users SET app = $2, user_name_key = CASE WHEN EXISTS (SELECT 1 FROM users AS other WHERE other.app = $2 \
+         AND other.user_name_key = $3 AND other.deleted_at IS NULL AND other.id <> $1) THEN user_name_key ELSE $3 END, \
+         external_id_key = $4, account_key = $5, resource = $6, ownership = $7, \
          version = $8, applied_version = $9, created_at = $10, modified_at = $11, deleted_at = $12, account_id = $13, \
          observed = $14, observed_at = $15, enabled_administrator = $16, answered = $17, fallback = $18, lane = $19, \
          due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24, display = $25, \
          uncertain = $26, held_at = $27, fragment = $28, shown_active = $29 WHERE id = $1",
     );
     bind(query, user)?.execute(&mut *transaction).await?;
+    match (was_live.is_some(), user.is_live()) {
+        (true, false) => marks::remove(transaction, &user.app, List::Users, user.id.as_str()).await?,
+        (false, true) => marks::add(transaction, &user.app, List::Users, user.id.as_str()).await?,
+        (true, true) | (false, false) => {}
+    }
     emails::save(transaction, user).await
+}
+
+/// Whether the stored `user` is found by its `userName`. If not, another one is, whose name was not the same to the version
+/// that stored them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_own_name(transaction: &mut Transaction, user: &User) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM users WHERE id = $1 AND user_name_key = $2")
+        .bind(user.id.as_str())
+        .bind(user_name_key(user.resource.user_name().unwrap_or_default()))
+        .fetch_optional(transaction)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Removes the row of `user`, and the user from its groups, which get a new version: of an unmanaged user whose account is
@@ -130,8 +161,16 @@ pub async fn delete_row(transaction: &mut Transaction, user: &User, now: Time) -
     let name = Subject::Name(user.resource.user_name().unwrap_or_default());
     let event = Event::new(&user.app, name, now, EventKind::Continued, ACTOR).related(user.id.as_str());
     events::append(transaction, event).await?;
-    sqlx::query("DELETE FROM users WHERE id = $1").bind(user.id.as_str()).execute(transaction).await?;
-    Ok(())
+    let was_live: Option<i64> = sqlx::query_scalar(
+        "DELETE FROM users WHERE id = $1 RETURNING CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END",
+    )
+    .bind(user.id.as_str())
+    .fetch_optional(&mut *transaction)
+    .await?;
+    match was_live {
+        Some(1) => marks::remove(transaction, &user.app, List::Users, user.id.as_str()).await,
+        _ => Ok(()),
+    }
 }
 
 /// The ids of all live users that have an account, with the ids of the accounts. Those that were looked at longest ago come

@@ -2,6 +2,7 @@
 
 mod assertions;
 pub mod process;
+pub mod random;
 pub mod raw;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -15,6 +16,7 @@ use scim_bridge::{
     store::{Store, StoreError},
 };
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
@@ -202,7 +204,8 @@ impl Setup {
             clock: self.clock,
             running: Some(running),
             killable: self.killable,
-            _running_aha: running_aha,
+            aha_address: running_aha.base_url().trim_start_matches("http://").to_owned(),
+            running_aha: Some(running_aha),
             _folder: folder,
         }
     }
@@ -217,7 +220,8 @@ pub struct Bridge {
     clock: Arc<dyn Clock>,
     running: Option<Running>,
     killable: bool,
-    _running_aha: RunningAha,
+    aha_address: String,
+    running_aha: Option<RunningAha>,
     _folder: TempDir,
 }
 
@@ -294,6 +298,12 @@ impl Bridge {
         tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the bridge becomes ready");
     }
 
+    /// How many tasks there are. Needs [`Setup::killable`].
+    pub fn alive_tasks(&self) -> usize {
+        let runtime = self.running.as_ref().and_then(|running| running.runtime.as_ref());
+        runtime.expect("a bridge with a runtime of its own").metrics().num_alive_tasks()
+    }
+
     /// Stops in order, as on SIGTERM, and starts again on the same database.
     pub async fn restart(&mut self) {
         self.stop().await;
@@ -319,6 +329,24 @@ impl Bridge {
             running.stopping.cancel();
             (&mut running.task).await.unwrap().unwrap();
         }
+    }
+
+    /// Connections to Aha! are refused from now on.
+    pub async fn unplug_aha(&mut self) {
+        self.running_aha.take().expect("it is plugged in").stop().await.unwrap();
+    }
+
+    /// Aha! listens again where it did before [`unplug_aha`](Bridge::unplug_aha).
+    pub async fn plug_aha_in(&self) {
+        let listener = TcpListener::bind(&self.aha_address).await.unwrap();
+        tokio::spawn(self.aha.clone().serve(listener, std::future::pending()));
+    }
+
+    /// Why the last attempt for the user of this id failed, as its row says; `None` if it did not.
+    pub async fn failure_of(&self, id: &str) -> Option<String> {
+        let mut database = sqlx::AnyConnection::connect(self.database_url()).await.unwrap();
+        let failure = sqlx::query_scalar("SELECT failure FROM users WHERE id = $1").bind(id.to_owned());
+        failure.fetch_one(&mut database).await.unwrap()
     }
 
     /// A request as an IdP sends it: with the token, and SCIM's media type if there is a body. `path` starts below the
@@ -509,11 +537,19 @@ pub struct Answer {
 impl Answer {
     /// Sends the request. Every body must be JSON, and of the media type that its endpoint has.
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::try_of(request).await.unwrap()
+    }
+
+    /// The same where there may be nobody who answers.
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub async fn try_of(request: reqwest::RequestBuilder) -> Result<Self, reqwest::Error> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap();
+        let bytes = response.bytes().await?;
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        Self { status, headers, body }
+        Ok(Self { status, headers, body })
     }
 
     /// The path of the user that this is, below the base URL.

@@ -9,8 +9,9 @@ use std::{
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-use crate::harness::process::Process;
+use crate::harness::{eventually, process::Process};
 
 /// A demo that runs, and what it printed.
 struct Demo {
@@ -118,6 +119,27 @@ async fn a_signal_before_it_is_ready_ends_it_as_well() {
         .await;
     process.signal("TERM");
     assert_eq!(process.ended().await.code, Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once_and_nothing_is_left_behind_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(folder.path(), "127.0.0.1:0").await;
+    let address = demo.printed("SCIM connector base URL (Okta):");
+    let address = address.trim_start_matches("http://").split('/').next().unwrap().to_owned();
+    // A request that never ends keeps it from ending in order.
+    let mut stuck = TcpStream::connect(&address).await.unwrap();
+    let token = demo.printed("Secret token / API token:");
+    let head = format!(
+        "POST /aha/scim/v2/Users HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n{{"
+    );
+    stuck.write_all(head.as_bytes()).await.unwrap();
+    paste(demo.curl_lines()[0]).await;
+    demo.process.signal("INT");
+    eventually("no new connection", || async { TcpStream::connect(&address).await.is_err() }).await;
+    demo.process.signal("INT");
+    assert_eq!(demo.process.ended().await.code, Some(130));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

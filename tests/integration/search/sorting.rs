@@ -1,10 +1,19 @@
 //! The order of lists (RFC-061, RFC-062).
 
+use std::{sync::Arc, time::Duration};
+
 use rstest::rstest;
+use scim_bridge::{
+    clock::{ManualClock, Time},
+    scim::{
+        registry::Registry,
+        sort::{Order, SortBy},
+    },
+};
 use serde_json::{Value, json};
 
 use super::{names, resources};
-use crate::harness::{Bridge, Setup};
+use crate::harness::{Answer, Bridge, Setup};
 
 /// Six users, of which the letters of their names tell little about their order otherwise.
 async fn six_users() -> Bridge {
@@ -80,4 +89,150 @@ async fn the_root_is_sorted_across_types_rfc_061() {
     assert_eq!(names(&answer), ["delta", "Bravo", "f"]);
     let unknown_to_both: Vec<Value> = resources(&bridge.get("?sortBy=shoeSize").await).to_vec();
     assert_eq!(unknown_to_both, resources(&bridge.get("").await));
+}
+
+/// Twenty users who were made and changed at different times; many share an `externalId` or have none.
+async fn twenty_users() -> Bridge {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).start().await;
+    let mut ids = Vec::new();
+    for number in 0..20_usize {
+        let name = format!("{}{}", ["ö", "A", "b", "Z", "\u{10ffff}"][number % 5], number * 7 % 20);
+        let mut body = json!({ "userName": name, "active": number % 3 > 0 });
+        if let Some(external_id) = [Some("e"), Some("E"), None, Some("")][number % 4] {
+            body["externalId"] = json!(external_id);
+        }
+        if number % 7 == 0 {
+            body["title"] = json!("boss");
+        }
+        let answer = bridge.post("/Users", &body).await;
+        assert_eq!(answer.status, 201, "{answer}");
+        ids.push(answer.id());
+        clock.advance(Duration::from_millis(3));
+    }
+    for index in [13, 2, 17] {
+        let title = json!([{ "op": "add", "path": "title", "value": "new" }]);
+        assert_eq!(bridge.patch(&format!("/Users/{}", ids[index]), title).await.status, 200);
+        clock.advance(Duration::from_millis(3));
+    }
+    for index in [5, 6] {
+        assert_eq!(bridge.delete(&format!("/Users/{}", ids[index])).await.status, 204);
+    }
+    bridge
+}
+
+#[rstest]
+#[case::no_filter("")]
+#[case::tried_on_each("title pr or userName co \"1\"")]
+#[case::found_by_another_index("active eq true")]
+#[case::nothing_found("userName eq \"nobody\"")]
+#[tokio::test]
+async fn an_order_that_an_index_has_is_the_order_of_the_values_rfc_061_q_13(
+    #[case] filter: &str,
+    #[values("id", "userName", "externalId", "meta.created", "meta.lastModified", "displayName")]
+    sort_by: &str,
+    #[values(Order::Ascending, Order::Descending)] order: Order,
+) {
+    let bridge = twenty_users().await;
+    let order_name = if order == Order::Ascending { "ascending" } else { "descending" };
+    let mut query = vec![("sortBy", sort_by), ("sortOrder", order_name)];
+    let mut expected = resources(&if filter.is_empty() {
+        bridge.get("/Users").await
+    } else {
+        bridge.filter("/Users", filter).await
+    })
+    .to_vec();
+    if !filter.is_empty() {
+        query.push(("filter", filter));
+    }
+    let key = SortBy::parse(sort_by, Registry::default().user()).unwrap().unwrap();
+    // The sort keeps the order of equal ones, which is that of their ids.
+    expected.sort_by(|a, b| order.compare(key.key(a).as_ref(), key.key(b).as_ref()));
+
+    let list = async |more: &[(&str, &str)]| {
+        let request = bridge.request(http::Method::GET, "/Users").query(&query).query(more);
+        Answer::of(request).await
+    };
+    assert_eq!(resources(&list(&[]).await), expected);
+    let (mut cursor, mut walked, mut paged) = (String::new(), Vec::new(), Vec::new());
+    loop {
+        let page = list(&[("cursor", cursor.as_str()), ("count", "4")]).await;
+        assert_eq!(page.body["totalResults"], json!(expected.len()), "{page}");
+        walked.extend(resources(&page).iter().cloned());
+        match page.body["nextCursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    assert_eq!(walked, expected);
+    for start in (1..=expected.len()).step_by(4) {
+        let page = list(&[("startIndex", &start.to_string()), ("count", "4")]).await;
+        assert_eq!(page.body["totalResults"], json!(expected.len()), "{page}");
+        paged.extend(resources(&page).iter().cloned());
+    }
+    assert_eq!(paged, expected);
+}
+
+#[tokio::test]
+async fn groups_are_sorted_by_an_index_too_rfc_061() {
+    let bridge = Setup::memory().start().await;
+    for name in ["delta", "Bravo", "Ä", "alpha", "Charlie"] {
+        assert_eq!(bridge.post("/Groups", &json!({ "displayName": name })).await.status, 201);
+    }
+    let bravo = bridge.filter("/Groups", "displayName eq \"bravo\"").await;
+    let id = resources(&bravo)[0]["id"].as_str().unwrap().to_owned();
+    let body = json!({ "displayName": "Bravo", "externalId": "x" });
+    assert_eq!(bridge.put(&format!("/Groups/{id}"), &body).await.status, 200);
+    for (query, expected) in [
+        ("sortBy=displayName", ["alpha", "Bravo", "Charlie", "delta", "Ä"]),
+        ("sortBy=displayName&sortOrder=descending", ["Ä", "delta", "Charlie", "Bravo", "alpha"]),
+        ("sortBy=meta.created&sortOrder=descending", ["Charlie", "alpha", "Ä", "Bravo", "delta"]),
+        ("sortBy=meta.lastModified&sortOrder=descending", ["Bravo", "Charlie", "alpha", "Ä", "delta"]),
+        ("sortBy=externalId", ["Bravo", "delta", "Ä", "alpha", "Charlie"]),
+    ] {
+        assert_eq!(names(&bridge.get(&format!("/Groups?{query}")).await), expected, "{query}");
+        let mut walked = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = bridge.get(&format!("/Groups?{query}&cursor={cursor}&count=2")).await;
+            walked.extend(names(&page).into_iter().map(str::to_owned));
+            match page.body["nextCursor"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
+        }
+        assert_eq!(walked, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_no_index_holds_whole_are_found_and_sorted() {
+    let bridge = Setup::memory().start().await;
+    let long = "Long".repeat(100);
+    let mut expected = Vec::new();
+    for end in ["b", "a", ""] {
+        let name = format!("{long}{end}");
+        let body = json!({ "userName": name, "externalId": name, "emails": [{ "value": name }] });
+        assert_eq!(bridge.post("/Users", &body).await.status, 201);
+        assert_eq!(bridge.post("/Users", &body).await.status, 409);
+        expected.push(name);
+    }
+    bridge.create_user("short@example.com").await;
+    for attribute in ["userName", "externalId", "emails.value"] {
+        for name in &expected {
+            let answer = bridge.filter("/Users", &format!("{attribute} eq \"{name}\"")).await;
+            assert_eq!(names(&answer), [name.as_str()], "{attribute}");
+        }
+        for prefix in ["long", &long, &long[..192], &long[..193]] {
+            let answer = bridge.filter("/Users", &format!("{attribute} sw \"{prefix}\"")).await;
+            let found = if attribute == "externalId" && prefix == "long" { 0 } else { 3 };
+            assert_eq!(names(&answer).len(), found, "{attribute} {prefix}");
+        }
+    }
+    let answer = bridge.get("/Users?sortBy=userName").await;
+    assert_eq!(names(&answer)[3], "short@example.com");
+    let page = bridge.get("/Users?sortBy=userName&cursor&count=1").await;
+    let next = page.body["nextCursor"].as_str().unwrap();
+    let second = bridge.get(&format!("/Users?sortBy=userName&cursor={next}&count=1")).await;
+    assert_eq!(names(&second), names(&answer)[1..2]);
 }

@@ -158,6 +158,17 @@ fn a_list_without_matches_or_pages_is_a_page(#[case] body: Value, #[case] accoun
 }
 
 #[rstest]
+#[case::something_else(json!({ "hello": "world" }))]
+#[case::an_error(json!({ "error": "Oops" }))]
+#[case::one_user(json!({ "user": { "id": "7", "email": "a@example.com" } }))]
+#[case::counted_and_missing(json!({ "pagination": { "total_records": 1, "total_pages": 1, "current_page": 1 } }))]
+#[case::no_list(json!({ "users": "none" }))]
+#[case::an_array(json!([]))]
+fn what_is_no_list_does_not_say_that_nobody_matches(#[case] body: Value) {
+    assert!(serde_json::from_value::<UsersBody>(body).is_err());
+}
+
+#[rstest]
 #[case::hash(json!({ "error": "Validation failed", "errors": { "message": "Email is invalid" } }), Some("Validation failed: Email is invalid"))]
 #[case::array(json!({ "error": "Validation failed", "errors": [{ "message": "a" }, { "message": "b" }] }), Some("Validation failed: a; b"))]
 #[case::error_only(json!({ "error": "Record not found." }), Some("Record not found."))]

@@ -132,6 +132,47 @@ proptest! {
         }
     }
 
+    /// The other way round need not hold: one request may remove what is required and set it again (`VAL-P2`).
+    #[test]
+    fn operations_one_after_the_other_are_the_same_in_one_request_rfc_085(
+        before in user(), first in operation(), second in operation()
+    ) {
+        let apart = apply(&before, vec![first.clone()]).and_then(|between| apply(&between, vec![second.clone()]));
+        if let Some(after) = apart {
+            prop_assert_eq!(apply(&before, vec![first, second]), Some(after));
+        }
+    }
+
+    #[test]
+    fn one_operation_that_is_wrong_spoils_the_request_wherever_it_stands_rfc_084_q_55(
+        before in user(),
+        mut operations in prop::collection::vec(operation(), 0..4),
+        place in any::<prop::sample::Index>(),
+        wrong in prop::sample::select(vec![
+            json!({ "op": "remove" }),
+            json!({ "op": "move", "path": "title", "value": "x" }),
+            json!({ "op": "add", "path": "active", "value": "perhaps" }),
+            json!({ "op": "add", "path": "emails[type is 1]", "value": "x" }),
+            json!({ "op": "replace", "path": "id", "value": "another" }),
+            json!({ "op": "replace", "path": "roles[value eq \"nobody\"]", "value": { "value": "x" } }),
+        ]),
+    ) {
+        operations.insert(place.index(operations.len() + 1), wrong);
+        prop_assert_eq!(apply(&before, operations), None);
+    }
+
+    #[test]
+    fn what_is_added_twice_is_there_once_rfc_088(before in user(), value in "[a-c]{1,2}", kind in prop::option::of("work|home")) {
+        let mut email = json!({ "value": value });
+        if let Some(kind) = kind {
+            email["type"] = kind.into();
+        }
+        let add = json!({ "op": "add", "path": "emails", "value": [email.clone(), email.clone()] });
+        let after = apply(&before, vec![add.clone(), add]).unwrap();
+        let same = |other: &&Value| (&other["value"], &other["type"]) == (&email["value"], &email["type"]);
+        prop_assert_eq!(after.elements("emails").filter(same).count(), 1);
+    }
+
     #[test]
     fn what_is_removed_is_not_there(before in user(), path in prop::sample::select(vec!["emails", "name", "title", "active"])) {
         let after = apply(&before, vec![json!({ "op": "remove", "path": path })]).unwrap();

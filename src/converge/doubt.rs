@@ -1,0 +1,77 @@
+//! What is looked at again before it is believed.
+//!
+//! A create whose answer is lost, or a process that dies with one under way, may have made an account, and sent an invitation.
+//! So the row says under which e-mail before the create is sent ([`note_create`]), and that e-mail is looked up before
+//! anything else is done, however the user is called by then. A look-up that finds nothing too early proves nothing: the
+//! create may still be on its way.
+//!
+//! Nor is an account gone because a call said so ([`look_again`]), or absent because it is not spelled as we would.
+
+use crate::{
+    clock::{Time, until},
+    connector::{Account, Call, Desired, Lane, Observed, TargetError},
+    scim::fold::fold,
+    store::{StoreError, User},
+};
+
+use super::{Target, convergence::PERMIT_WAIT, settle};
+
+/// What a look-up that found nothing means.
+pub(super) enum NothingFound {
+    /// This is known now.
+    Seen(Observed),
+    /// An account may still come into being until then.
+    TooEarly(Time),
+}
+
+/// What it means that a look-up for `email`, sent at `looked_at` because of what was `observed`, found nothing.
+pub(super) fn nothing_found(
+    email: &str,
+    looked_at: Time,
+    observed: &Observed,
+    desired: &Desired,
+) -> NothingFound {
+    if let Observed::Suspected { until, .. } = observed
+        && looked_at < *until
+    {
+        return NothingFound::TooEarly(*until);
+    }
+    let folded = fold(email);
+    NothingFound::Seen(if folded != email {
+        // A target that keeps e-mails in lower case may compare them to the letter.
+        Observed::Suspected { email: folded.into_owned(), until: looked_at }
+    } else if folded != fold(&desired.email) {
+        Observed::Unknown
+    } else {
+        Observed::Absent
+    })
+}
+
+/// Makes it known that `call` is about to be sent, if it is a create: from now on there may be an account. Whether `user` is
+/// still ours to work on.
+pub(super) async fn note_create(target: &Target, user: &mut User, call: &Call) -> Result<bool, StoreError> {
+    let Call::Create { email, .. } = call else { return Ok(true) };
+    // Where no two users are ever one account, there is nothing to look up either.
+    if user.account_key.is_none() {
+        return Ok(true);
+    }
+    let until = target.in_doubt_until(target.clock.now());
+    user.observed = Observed::Suspected { email: email.clone(), until };
+    settle::noted(target, user).await
+}
+
+/// What is known of an account after a call of it said that it is not there.
+///
+/// # Errors
+/// As the look-up fails.
+pub(super) async fn look_again(target: &Target, account: &Account) -> Result<Observed, TargetError> {
+    let gone = || Observed::Suspected { email: account.email.clone(), until: target.clock.now() };
+    let Some(directory) = target.connector.directory() else { return Ok(gone()) };
+    let permit = target.budget.permit(Lane::Revoke);
+    let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {
+        return Err(TargetError::RateLimited { until: None });
+    };
+    let found = directory.find_account(&account.id, &mut permit).await;
+    target.heed(permit, &found).await;
+    Ok(found?.map_or_else(gone, |found| Observed::Present(found.remembering(account))))
+}
