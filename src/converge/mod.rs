@@ -24,6 +24,7 @@ mod in_hand;
 mod journal;
 pub mod outcome;
 mod pace;
+pub mod put_back;
 pub mod queue_wait;
 pub mod release;
 pub mod roster;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     clock::Time,
     connector::{Call, Desired, Lane, Observed},
-    converge::{Target, outcome::Watch, queue_wait::long_wait, settle::fallback_of},
+    converge::{Target, outcome::Watch, put_back::fallback_of, queue_wait::long_wait},
     scim::resource::Resource,
     store::{
         Transaction, User,
