@@ -186,7 +186,7 @@ pub async fn release_all(
     sqlx::query(
         "UPDATE users SET lease_owner = NULL, lease_until = NULL, \
          uncertain = CASE WHEN account_id IS NOT NULL THEN -$2 WHEN uncertain > 0 THEN -uncertain \
-         WHEN uncertain = 0 THEN -1 ELSE uncertain END \
+         WHEN uncertain = 0 AND due_at IS NOT NULL THEN -1 ELSE uncertain END \
          WHERE app = $1 AND lease_owner IS NOT NULL",
     )
     .bind(app)
