@@ -1,5 +1,6 @@
 //! The running bridge: all collaborators, built once from the configuration. The only place where they are put together.
 
+mod passed_through;
 mod retention;
 mod target;
 mod ways_in;
@@ -13,16 +14,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     auth::{Authenticator, OwnKeyError, OwnKeys, background::Background as Refreshing, oauth::SigningKeys},
     clock::{Clock, Time, until},
-    config::{self, Config},
+    config::{self, Config, Connector},
     converge::{
         Target,
         roster::{self, Progress, RosterState},
         worker,
     },
-    http::{self, Admission, Certificates, Gate, MountedApp, PatchAnswers, Service, TlsError, Transport},
+    http::{
+        self, Admission, Certificates, Gate, Mounted, MountedApp, PatchAnswers, Service, TlsError, Transport,
+    },
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
-    store::{Store, StoreError, UserId, rosters, users},
+    store::{Store, StoreError, UserId, admissions, rosters, users},
     upstream::{Documents, SetupError},
 };
 
@@ -116,9 +119,20 @@ impl App {
             let authenticator = authenticator(app, &shared);
             authenticator.credentials().refresh(&store).await?;
             credentials.push(authenticator.credentials().clone());
-            let (mounted, behind) = mount(app, public_url, authenticator, &cursor_key, &shared).await?;
-            apps.insert(app.name.as_str().to_owned(), Arc::new(mounted));
-            background.push(behind);
+            let mounted = match &app.connector {
+                Connector::Scim(scim) => {
+                    let settings = passed_through::settings(app, config, public_url, &shared);
+                    let mount = passed_through::mount(scim, settings, authenticator)?;
+                    Mounted::PassedThrough(Arc::new(mount))
+                }
+                Connector::Aha(_) | Connector::Memory => {
+                    let (mounted, behind) =
+                        mount(app, public_url, authenticator, &cursor_key, &shared).await?;
+                    background.push(behind);
+                    Mounted::Bridged(Arc::new(mounted))
+                }
+            };
+            apps.insert(app.name.as_str().to_owned(), mounted);
         }
         let gate = |app: &config::App| Gate::new(app.allow_from.clone(), app.max_concurrent_requests);
         let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app))).collect();
@@ -236,7 +250,7 @@ async fn mount(
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
-    release_leases(store, &name, target.in_doubt_until(clock.now())).await?;
+    start_anew(store, &name, clock.now(), target.in_doubt_until(clock.now())).await?;
     roster::abandon_turns_of_servers(&target).await?;
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
@@ -255,12 +269,15 @@ async fn mount(
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
-/// carried out by `calls_seen_at`, or never will be.
-async fn release_leases(store: &Store, app: &str, calls_seen_at: Time) -> Result<(), StoreError> {
+/// carried out by `calls_seen_at`, or never will be. How many invitations are sent may have been changed.
+async fn start_anew(store: &Store, app: &str, now: Time, calls_seen_at: Time) -> Result<(), StoreError> {
     let app = app.to_owned();
     store
         .write(move |transaction| {
-            Box::pin(async move { users::release_all(transaction, &app, calls_seen_at).await })
+            Box::pin(async move {
+                users::release_all(transaction, &app, calls_seen_at).await?;
+                admissions::forget_turns(transaction, &app, now).await
+            })
         })
         .await
 }

@@ -21,6 +21,9 @@ use tokio::sync::watch;
 pub struct Time(i64);
 
 impl Time {
+    /// Later than everything.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// The time that is `micros` microseconds after the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)

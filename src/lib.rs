@@ -21,12 +21,13 @@
 //! | [`store`] | the database, all of its SQL | `scim`, `connector` (its data) |
 //! | [`converge`] | the worker, the queue's lanes, the budget, the breaker, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
+//! | [`passthrough`] | the faithful proxy in front of a target's own SCIM endpoint | `upstream`, `store`, `scim` (repairs), `config` |
 //! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
 //! | [`auth`] | who is calling | `store`, `upstream`, `config`, `scim` (the names of schemes) |
-//! | [`http`] | routes, layers, statuses | `provision`, `auth`, and what they know; `config` |
+//! | [`http`] | routes, layers, statuses | `provision`, `passthrough`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |
 //! | [`telemetry`] | the log | `config` |
-//! | [`sim`] | simulated targets, for the demo and for tests | |
+//! | [`sim`] | simulated targets, for the demo and for tests | `scim` |
 //! | [`cli`] | the commands | everything above |
 //!
 //! All of them but [`scim`] may also ask [`clock`] (time as an argument) and [`secret`] (text that is never shown). A test
@@ -43,6 +44,8 @@ pub mod converge;
 pub mod provision;
 
 pub mod explain;
+
+pub mod passthrough;
 
 pub mod auth;
 pub mod http;

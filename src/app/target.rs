@@ -35,7 +35,11 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
             let limits = Limits { account, rate, call_timeout: aha.request_timeout };
             (Some(limits), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
-        Connector::Memory => (None, [].as_slice(), Convergence::default(), Duration::ZERO),
+        // It has no limits, and so no brake either.
+        Connector::Memory | Connector::Scim(_) => {
+            let convergence = Convergence { brake: None, ..Convergence::default() };
+            (None, [].as_slice(), convergence, Duration::ZERO)
+        }
     };
     Ok(Arc::new(Target {
         app: name,
@@ -56,6 +60,6 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
 pub(super) fn roster_every(app: &config::App) -> Option<Duration> {
     match &app.connector {
         Connector::Aha(aha) => Some(aha.roster_every),
-        Connector::Memory => None,
+        Connector::Memory | Connector::Scim(_) => None,
     }
 }

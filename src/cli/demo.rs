@@ -1,5 +1,5 @@
 //! `scim-bridge demo`: the whole bridge with nothing around it. A simulated Aha! in the same process, a database in a
-//! temporary folder, and lines to paste. Ends without a trace.
+//! temporary folder, and lines to paste; and a second app that is passed through to a simulated SCIM target. Ends without a trace.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,10 @@ use crate::{
     app::App,
     clock::SystemClock,
     config::{Config, Log},
-    sim::aha::{DEMO_API_KEY, SimulatedAha},
+    sim::{
+        aha::{DEMO_API_KEY, SimulatedAha},
+        scim::{DEMO_TOKEN, SimulatedScim},
+    },
     telemetry,
 };
 
@@ -45,8 +48,15 @@ impl Demo {
         let clock = Arc::new(SystemClock);
         let aha = SimulatedAha::demo(clock.clone());
         let running_aha = aha.start().await.context("the simulated Aha! cannot listen")?;
+        let scim = SimulatedScim::demo(clock.clone());
+        let running_scim = scim.start().await.context("the simulated SCIM target cannot listen")?;
         let token = random_token()?;
-        let config = configuration(folder.path(), running_aha.base_url(), &token)?;
+        let passed_token = random_token()?;
+        let config = configuration(
+            folder.path(),
+            (running_aha.base_url(), &token),
+            (running_scim.base_url(), &passed_token),
+        )?;
         let listener = self.bind().await?;
         let public_url = format!("http://{}", listener.local_addr()?);
         let app = App::open(&config, &public_url, clock).await?;
@@ -56,7 +66,8 @@ impl Demo {
         let introduce = async {
             accounts_known.await;
             let leaver = find_id(&base_url, &token, LEAVER).await?;
-            println!("{}", introduction(&base_url, &token, &leaver, running_aha.base_url()));
+            let passed = (format!("{public_url}/ahrefs/scim/v2"), passed_token.as_str());
+            println!("{}", introduction(&base_url, &token, &leaver, running_aha.base_url(), &passed));
             anyhow::Ok(())
         };
         let mut running = pin!(app.run(listener, stopping.clone()));
@@ -70,7 +81,7 @@ impl Demo {
                 running.await?;
             }
         }
-        drop(running_aha);
+        drop((running_aha, running_scim));
         folder.close().context("the temporary folder could not be removed")?;
         Ok(())
     }
@@ -88,13 +99,20 @@ impl Demo {
     }
 }
 
-fn configuration(folder: &Path, aha_url: &str, token: &str) -> anyhow::Result<Config> {
+/// Each app by its target's URL and the token that opens it.
+fn configuration(
+    folder: &Path,
+    (aha_url, token): (&str, &str),
+    (scim_url, passed_token): (&str, &str),
+) -> anyhow::Result<Config> {
     let database = folder.join("scim-bridge.db");
     let database = database.display();
     let text = format!(
         "[database]\nurl = 'sqlite:{database}'\n\n\
          [apps.aha]\nconnector = 'aha'\nbase_url = '{aha_url}'\napi_key = '{DEMO_API_KEY}'\n\
-         default_workspace = 'PRJ1'\ntokens = [{{ name = 'demo', token = '{token}' }}]\n"
+         default_workspace = 'PRJ1'\ntokens = [{{ name = 'demo', token = '{token}' }}]\n\n\
+         [apps.ahrefs]\nconnector = 'scim'\nbase_url = '{scim_url}'\ntoken = '{DEMO_TOKEN}'\n\
+         tokens = [{{ name = 'demo', token = '{passed_token}' }}]\n"
     );
     Ok(Config::parse(&text, "demo", folder, &|_| None)?)
 }
@@ -127,7 +145,13 @@ fn random_token() -> anyhow::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn introduction(base_url: &str, token: &str, leaver: &str, aha_url: &str) -> String {
+fn introduction(
+    base_url: &str,
+    token: &str,
+    leaver: &str,
+    aha_url: &str,
+    (passed_url, passed_token): &(String, &str),
+) -> String {
     format!(
         r#"
 scim-bridge demo: a bridge in front of a simulated Aha! account with a dozen people.
@@ -135,6 +159,8 @@ scim-bridge demo: a bridge in front of a simulated Aha! account with a dozen peo
   Tenant URL (Entra) / SCIM connector base URL (Okta):  {base_url}
   Secret token / API token:                             {token}
   The simulated Aha!, if you want to look behind:       {aha_url}/api/v1/users   (API key: {DEMO_API_KEY})
+
+  A second app, passed through to a SCIM target:        {passed_url}   (token: {passed_token})
 
 Look for somebody who has an account already:
 

@@ -2,9 +2,13 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod healthcheck;
+mod held;
+mod lift_brake;
 mod migrate;
+mod plan;
 mod release;
 mod roster;
 mod serve;
@@ -37,8 +41,15 @@ enum Command {
     Demo(demo::Demo),
     /// Say whether a configuration file is right. Exit code 0 if it is, 2 if not.
     Check(ConfigFile),
+    /// Look whether the database and every app work, and say what to do where they do not. Changes nothing. Exit code 1 if
+    /// something does not work.
+    Doctor(ConfigFile),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
+    /// List, release or drop the revocations that the brake holds.
+    Held(held::Held),
+    /// Say per user what would be done at the target, and what it comes to. Sends nothing.
+    Plan(plan::Plan),
     /// List the accounts of an app's target now, and print whose they are and what is not as it should be. Exit code 1 if they
     /// could not be listed.
     Roster(roster::RosterCommand),
@@ -47,6 +58,8 @@ enum Command {
     /// Tell what happened to one person and how it stands: in sync, waiting or failed, and what to do. Exit code 1 if nothing is
     /// known of the person, or if several go by that name.
     Explain(explain::Explain),
+    /// Let all who lose access through an app that is passed through lose it, for a while, however many.
+    LiftBrake(lift_brake::LiftBrake),
     /// Make, list and revoke the tokens that open an app. A running server notices within seconds.
     #[command(subcommand)]
     Token(token::Token),
@@ -74,10 +87,14 @@ pub async fn run() -> ExitCode {
         Command::Serve(file) => serve::run(&file).await,
         Command::Demo(demo) => demo.run().await,
         Command::Check(file) => check::run(&file),
+        Command::Doctor(file) => doctor::run(&file).await,
         Command::Migrate(file) => migrate::run(&file).await,
+        Command::Held(held) => held.run().await,
+        Command::Plan(plan) => plan.run().await,
         Command::Roster(roster) => roster.run().await,
         Command::Release(release) => release.run().await,
         Command::Explain(explain) => explain.run().await,
+        Command::LiftBrake(lift_brake) => lift_brake.run().await,
         Command::Token(token) => token.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };

@@ -1,12 +1,17 @@
 //! `config/scim-bridge.toml`, which documents every key, held to what is read.
 
-use std::fs;
+use std::{fs, sync::LazyLock};
 
 use proptest::prelude::*;
 
 use super::{AppName, Config, Problems, tests::environment};
 
 const FILE: &str = include_str!("../../config/scim-bridge.toml");
+
+/// What a file of certificates holds.
+static CERTIFICATE: LazyLock<String> = LazyLock::new(|| {
+    rcgen::generate_simple_self_signed(vec!["authority.example".to_owned()]).unwrap().cert.pem()
+});
 
 /// Parses the annotated file with `change` made to its text.
 fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
@@ -17,6 +22,7 @@ fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
     for file in ["client-secret", "secret-key"] {
         fs::write(folder.path().join(file), "s3cr3t".repeat(10)).unwrap();
     }
+    fs::write(folder.path().join("ahrefs-ca.pem"), &*CERTIFICATE).unwrap();
     Config::parse(&change(FILE), "scim-bridge.toml", folder.path(), &environment)
 }
 
@@ -38,7 +44,7 @@ fn with_examples_written(text: &str) -> String {
 fn it_is_right_as_it_is_and_with_its_examples() {
     let apps = |config: Config| config.apps.keys().map(AppName::to_string).collect::<Vec<_>>();
     assert_eq!(apps(parse(str::to_owned).unwrap()), ["aha"]);
-    assert_eq!(apps(parse(with_examples_written).unwrap()), ["aha", "lab"]);
+    assert_eq!(apps(parse(with_examples_written).unwrap()), ["aha", "ahrefs", "lab"]);
 }
 
 #[test]

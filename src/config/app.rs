@@ -125,7 +125,7 @@ impl App {
         let unknown_members = table.or("unknown_members", UnknownMembers::Refuse, |value| {
             value.one_of(&[("refuse", UnknownMembers::Refuse), ("keep", UnknownMembers::Keep)])
         });
-        let connector = Connector::read(table);
+        let connector = Connector::read(table, request_timeout);
         Ok(Self {
             name: name?,
             tokens: tokens?,

@@ -1,10 +1,11 @@
 //! `connector`: the kind of target that an app has.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{
     aha::AhaConfig,
     reader::{Table, quoted},
+    scim::ScimConfig,
     source::{Read, Source},
 };
 
@@ -15,27 +16,40 @@ pub enum Connector {
     Aha(Box<AhaConfig>),
     /// A target in memory that accepts everything.
     Memory,
+    /// The target's own SCIM endpoint, to which requests are passed through.
+    Scim(Box<ScimConfig>),
 }
 
 /// The words that `connector` takes.
-const KINDS: [(&str, Kind); 2] = [("aha", Kind::Aha), ("memory", Kind::Memory)];
+const KINDS: [(&str, Kind); 3] = [("aha", Kind::Aha), ("memory", Kind::Memory), ("scim", Kind::Scim)];
 
 /// Words that a later version takes, so that they are not taken for misspelt ones.
-const NOT_YET: [&str; 2] = ["aha-portal", "scim"];
+const NOT_YET: [&str; 1] = ["aha-portal"];
+
+/// Keys of apps whose users and groups the bridge keeps: it keeps none of an app that is passed through.
+const OF_BRIDGED_APPS: [&str; 6] = [
+    "confirm_within",
+    "schemas",
+    "group_schemas",
+    "user_patch_answer",
+    "group_patch_answer",
+    "unknown_members",
+];
 
 /// What a problem says about the words that `connector` takes.
-const CHOICES: &str = "write \"aha\" or \"memory\"";
+const CHOICES: &str = "write \"aha\", \"memory\" or \"scim\"";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Aha,
     Memory,
+    Scim,
 }
 
 impl Connector {
     /// Reads `connector` and the keys of that kind of target, which stand beside it in the app's table; then ends the
-    /// reading of that table.
-    pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
+    /// reading of that table. `request_timeout` is the server's.
+    pub(super) fn read(mut table: Table<'_>, request_timeout: Duration) -> Read<Self> {
         let hint = format!("the kind of target; {CHOICES}");
         // Without a kind there is no telling which keys are unknown, so the table is left at that.
         let kind = table.required("connector", &hint, |value| {
@@ -52,6 +66,16 @@ impl Connector {
         let connector = match kind {
             Kind::Aha => AhaConfig::read(&mut table).map(Box::new).map(Connector::Aha),
             Kind::Memory => Ok(Connector::Memory),
+            Kind::Scim => {
+                let scim = ScimConfig::read(&mut table, request_timeout);
+                for key in OF_BRIDGED_APPS {
+                    table.refuse(
+                        key,
+                        "has no effect with connector \"scim\", which keeps no users; remove it",
+                    )?;
+                }
+                scim.map(|scim| Connector::Scim(Box::new(scim)))
+            }
         };
         table.finish_with(|key| belongs(key, kind))?;
         connector
@@ -62,8 +86,22 @@ impl Connector {
 fn belongs(key: &str, kind: Kind) -> Option<String> {
     // The keys of a section are those that it asks an empty table for.
     let source = Source::new("", Path::new(""), &|_| None);
-    let mut table = Table::absent(&source);
-    let _ = AhaConfig::read(&mut table);
-    (kind != Kind::Aha && table.known().contains(&key))
-        .then(|| "is a key of connector \"aha\" only; remove it, or change the connector".to_owned())
+    let known = |other: Kind| {
+        let mut table = Table::absent(&source);
+        match other {
+            Kind::Aha => drop(AhaConfig::read(&mut table)),
+            Kind::Memory => {}
+            Kind::Scim => drop(ScimConfig::read(&mut table, Duration::MAX)),
+        }
+        table.known().contains(&key)
+    };
+    let owners: Vec<_> = KINDS
+        .iter()
+        .filter(|(_, other)| *other != kind && known(*other))
+        .map(|(name, _)| format!("{name:?}"))
+        .collect();
+    (!owners.is_empty()).then(|| {
+        let connectors = if owners.len() == 1 { "connector" } else { "connectors" };
+        format!("is a key of {connectors} {} only; remove it, or change the connector", owners.join(" and "))
+    })
 }

@@ -17,8 +17,8 @@ pub struct Convergence {
     pub drift: Drift,
     /// The longest that new grants may have to wait for their turn; beyond it they are refused for now.
     pub max_queue_wait: Duration,
-    /// When revocations are too many to be meant.
-    pub brake: Brake,
+    /// When revocations are too many to be meant; `None` for a target that has no brake.
+    pub brake: Option<Brake>,
     /// How many invitations are sent in any hour; `None`: as many as there are to be sent.
     pub invites_per_hour: Option<NonZeroU32>,
 }
@@ -56,7 +56,7 @@ impl Default for Convergence {
             mode: Mode::Apply,
             drift: Drift::Report,
             max_queue_wait: Duration::from_mins(15),
-            brake: Brake::default(),
+            brake: Some(Brake::default()),
             invites_per_hour: None,
         }
     }
@@ -86,14 +86,15 @@ impl Convergence {
             mode: mode?,
             drift: drift?,
             max_queue_wait: max_queue_wait?,
-            brake: brake?,
+            brake: Some(brake?),
             invites_per_hour: invites_per_hour?,
         })
     }
 }
 
 impl Brake {
-    fn read(mut table: Table<'_>) -> Read<Self> {
+    /// Reads the table.
+    pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
         let max_revocations = table.optional("max_revocations", |value| count(&value));
         let window = table.or("window", Self::default().window, |value| {
             duration(&value, Duration::from_mins(1)..=Duration::from_hours(7 * 24))

@@ -36,7 +36,7 @@ fn parse(text: &str) -> Option<Duration> {
 }
 
 /// `duration` as one would write it in the file.
-pub(super) fn written(duration: Duration) -> String {
+pub fn written(duration: Duration) -> String {
     const DAY: u64 = 24 * 60 * 60;
     let seconds = duration.as_secs();
     if seconds > DAY && seconds.is_multiple_of(DAY) && duration.subsec_nanos() == 0 {

@@ -23,6 +23,7 @@ pub mod moment;
 mod network;
 mod problem;
 mod reader;
+mod scim;
 mod secret;
 mod server;
 mod source;
@@ -45,10 +46,12 @@ pub use self::{
     connector::Connector,
     convergence::{Brake, Convergence, Drift, Mode},
     database::Database,
+    duration::written as written_duration,
     load::Config,
     log::{Log, LogFormat},
     network::Networks,
     problem::{Problem, Problems},
+    scim::{Repair, ScimConfig},
     server::Server,
     tls::Tls,
     token::{Token, is_label},

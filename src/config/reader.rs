@@ -81,6 +81,11 @@ impl<'a> Table<'a> {
         read(table.unwrap_or_else(|| Table { path: join(&self.path, key), ..Table::absent(self.source) }))
     }
 
+    /// Reports `key` if it is there.
+    pub(super) fn refuse(&self, key: &str, why: &str) -> Read<()> {
+        self.find(key).map_or(Ok(()), |value| Err(value.report(why)))
+    }
+
     /// Every key of a table whose keys are names that the admin chose.
     pub(super) fn names(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         self.entries.into_iter().flatten().map(|(key, value)| (&**key.get_ref(), self.value(key, value)))

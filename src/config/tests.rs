@@ -13,6 +13,9 @@ pub(super) fn environment(name: &str) -> Option<String> {
     match name {
         "AHA_API_KEY" => Some(KEY.to_owned()),
         "AHA_OKTA_TOKEN" => Some("s3cr3t-okta-token\n".to_owned()),
+        "AHREFS_SCIM_TOKEN" => Some("s3cr3t-ahrefs-token".to_owned()),
+        "AHREFS_ENTRA_TOKEN" => Some("s3cr3t-entra-token".to_owned()),
+        "AHREFS_API_KEY" => Some("s3cr3t-ahrefs-key".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
     }
@@ -43,7 +46,7 @@ fn memory(keys: &str) -> String {
 fn aha_of(config: &Config) -> &AhaConfig {
     match &config.apps["aha"].connector {
         Connector::Aha(aha) => aha,
-        Connector::Memory => panic!("the app is an Aha!"),
+        Connector::Memory | Connector::Scim(_) => panic!("the app is an Aha!"),
     }
 }
 
@@ -194,7 +197,7 @@ base_url = "https://example.com"
     bridge.toml:19: apps.Aha.tokens[1].token: is the same token as apps.Aha.tokens[0].token; each must be different
     bridge.toml:22: apps.metrics: the name of an app is the first part of its URL, and this one is ours; choose another
     bridge.toml:24: apps.metrics.roster_every: is a key of connector "aha" only; remove it, or change the connector
-    bridge.toml:27: apps.ahrefs.connector: this version has no connector "scim" yet; write "aha" or "memory"
+    bridge.toml:26: apps.ahrefs.token: missing: the bearer token that the target's support issued
     bridge.toml:30: nonsense: unknown key; the keys here are server, database, log, apps
     "#);
 }
@@ -356,7 +359,7 @@ fn each_missing_key_is_told_with_what_it_is() {
     bridge.toml:2: apps.aha.base_url: missing: the address of the account, as in "https://acme.aha.io"
     bridge.toml:2: apps.aha.api_key: missing: an API key of an Aha! administrator
     bridge.toml:2: apps.aha.default_workspace: missing: the prefix of the workspace that new users join
-    bridge.toml:4: apps.lab.connector: missing: the kind of target; write "aha" or "memory"
+    bridge.toml:4: apps.lab.connector: missing: the kind of target; write "aha", "memory" or "scim"
     "#);
 }
 
@@ -372,7 +375,7 @@ fn each_missing_key_is_told_with_what_it_is() {
 )]
 #[case(
     "api_key = 's3cr3t'",
-    "api_key: is a key of connector \"aha\" only; remove it, or change the connector"
+    "api_key: is a key of connectors \"aha\" and \"scim\" only; remove it, or change the connector"
 )]
 #[case(
     "anything = 1",
@@ -383,9 +386,11 @@ fn a_problem_of_a_memory_app_is_told(#[case] key: &str, #[case] expected: &str) 
 }
 
 #[rstest]
-#[case("aha-portal", "this version has no connector \"aha-portal\" yet; write \"aha\" or \"memory\"")]
-#[case("scim", "this version has no connector \"scim\" yet; write \"aha\" or \"memory\"")]
-#[case("Aha!", "there is no connector \"Aha!\"; write \"aha\" or \"memory\"")]
+#[case(
+    "aha-portal",
+    "this version has no connector \"aha-portal\" yet; write \"aha\", \"memory\" or \"scim\""
+)]
+#[case("Aha!", "there is no connector \"Aha!\"; write \"aha\", \"memory\" or \"scim\"")]
 fn a_connector_that_there_is_not_is_told_without_a_word_on_its_keys(
     #[case] kind: &str,
     #[case] expected: &str,
@@ -468,4 +473,59 @@ fn files_are_found_from_the_folder_of_the_configuration_file() {
 fn no_debug_output_shows_a_secret() {
     let config = parse(&aha("tokens = [{ name = 'okta', token = { env = 'AHA_OKTA_TOKEN' } }]")).unwrap();
     assert!(!format!("{config:?}").contains("s3cr3t"));
+}
+
+/// An app with connector `scim` and `keys` beside those it must have; they begin on line 5.
+fn scim(keys: &str) -> String {
+    format!(
+        "[apps.ahrefs]\nconnector = 'scim'\nbase_url = 'https://scim.example.com/v2/'\ntoken = 's3cr3t'\n{keys}\n"
+    )
+}
+
+#[test]
+fn a_passed_through_app_has_the_documented_defaults() {
+    let config = parse(&scim("")).unwrap();
+    let Connector::Scim(scim) = &config.apps["ahrefs"].connector else { panic!("the app is passed through") };
+    assert_eq!(scim.base_url.as_str(), "https://scim.example.com/v2");
+    assert_eq!(scim.token.expose(), "s3cr3t");
+    assert!(!scim.allow_private);
+    assert_eq!(
+        (scim.connect_timeout, scim.request_timeout, scim.idle_timeout, scim.total_timeout),
+        (Duration::from_secs(5), Duration::from_secs(25), Duration::from_secs(30), Duration::from_mins(10))
+    );
+    assert_eq!(scim.max_answer_bytes, 64 * 1024 * 1024);
+    assert!(scim.forward.is_empty() && scim.repairs.is_empty() && scim.authorities.is_empty());
+    assert_eq!(scim.brake, Brake::default());
+    // Shorter than the server's, whatever that is.
+    let config = parse(&format!("[server]\nrequest_timeout = '12s'\n{}", self::scim(""))).unwrap();
+    let Connector::Scim(scim) = &config.apps["ahrefs"].connector else { panic!("the app is passed through") };
+    assert_eq!(scim.request_timeout, Duration::from_secs(10));
+}
+
+#[rstest]
+#[case(
+    "request_timeout = '30s'",
+    "request_timeout: must be shorter than server.request_timeout, which is 30s"
+)]
+#[case("repairs = ['okta']", "repairs[0]: \"okta\" is not one of \"entra\"")]
+#[case("forward = ['Authorization']", "forward[0]: \"Authorization\" is never passed through")]
+#[case("forward = ['a b']", "forward[0]: \"a b\" is not the name of a header")]
+#[case(
+    "confirm_within = '1s'",
+    "confirm_within: has no effect with connector \"scim\", which keeps no users; remove it"
+)]
+#[case(
+    "roster_every = '1m'",
+    "roster_every: is a key of connector \"aha\" only; remove it, or change the connector"
+)]
+fn a_problem_of_a_passed_through_app_is_told(#[case] key: &str, #[case] expected: &str) {
+    assert_eq!(problems(&scim(key)), format!("bridge.toml:5: apps.ahrefs.{expected}"));
+}
+
+#[test]
+fn a_token_is_not_sent_in_the_clear() {
+    let text = scim("").replace("https:", "http:");
+    assert!(problems(&text).contains("http:// would send the token unencrypted"), "{}", problems(&text));
+    parse(&text.replace("scim.example.com", "127.0.0.1:1")).unwrap();
+    parse(&format!("{text}allow_http = true\n")).unwrap();
 }

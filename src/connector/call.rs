@@ -135,6 +135,11 @@ impl Call {
         }
     }
 
+    /// Whether the target sends an invitation for the call.
+    pub const fn invites(&self) -> bool {
+        matches!(self, Self::Create { .. })
+    }
+
     /// Whether the call takes access away from an account.
     pub fn revokes(&self) -> bool {
         self.lane() == Lane::Revoke

@@ -10,16 +10,17 @@ use crate::{
     scim::resource::Resource,
     store::{
         StoreError, User,
-        users::{self, Lease},
+        users::{self, Lease, Leaving},
     },
 };
 
 use super::{
-    Target,
+    Target, brake,
     budget::Permit,
     doubt::{self, NothingFound},
     journal::Journal,
     outcome::Rejection,
+    pace,
     settle::{self, Sighting},
 };
 
@@ -56,24 +57,27 @@ pub(super) async fn converge(target: Arc<Target>, user: User, stopping: Cancella
     }
 }
 
+/// What work on `user` starts from. That there was no account was true when it was seen. A create may have been sent since
+/// whose answer was lost with a crash, so it is looked up again: this is what keeps a second invitation from ever being sent.
+pub(super) fn starting_point(user: &User) -> Observed {
+    match user.observed.clone() {
+        Observed::Absent => Observed::Unknown,
+        seen => seen,
+    }
+}
+
 async fn attempt(
     target: &Target,
     mut user: User,
     permit: &mut Option<Permit>,
     stopping: &CancellationToken,
 ) -> Result<(), StoreError> {
-    // That there was no account was true when it was seen. A create may have been sent since whose answer was lost with a
-    // crash, so it is looked up again: this is what keeps a second invitation from ever being sent.
-    let mut sighting = Sighting {
-        observed: match user.observed.clone() {
-            Observed::Absent => Observed::Unknown,
-            seen => seen,
-        },
-        adopted: false,
-        calls: Journal::default(),
-    };
+    let mut sighting =
+        Sighting { observed: starting_point(&user), adopted: false, calls: Journal::default() };
     // The id of the account that a call said is not there.
     let mut gone: Option<String> = None;
+    // The version that the brake let through.
+    let mut admitted = None;
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
@@ -81,6 +85,7 @@ async fn attempt(
         let desired = Desired::of(&user.resource, !user.is_live());
         let plan = target.connector.plan(&desired, &sighting.observed);
         let lane = desired.lane(&plan);
+        let invites = plan.iter().any(Call::invites);
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
@@ -108,6 +113,20 @@ async fn attempt(
         if let Some(reason) = refusal(target, &user, &call).await? {
             let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
             return settle::rejected(target, user, sighting, rejection).await;
+        }
+        if call.revokes() && admitted != Some(user.version) {
+            match brake::pass(target, user, sighting).await? {
+                Some(passed) => (user, sighting) = passed,
+                None => return Ok(()),
+            }
+            admitted = Some(user.version);
+        }
+        // Nobody is looked up before it is the turn of the invitation …
+        if invites && !call.invites() {
+            match pace::pass(target, user, sighting).await? {
+                Some(passed) => (user, sighting) = passed,
+                None => return Ok(()),
+            }
         }
         if !keep(target, &mut user).await? {
             return Ok(());
@@ -139,6 +158,13 @@ async fn attempt(
             }
             Some(_) => {}
             None => return Ok(()),
+        }
+        // … and the budget may have been waited for since.
+        if call.invites() {
+            match pace::pass(target, user, sighting).await? {
+                Some(passed) => (user, sighting) = passed,
+                None => return Ok(()),
+            }
         }
         if !doubt::note_create(target, &mut user, &call).await? {
             return Ok(());
@@ -265,9 +291,9 @@ async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
 }
 
 /// Why the call must not be made, if it must not.
-async fn refusal(target: &Target, user: &User, call: &Call) -> Result<Option<String>, StoreError> {
+pub(super) async fn refusal(target: &Target, user: &User, call: &Call) -> Result<Option<String>, StoreError> {
     let before = user.fallback.as_ref().map(|fallback| &fallback.resource);
     let resources = [Some(&user.resource), before];
     let logins: Vec<_> = resources.into_iter().flatten().filter_map(Resource::login_email).collect();
-    target.guard.refusal(&target.store, &target.app, call, &logins).await
+    target.guard.refusal(&target.store, &target.app, call, &logins, Leaving::Counted).await
 }

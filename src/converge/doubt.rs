@@ -5,7 +5,8 @@
 //! anything else is done, however the user is called by then. A look-up that finds nothing too early proves nothing: the
 //! create may still be on its way.
 //!
-//! Nor is an account gone because a call said so ([`look_again`]), or absent because it is not spelled as we would.
+//! Nor is an account gone because a call said so ([`look_again`]), or absent because it is not spelled as we
+//! would have it where one may have been made.
 
 use crate::{
     clock::{Time, until},
@@ -37,7 +38,8 @@ pub(super) fn nothing_found(
         return NothingFound::TooEarly(*until);
     }
     let folded = fold(email);
-    NothingFound::Seen(if folded != email {
+    let may_have_been_created = matches!(observed, Observed::Suspected { .. });
+    NothingFound::Seen(if may_have_been_created && folded != email {
         // A target that keeps e-mails in lower case may compare them to the letter.
         Observed::Suspected { email: folded.into_owned(), until: looked_at }
     } else if folded != fold(&desired.email) {

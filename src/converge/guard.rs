@@ -10,7 +10,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::{
     connector::{Account, Call, CredentialsOwner},
     scim::fold::fold,
-    store::{Store, StoreError, users},
+    store::{
+        Store, StoreError,
+        users::{self, Leaving},
+    },
 };
 
 /// Knows whom not to disable at one target.
@@ -46,7 +49,7 @@ impl Guard {
     }
 
     /// Why `call` must not be made, if it must not. A sentence for the IdP's admin. `logins` are the e-mails that the user
-    /// has had here.
+    /// has had here; `leaving` says whether administrators count who are to be disabled themselves.
     ///
     /// # Errors
     /// When the database fails.
@@ -56,6 +59,7 @@ impl Guard {
         app: &str,
         call: &Call,
         logins: &[&str],
+        leaving: Leaving,
     ) -> Result<Option<String>, StoreError> {
         let Call::Update { account, changes } = call else { return Ok(None) };
         self.see(account);
@@ -84,7 +88,9 @@ impl Guard {
                 account.email
             )));
         }
-        if account.administrator && !users::has_other_enabled_administrator(store, app, &account.id).await? {
+        if account.administrator
+            && !users::has_other_enabled_administrator(store, app, &account.id, leaving).await?
+        {
             return Ok(Some(format!(
                 "This account must not be disabled: {} is the last enabled administrator; nobody could manage the account any \
                  more. Make somebody else an administrator first",

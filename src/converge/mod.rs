@@ -11,15 +11,20 @@
 //! itself is told or changed back. [release] lets go of users.
 
 mod backoff;
+pub mod brake;
 pub mod breaker;
 pub mod budget;
 mod convergence;
 mod doubt;
+pub mod forecast;
 pub mod guard;
 pub mod health;
+pub mod held;
 mod in_hand;
 mod journal;
 pub mod outcome;
+mod pace;
+pub mod put_back;
 pub mod queue_wait;
 pub mod release;
 pub mod roster;
@@ -32,7 +37,7 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::{Clock, Time},
-    config::Convergence,
+    config::{Convergence, Mode},
     connector::{Connector, TargetError},
     store::Store,
 };
@@ -72,6 +77,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether anything is sent that changes an account there.
+    pub fn is_carried_out(&self) -> bool {
+        self.convergence.mode == Mode::Apply
+    }
+
     /// How long a call that is sent `now` may still take effect if its answer does not come. The target may have got it when
     /// we gave up, and whoever stands in between may have kept it; as much time again is taken to be enough for that.
     pub fn in_doubt_until(&self, now: Time) -> Time {

@@ -16,6 +16,8 @@ pub enum Outcome {
     Applied,
     /// The target said no for good; the desired state was put back.
     Rejected(Rejection),
+    /// The brake stopped it: it is promised, and waits for a person.
+    Held,
     /// The target does not accept our credentials; the work waits until a person has acted.
     Blocked(String),
 }

@@ -9,15 +9,10 @@ use crate::{
     clock::Time,
     config::Mode,
     connector::Call,
-    store::{
-        StoreError, Transaction,
-        users::{self, Ahead},
-    },
+    store::{StoreError, Transaction, users},
 };
 
-use super::Target;
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
+use super::{Target, pace};
 
 /// A grant that would have to wait for too long. Where very many are ahead, the numbers are the least that they can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +44,15 @@ pub async fn long_wait(
     // case, so that a queue of any length costs the same.
     let most = target.budget.calls_in(longest) + 1;
     let ahead = users::ahead(transaction, &target.app, now + longest, most).await?;
-    let wait = wait(target, ahead, plan);
-    let long_wait = LongWait { users_ahead: ahead.users, wait, excess: wait.saturating_sub(longest) };
-    Ok((wait > longest).then_some(long_wait))
-}
-
-/// How long it takes until all that is ahead of the grant is done.
-fn wait(target: &Target, ahead: Ahead, plan: &[Call]) -> Duration {
     // An account is looked up before it is made; everything else is one call.
     let of_calls = target.budget.time_for(ahead.users + ahead.invitations);
-    let invites = plan.iter().any(|call| matches!(call, Call::Create { .. }));
-    let of_invitations = target.convergence.invites_per_hour.filter(|_| invites).map(|per_hour| {
-        let invitations = u32::try_from(ahead.invitations).unwrap_or(u32::MAX);
-        (HOUR / per_hour.get()).saturating_mul(invitations)
-    });
-    of_calls.max(of_invitations.unwrap_or_default())
+    let of_invitations = match target.convergence.invites_per_hour {
+        Some(per_hour) if plan.iter().any(Call::invites) => {
+            pace::wait(transaction, &target.app, per_hour, now).await?
+        }
+        _ => Duration::ZERO,
+    };
+    let wait = of_calls.max(of_invitations);
+    let long_wait = LongWait { users_ahead: ahead.users, wait, excess: wait.saturating_sub(longest) };
+    Ok((wait > longest).then_some(long_wait))
 }

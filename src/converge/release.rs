@@ -123,8 +123,8 @@ async fn hand_back(
     (user.attempts, user.failure) = (0, None);
     users::save(transaction, &user).await?;
     let detail = match had_work {
-        true => "the account stays as it is; what was still to be done is dropped",
-        false => "the account stays as it is",
+        true => "what was still to be done is dropped",
+        false => "",
     };
     record(transaction, scope, &user.id, detail).await?;
     Ok(Released { handed_back: 1, dropped_work: u64::from(had_work), ..Released::default() })
@@ -158,7 +158,7 @@ async fn drop_leaver(
         // The account is disabled, and stays hidden until the IdP makes the user again.
         return Ok(Released { untouched: 1, ..Released::default() });
     }
-    let detail = "the account of this deleted user is not disabled any more; it stays as it is";
+    let detail = "it was deleted, and its account was still to be disabled; that is dropped";
     record(transaction, scope, &user.id, detail).await?;
     users::delete_row(transaction, &user, scope.now).await?;
     Ok(Released { leaving: 1, ..Released::default() })

@@ -2,11 +2,10 @@
 
 use crate::{
     clock::Time,
-    connector::{Account, Connector, Desired, Lane, Observed, error::RejectionKind},
+    connector::{Account, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
-        members,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
 };
@@ -15,6 +14,8 @@ use super::{
     Target, backoff,
     journal::Journal,
     outcome::{Outcome, Rejection, Settled},
+    pace,
+    put_back::{fallback_of, put_back},
     roster,
 };
 
@@ -38,6 +39,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     let (app, now) = (target.app.clone(), target.clock.now());
     let doubted_until = target.in_doubt_until(now);
     let (record_of, seen) = (worked.clone(), sighting.clone());
+    let is_paced = target.convergence.invites_per_hour.is_some();
     // Where accounts are not listed, nothing is found about them.
     let findings = target.connector.directory().map(|_| roster::Scope::of(target));
     let end = target
@@ -80,6 +82,9 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     // A newer version waits; if it is rejected, this one is what the target has.
                     let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
                     user.fallback = Some(Fallback { left_groups, ..fallback_of(&worked) });
+                }
+                if is_paced {
+                    pace::give_back(transaction, &user, now).await?;
                 }
                 save(transaction, user, shown_before, now).await?;
                 if let Some(scope) = findings {
@@ -376,97 +381,8 @@ async fn give_back(
         .await
 }
 
-/// Undoes an unanswered version of a user whose request was just told, for this reason, that it failed. What was done by then
-/// stays.
-///
-/// # Errors
-/// When the database fails.
-pub async fn withdraw(target: &Target, id: &UserId, version: i64, reason: &str) -> Result<(), StoreError> {
-    let (app, id, now) = (target.app.clone(), id.clone(), target.clock.now());
-    let (connector, reason) = (target.connector.clone(), reason.to_owned());
-    target
-        .store
-        .write(move |transaction| {
-            Box::pin(async move {
-                match users::get(transaction, &app, &id).await? {
-                    Some(user)
-                        if user.version == version && user.is_pending() && user.answered == Answered::No =>
-                    {
-                        let event = happened(&user, now, EventKind::Blocked).detail(reason);
-                        events::append(transaction, event).await?;
-                        put_back(transaction, user, &*connector, now).await
-                    }
-                    _ => Ok(()),
-                }
-            })
-        })
-        .await
-}
-
-/// The state before the unanswered version, due at once unless the target holds it already. While a call is out, or one was
-/// not answered, nobody knows what the target holds.
-async fn put_back(
-    transaction: &mut Transaction,
-    mut user: User,
-    connector: &dyn Connector,
-    now: Time,
-) -> Result<(), StoreError> {
-    let may_have_been_created = matches!(user.observed, Observed::Suspected { .. });
-    let is_certain = user.lease.is_none() && !matches!(user.observed, Observed::Uncertain { .. });
-    let Some(fallback) = user.fallback.take() else {
-        // There was nothing before: the create is undone. An account that was found stays known, so that the roster does
-        // not show it as a new one.
-        let undone = happened(&user, now, EventKind::PutBack).detail("the create is undone");
-        events::append(transaction, undone).await?;
-        if user.account().is_none() && user.lease.is_none() && !may_have_been_created {
-            return users::delete_row(transaction, &user, now).await;
-        }
-        // Or a call is out, perhaps the create itself: until it is answered, its lease keeps others from creating again.
-        let may_be_enabled_by_us =
-            may_have_been_created || !is_certain && user.account().is_some_and(|account| !account.enabled);
-        user.deleted_at = Some(now);
-        user.answered = Answered::Yes;
-        user.version += 1;
-        if may_be_enabled_by_us {
-            (user.lane, user.attempts, user.due_at) = (Lane::Revoke, 0, Some(now));
-        } else {
-            (user.applied_version, user.due_at) = (user.version, None);
-        }
-        return users::save(transaction, &user).await;
-    };
-    let name_holder = users::find_live_by_user_name(
-        transaction,
-        &user.app,
-        fallback.resource.user_name().unwrap_or_default(),
-    )
-    .await?;
-    if name_holder.is_none_or(|holder| holder.id == user.id) {
-        user.deleted_at = None;
-        members::rejoin(transaction, &user.app, user.id.as_str(), &fallback.left_groups, now).await?;
-    }
-    let restored = format!("it is again as it was in version {}", fallback.version);
-    events::append(transaction, happened(&user, now, EventKind::PutBack).detail(restored)).await?;
-    user.resource = fallback.resource;
-    user.ownership = fallback.ownership;
-    let desired = Desired::of(&user.resource, !user.is_live());
-    let plan = connector.plan(&desired, &user.observed);
-    user.account_key = connector.account_key(&desired);
-    user.version += 1;
-    user.modified_at = now;
-    user.answered = Answered::Yes;
-    user.lane = desired.lane(&plan);
-    user.attempts = 0;
-    if is_certain && (user.ownership == Ownership::Unmanaged || plan.is_empty()) {
-        user.applied_version = user.version;
-        user.due_at = None;
-    } else {
-        user.due_at = Some(now);
-    }
-    users::save(transaction, &user).await
-}
-
 /// The row that was worked on, if its lease is still ours. Otherwise somebody else has it, and what we saw is theirs to see.
-async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<User>, StoreError> {
+pub(super) async fn leased(transaction: &mut Transaction, worked: &User) -> Result<Option<User>, StoreError> {
     let user = users::get(transaction, &worked.app, &worked.id).await?;
     let owner = |user: &User| user.lease.as_ref().map(|lease| lease.owner.clone());
     Ok(user.filter(|user| owner(user) == owner(worked)))
@@ -537,7 +453,7 @@ async fn take_over(
                 doubt = Doubt::Left;
             }
             other.applied_version = other.version;
-            (other.due_at, other.attempts, other.failure) = (None, 0, None);
+            (other.due_at, other.held_at, other.attempts, other.failure) = (None, None, 0, None);
             (other.answered, other.fallback) = (Answered::Yes, None);
             other.observed = Observed::Absent;
             users::save(transaction, &other).await?;
@@ -555,7 +471,7 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
 
 /// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
 /// one that vanished. What was seen does not end a doubt: what was sent earlier may take effect later.
-fn see(user: &mut User, sighting: &Sighting, now: Time) {
+pub(super) fn see(user: &mut User, sighting: &Sighting, now: Time) {
     if new_account(user, &sighting.observed).is_some() && user.ownership != Ownership::Unmanaged {
         user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
@@ -576,13 +492,13 @@ fn doubted_until(user: &User, now: Time) -> Option<Time> {
 }
 
 /// `active` as the target's truth; `None` while what was promised is shown instead.
-fn shown_truth(user: &User) -> Option<bool> {
+pub(super) fn shown_truth(user: &User) -> Option<bool> {
     (!user.is_pending()).then(|| user.shown_active())
 }
 
 /// Saves the user, under a new version if what is shown of it changed without the IdP: then the work was to undo what was
 /// done at the target itself. Last of all, since versions tell what the work was for.
-async fn save(
+pub(super) async fn save(
     transaction: &mut Transaction,
     mut user: User,
     shown_before: Option<bool>,
@@ -594,18 +510,8 @@ async fn save(
     users::save(transaction, &user).await
 }
 
-/// The desired state of `user`, to be put back if a later one is rejected.
-pub fn fallback_of(user: &User) -> Fallback {
-    Fallback {
-        resource: user.resource.clone(),
-        ownership: user.ownership,
-        version: user.version,
-        left_groups: Vec::new(),
-    }
-}
-
 /// Something that happened to `user`, in the version that it has.
-fn happened<'a>(user: &'a User, at: Time, kind: EventKind) -> Event<'a> {
+pub(super) fn happened<'a>(user: &'a User, at: Time, kind: EventKind) -> Event<'a> {
     Event::new(&user.app, Subject::User(&user.id), at, kind, ACTOR).version(user.version)
 }
 

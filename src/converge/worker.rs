@@ -37,6 +37,9 @@ const AFTER_STORE_FAILURE: Duration = Duration::from_secs(1);
 
 /// Works for one app until `stopping`, then finishes the calls that are in flight.
 pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToken) {
+    if !target.is_carried_out() {
+        return rest_in_plan_mode(&target, &stopping).await;
+    }
     // Shared by both: a user changes lanes while it is worked on.
     let in_hand = InHand::default();
     let mut pools = [
@@ -183,6 +186,24 @@ async fn next_due(target: &Target, now: Time) -> Option<Time> {
 async fn rest(target: &Target, next_due: Option<Time>) {
     let look_at = target.clock.now() + LONGEST_REST;
     target.clock.sleep_until(next_due.map_or(look_at, |next_due| next_due.min(look_at))).await;
+}
+
+/// In plan mode nothing is claimed. A target that does not work is probed all the same: the roster, which only reads, waits for it.
+async fn rest_in_plan_mode(target: &Target, stopping: &CancellationToken) {
+    tracing::warn!(
+        app = target.app,
+        "PLAN MODE is on: writes are answered as if they were done, and nothing is changed at the target. See `scim-bridge \
+         plan`; `mode = \"apply\"` and a restart carry it out"
+    );
+    while !stopping.is_cancelled() {
+        match target.health.traffic() {
+            Traffic::Stopped { probe_at } => probe(target, probe_at, stopping).await,
+            Traffic::Flowing | Traffic::OneCall => tokio::select! {
+                () = stopping.cancelled() => {}
+                () = target.health.until_stopped() => {}
+            },
+        }
+    }
 }
 
 /// Sends one cheap call at `probe_at`, to find out whether the target works again.

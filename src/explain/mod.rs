@@ -1,6 +1,6 @@
 //! Why is it so? What is known of one person, told in plain words, and how it stands.
 //!
-//! Pure: whoever asks reads the rows and hands them in as a [`Case`]. [`Explanation::of`] tells the [story](story) and the
+//! Pure: whoever asks reads the rows and hands them in as a [`Case`]. [`Explanation::of`] tells the [story] and the
 //! [verdict]; it is printed as [text] or serialized as it is.
 
 mod request;

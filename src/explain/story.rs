@@ -73,6 +73,14 @@ fn sentence(event: &Recorded, target: &str) -> String {
             with(format!("an account was found at {target} that no identity provider has written to"), detail)
         }
         EventKind::Vanished => with(format!("the account is not at {target} any more"), detail),
+        EventKind::PassedThrough => with(format!("{actor} wrote to {target} through the bridge"), detail),
+        EventKind::Held => with(format!("the brake held the revocation back{version}"), detail),
+        EventKind::Released => {
+            with(format!("a person let the revocation through that was held{version}"), detail)
+        }
+        EventKind::Dropped => {
+            with(format!("a person decided against the revocation that was held{version}"), detail)
+        }
         EventKind::FindingOpened => with(format!("a listing of {target} found a difference"), detail),
         EventKind::FindingResolved => {
             with(format!("a difference that was found at {target} is settled"), detail)

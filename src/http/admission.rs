@@ -30,6 +30,7 @@ use super::{
     Service,
     error::Failure,
     listen::{Certificate, Peer},
+    passthrough::OfTarget,
 };
 
 /// How many clients with failed attempts are remembered. Beyond, those that failed longest ago are forgotten.
@@ -118,7 +119,11 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request,
     let response = next.run(request).await;
     drop(place);
     match address {
-        Some(address) if response.status() == StatusCode::UNAUTHORIZED => {
+        // A target that refuses our credentials says nothing of the client's.
+        Some(address)
+            if response.status() == StatusCode::UNAUTHORIZED
+                && response.extensions().get::<OfTarget>().is_none() =>
+        {
             match admission.failures.record(address) {
                 None => response,
                 Some(retry_after) => Failure::TooManyAttempts { retry_after }.into_response(),

@@ -7,12 +7,12 @@ use std::{
 };
 
 use axum::extract::{FromRequestParts, OriginalUri, Path};
-use http::request::Parts;
+use http::{Extensions, HeaderMap, request::Parts};
 
-use crate::provision;
+use crate::{auth::Authenticator, provision};
 
 use super::{
-    ClientAddress, MountedApp, Service,
+    ClientAddress, Mounted, MountedApp, Service,
     error::{Failure, Unauthorized, shown},
 };
 
@@ -23,6 +23,13 @@ pub(super) struct Seen {
     pub(super) app: Arc<OnceLock<String>>,
     /// The token's name.
     pub(super) actor: Arc<OnceLock<String>>,
+}
+
+impl Seen {
+    /// What was found out about the sender of the request with these extensions.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_default()
+    }
 }
 
 /// An app, and the name of the token that opened it.
@@ -43,25 +50,25 @@ impl FromRequestParts<Arc<Service>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Failure> {
-        let (app, seen) = find_app(parts, service).await?;
-        let actor = authenticate(&app, parts).await.map_err(Failure::Unauthorized)?;
-        seen.actor.get_or_init(|| actor.clone());
+        let Mounted::Bridged(app) = find_app(parts, service).await? else {
+            return Err(no_such_endpoint(parts));
+        };
+        let actor = authenticate(&app.authenticator, &parts.headers, &parts.extensions)
+            .await
+            .map_err(Failure::Unauthorized)?;
+        Seen::of(&parts.extensions).actor.get_or_init(|| actor.clone());
         Ok(Self { app, actor })
     }
 }
 
-/// The app that the path begins with, and what is to be told the log of whoever asks it for something.
-pub(super) async fn find_app(
-    parts: &mut Parts,
-    service: &Arc<Service>,
-) -> Result<(Arc<MountedApp>, Seen), Failure> {
+/// The app that the path begins with, which the log is told.
+pub(super) async fn find_app(parts: &mut Parts, service: &Arc<Service>) -> Result<Mounted, Failure> {
     let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
-    let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
-    let app = app.and_then(|name| service.apps.get(&name));
-    let Some(app) = app else { return Err(no_such_endpoint(parts)) };
-    let seen = parts.extensions.get::<Seen>().cloned().unwrap_or_default();
-    seen.app.get_or_init(|| app.bridged.name().to_owned());
-    Ok((app.clone(), seen))
+    let name = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
+    let found = name.and_then(|name| service.apps.get(&name).map(|app| (name, app)));
+    let Some((name, app)) = found else { return Err(no_such_endpoint(parts)) };
+    Seen::of(&parts.extensions).app.get_or_init(|| name);
+    Ok(app.clone())
 }
 
 /// The failure that names the path as it was asked for; below an app, [`Parts::uri`] has lost its beginning.
@@ -70,13 +77,17 @@ pub(super) fn no_such_endpoint(parts: &Parts) -> Failure {
     Failure::NoSuchEndpoint(shown(uri.path()))
 }
 
-/// The name of who sends the request, if that opens `app`.
-pub(super) async fn authenticate(app: &MountedApp, parts: &Parts) -> Result<String, Unauthorized> {
-    let outcome = app.authenticator.authenticate(&parts.headers, client_address(parts)).await;
-    outcome.map_err(|refused| Unauthorized::of(app, refused))
+/// The name of who sends a request with these headers, if that opens an app.
+pub(super) async fn authenticate(
+    authenticator: &Authenticator,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<String, Unauthorized> {
+    let outcome = authenticator.authenticate(headers, client_address(extensions)).await;
+    outcome.map_err(|refused| Unauthorized::of(authenticator, refused))
 }
 
 /// Where the request comes from, as far as that is known.
-pub(super) fn client_address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address)
+pub(super) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address)
 }

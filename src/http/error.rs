@@ -10,7 +10,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Pa
 use serde_json::Value;
 
 use crate::{
-    auth::Refused,
+    auth::{Authenticator, Refused},
+    passthrough,
     provision::{ProvisionError, bulk::OperationError},
     scim::{
         bulk,
@@ -20,7 +21,7 @@ use crate::{
     store::StoreError,
 };
 
-use super::{MountedApp, Service, answer::scim_json, caller};
+use super::{Mounted, Service, answer::scim_json, caller};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +94,9 @@ pub(super) enum Failure {
     /// The body ended before it was complete.
     #[error("The body was not received completely.")]
     IncompleteBody,
+    /// A request was not passed through, or its answer not passed back.
+    #[error(transparent)]
+    PassedThrough(#[from] passthrough::Failure),
     /// The request took too long.
     #[error("The request took too long.")]
     TimedOut,
@@ -117,9 +121,9 @@ enum Challenge {
 }
 
 impl Unauthorized {
-    /// `app` refuses what was sent.
-    pub(super) fn of(app: &MountedApp, refused: Refused) -> Self {
-        let accepts_basic = app.authenticator.accepts_basic();
+    /// The app of `authenticator` refuses what was sent.
+    pub(super) fn of(authenticator: &Authenticator, refused: Refused) -> Self {
+        let accepts_basic = authenticator.accepts_basic();
         Self { refused, challenge: if accepts_basic { Challenge::BearerAndBasic } else { Challenge::Bearer } }
     }
 
@@ -212,6 +216,7 @@ impl Failure {
             Self::Unauthorized(Unauthorized { refused: Refused::KeysUnavailable, .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, None)
             }
+            Self::PassedThrough(failure) => (status_of_passthrough(failure), None),
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, None),
             Self::MethodNotAllowed(_) | Self::BulkOperation(bulk::Problem::MethodNotAllowed { .. }) => {
                 (StatusCode::METHOD_NOT_ALLOWED, None)
@@ -248,12 +253,39 @@ impl Failure {
             | Self::Busy { retry_after }
             | Self::TooManyAttempts { retry_after } => vec![(header::RETRY_AFTER, seconds(retry_after))],
             Self::TimedOut => vec![(header::RETRY_AFTER, seconds(&Duration::from_secs(5)))],
+            Self::PassedThrough(failure) => {
+                let retry_after = failure.retry_after();
+                retry_after.iter().map(|retry_after| (header::RETRY_AFTER, seconds(retry_after))).collect()
+            }
             Self::Unauthorized(Unauthorized { refused: Refused::KeysUnavailable, .. }) => {
                 vec![(header::RETRY_AFTER, seconds(&Duration::from_secs(30)))]
             }
             Self::Unauthorized(unauthorized) => unauthorized.challenges().collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+/// Where the bridge is a gateway: 502 for an answer that is none, 503 for a target that is not asked or says so, 504 for one that
+/// is late.
+fn status_of_passthrough(failure: &passthrough::Failure) -> StatusCode {
+    use passthrough::Failure as Passed;
+    match failure {
+        Passed::Path(_) | Passed::IncompleteBody => StatusCode::BAD_REQUEST,
+        Passed::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+        Passed::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Passed::Busy
+        | Passed::Held { .. }
+        | Passed::Uncounted
+        | Passed::Resting { .. }
+        | Passed::WebPage { status: 429 | 503, .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Passed::TimedOut { .. } | Passed::WebPage { status: 504, .. } => StatusCode::GATEWAY_TIMEOUT,
+        Passed::Unreachable { .. }
+        | Passed::Broken { .. }
+        | Passed::WebPage { .. }
+        | Passed::Redirected { .. }
+        | Passed::AnswerTooLarge { .. }
+        | Passed::Unreadable { .. } => StatusCode::BAD_GATEWAY,
     }
 }
 
@@ -300,10 +332,11 @@ async fn token_first<'a>(
     service: &'a Service,
     uri: &Uri,
     parts: &Parts,
-) -> Result<Option<&'a MountedApp>, Failure> {
+) -> Result<Option<&'a Mounted>, Failure> {
     let name = uri.path().split('/').nth(1).unwrap_or_default();
     let Some(app) = service.apps.get(name) else { return Ok(None) };
-    caller::authenticate(app, parts).await.map_err(Failure::Unauthorized)?;
+    let authenticated = caller::authenticate(app.authenticator(), &parts.headers, &parts.extensions);
+    authenticated.await.map_err(Failure::Unauthorized)?;
     Ok(Some(app))
 }
 

@@ -8,12 +8,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     auth::Refused,
-    converge::{breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
+    config::{Mode, written_duration},
+    converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
+    passthrough::{Condition, PassedThrough},
     store::{findings, roster_passes, rosters, users},
 };
 
 use super::{
-    MountedApp, Service,
+    Mounted, MountedApp, Service,
     answer::scim_json,
     caller::client_address,
     error::{Failure, Unauthorized},
@@ -35,6 +37,10 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     let apps: Map<_, _> = service
         .apps
         .iter()
+        .filter_map(|(name, app)| match app {
+            Mounted::Bridged(app) => Some((name, app)),
+            Mounted::PassedThrough(_) => None,
+        })
         .map(|(name, app)| {
             let (ready, said) = match app.bridged.roster.current() {
                 RosterState::Known => (true, json!({ "roster": "known" })),
@@ -64,20 +70,24 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 
 /// How the app whose token is sent is doing, and what to do about it.
 pub(super) async fn status(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
-    let app = opened(&service, &parts).await.map_err(Failure::Unauthorized)?;
-    let said = app_status(app).await?;
+    let (name, app) = opened(&service, &parts).await.map_err(Failure::Unauthorized)?;
+    let said = match app {
+        Mounted::Bridged(app) => app_status(app).await?,
+        Mounted::PassedThrough(mount) => passthrough_status(&mount.app).await?,
+    };
     let mut apps = Map::new();
-    apps.insert(app.bridged.name().to_owned(), said);
+    apps.insert(name.clone(), said);
     let body = json!({ "version": env!("CARGO_PKG_VERSION"), "database": "ok", "apps": apps });
     Ok(plain_json(StatusCode::OK, &body))
 }
 
 /// The app that the request's token opens.
-async fn opened<'a>(service: &'a Service, parts: &Parts) -> Result<&'a MountedApp, Unauthorized> {
+async fn opened<'a>(service: &'a Service, parts: &Parts) -> Result<(&'a String, &'a Mounted), Unauthorized> {
+    let address = client_address(&parts.extensions);
     let mut refused = Refused::Missing;
-    for app in service.apps.values() {
-        match app.authenticator.authenticate(&parts.headers, client_address(parts)).await {
-            Ok(_) => return Ok(app),
+    for (name, app) in &service.apps {
+        match app.authenticator().authenticate(&parts.headers, address).await {
+            Ok(_) => return Ok((name, app)),
             // Somebody's token that has expired is more to the point than that others never knew it.
             Err(Refused::Invalid) if refused != Refused::Missing => {}
             Err(found) => refused = found,
@@ -129,8 +139,35 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
         })
         .collect();
     let users = users::count(&target.store, &target.app).await?;
+    let mode = match target.convergence.mode {
+        Mode::Apply => "apply",
+        Mode::Plan => {
+            "plan: writes are answered as if they were done, and nothing is changed at the target; see `scim-bridge plan`"
+        }
+    };
     let budget = target.budget.usage().await?.map(|usage| said_of_budget(&usage));
-    Ok(json!({ "target": health, "budget": budget, "roster": roster, "queue": queue, "users": users }))
+    let (brake, held) = (brake_status(target).await?, held_status(target).await?);
+    Ok(json!({
+        "mode": mode, "target": health, "budget": budget, "roster": roster, "queue": queue, "brake": brake, "held": held, "users": users,
+    }))
+}
+
+/// `null` where there is no brake.
+async fn brake_status(target: &Target) -> Result<Value, Failure> {
+    let (Some(brake), Some(used)) = (target.convergence.brake, brake::used(target).await?) else {
+        return Ok(Value::Null);
+    };
+    Ok(json!({ "window": written_duration(brake.window), "revocations": used }))
+}
+
+/// `null` while nothing is held.
+async fn held_status(target: &Target) -> Result<Value, Failure> {
+    let Some(held) = users::find_held(&target.store, &target.app).await? else { return Ok(Value::Null) };
+    Ok(json!({
+        "users": held.users,
+        "since": held.since.to_string(),
+        "to_do": "look at them with `scim-bridge held list`, then release or drop them",
+    }))
 }
 
 fn said_of_budget(usage: &Usage) -> Value {
@@ -143,6 +180,24 @@ fn said_of_budget(usage: &Usage) -> Value {
         "refused_calls": usage.refusals,
         "stopped_until": usage.stopped_until.map(|until| until.to_string()),
     })
+}
+
+async fn passthrough_status(app: &PassedThrough) -> Result<Value, Failure> {
+    let target = match app.condition() {
+        Condition::Working => json!({ "state": "working, as far as is known" }),
+        Condition::Failing { failures, reason } => {
+            json!({ "state": "failing", "failures_in_a_row": failures, "reason": reason })
+        }
+        Condition::Resting { reason } => {
+            json!({ "state": "failed often; nothing is sent but a request now and then to see", "reason": reason })
+        }
+    };
+    let brake = app.brake_state().await?;
+    let brake = json!({
+        "revocations_in_window": brake.passed, "most": brake.most,
+        "lifted_until": brake.lifted_until.map(|time| time.to_string()),
+    });
+    Ok(json!({ "target": target, "requests_under_way": app.under_way(), "brake": brake }))
 }
 
 fn plain_json(status: StatusCode, body: &Value) -> Response {

@@ -74,6 +74,10 @@ async fn limit_time(State(service): State<Arc<Service>>, request: Request, next:
     }
 }
 
+/// The request's URI as it came, where [`tidy_path`] changed it.
+#[derive(Clone, Debug)]
+pub(super) struct Untidy(pub(super) Uri);
+
 /// Admins paste base URLs with a slash at the end, and clients append paths that begin with one. Runs before routing.
 pub(super) fn tidy_path<B>(mut request: http::Request<B>) -> http::Request<B> {
     let path = request.uri().path();
@@ -89,7 +93,8 @@ pub(super) fn tidy_path<B>(mut request: http::Request<B>) -> http::Request<B> {
     if let Ok(path_and_query) = tidy.parse::<PathAndQuery>() {
         parts.path_and_query = Some(path_and_query);
         if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
+            let untidy = std::mem::replace(request.uri_mut(), uri);
+            request.extensions_mut().insert(Untidy(untidy));
         }
     }
     request

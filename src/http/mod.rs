@@ -15,6 +15,7 @@ mod health;
 mod layers;
 mod listen;
 mod oauth;
+mod passthrough;
 mod precondition;
 mod query;
 mod routes;
@@ -26,5 +27,5 @@ pub use self::{
     admission::{Admission, ClientAddress, Gate},
     listen::{Certificates, TlsError, Transport, serve},
     routes::router,
-    state::{MountedApp, PatchAnswers, Service},
+    state::{Mounted, MountedApp, PassedThroughMount, PatchAnswers, Service},
 };

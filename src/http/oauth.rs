@@ -19,7 +19,7 @@ use crate::auth::{
 
 use super::{
     Service,
-    caller::{client_address, find_app, no_such_endpoint},
+    caller::{Seen, client_address, find_app, no_such_endpoint},
     error::Failure,
 };
 
@@ -31,18 +31,18 @@ pub(super) async fn token(
     mut parts: Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let (app, seen) = find_app(&mut parts, &service).await?;
-    let Some(endpoint) = app.authenticator.token_endpoint() else { return Err(no_such_endpoint(&parts)) };
+    let app = find_app(&mut parts, &service).await?;
+    let Some(endpoint) = app.authenticator().token_endpoint() else { return Err(no_such_endpoint(&parts)) };
     let Ok(body) = to_bytes(body, MOST_BYTES).await else {
         return Ok(refuse(&GrantError::InvalidRequest(
             "The body is too large, or was not received completely.",
         )));
     };
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let client = Client { address: client_address(&parts), user_agent };
+    let client = Client { address: client_address(&parts.extensions), user_agent };
     Ok(match endpoint.grant(&parts.headers, &body, client).await {
         Ok(granted) => {
-            seen.actor.get_or_init(|| granted.client.clone());
+            Seen::of(&parts.extensions).actor.get_or_init(|| granted.client.clone());
             grant(&granted)
         }
         Err(error) => refuse(&error),
@@ -54,8 +54,8 @@ pub(super) async fn method_not_allowed(
     State(service): State<Arc<Service>>,
     mut parts: Parts,
 ) -> Result<Response, Failure> {
-    let (app, _) = find_app(&mut parts, &service).await?;
-    if app.authenticator.token_endpoint().is_none() {
+    let app = find_app(&mut parts, &service).await?;
+    if app.authenticator().token_endpoint().is_none() {
         return Err(no_such_endpoint(&parts));
     }
     let body =

@@ -3,13 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::Admission;
-use crate::{auth::Authenticator, clock::Clock, config::PatchAnswer, provision::BridgedApp, store::Store};
+use crate::{
+    auth::Authenticator, clock::Clock, config::PatchAnswer, passthrough::PassedThrough,
+    provision::BridgedApp, store::Store,
+};
 
 /// Everything that is served.
 #[derive(Debug)]
 pub struct Service {
     /// The apps by name, which is the first part of their URLs.
-    pub apps: BTreeMap<String, Arc<MountedApp>>,
+    pub apps: BTreeMap<String, Mounted>,
     /// Who is let in.
     pub admission: Admission,
     /// The database, for readiness.
@@ -22,7 +25,35 @@ pub struct Service {
     pub request_timeout: Duration,
 }
 
-/// An app with what opens it.
+/// An app, by the way that its requests go.
+#[derive(Clone, Debug)]
+pub enum Mounted {
+    /// They are answered here, and carried out at a target that speaks no SCIM.
+    Bridged(Arc<MountedApp>),
+    /// They are passed through to the target's own SCIM endpoint.
+    PassedThrough(Arc<PassedThroughMount>),
+}
+
+impl Mounted {
+    /// Who may call.
+    pub fn authenticator(&self) -> &Authenticator {
+        match self {
+            Self::Bridged(app) => &app.authenticator,
+            Self::PassedThrough(app) => &app.authenticator,
+        }
+    }
+}
+
+/// An app that is passed through, with what opens it.
+#[derive(Debug)]
+pub struct PassedThroughMount {
+    /// The app.
+    pub app: Arc<PassedThrough>,
+    /// Who may call.
+    pub authenticator: Authenticator,
+}
+
+/// A bridged app with what opens it.
 #[derive(Debug)]
 pub struct MountedApp {
     /// The app.

@@ -9,7 +9,7 @@ use crate::{
     connector::{Lane, error::RejectionKind},
     converge::{
         outcome::{Outcome, Rejection, Watch},
-        settle,
+        put_back,
     },
     scim::error::{Error, ScimType},
     store::{
@@ -63,7 +63,8 @@ pub(super) async fn confirm(
         }
     });
     match settled.await {
-        Some(Outcome::Applied) => newest(app, user).await,
+        // What is held is promised, and no target is waited for.
+        Some(Outcome::Applied | Outcome::Held) => newest(app, user).await,
         Some(Outcome::Rejected(rejection)) => Err(rejected(rejection)),
         Some(Outcome::Blocked(reason)) => refuse_blocked(app, user, &reason).await,
         None => accept(app, user, watch).await,
@@ -92,7 +93,7 @@ async fn refuse_blocked(app: &BridgedApp, user: User, reason: &str) -> Result<Us
         promise(app, &user, EventKind::Blocked, kept).await?;
         return Err(blocked(reason, REVOCATION_IS_KEPT));
     }
-    settle::withdraw(&app.target, &user.id, user.version, reason).await?;
+    put_back::withdraw(&app.target, &user.id, user.version, reason).await?;
     Err(blocked(reason, "Nothing was changed."))
 }
 
@@ -134,7 +135,7 @@ async fn promise(
                     if !newer {
                         let left_groups =
                             stored.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
-                        stored.fallback = Some(Fallback { left_groups, ..settle::fallback_of(&promised) });
+                        stored.fallback = Some(Fallback { left_groups, ..put_back::fallback_of(&promised) });
                     }
                 } else {
                     return Ok(None);

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::{
-    clock::Time,
     connector::{Lane, Observed},
     scim::{
         error::{Error, ScimType},
@@ -71,7 +70,7 @@ async fn commit(app: &BridgedApp, body: Value, request: &Request) -> Result<Subm
                     }
                     return submit(transaction, &change, other.clone(), resource, EventKind::Adopted).await;
                 }
-                inherit(transaction, &mut user, same_account, &change.actor, change.now).await?;
+                inherit(transaction, &change, &mut user, same_account).await?;
                 submit(transaction, &change, user, resource, EventKind::Created).await
             })
         })
@@ -124,15 +123,16 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
 
 /// A user that was deleted and is made again is the same account: what is known of it goes over. While the account of the
 /// deleted one is still to be disabled, that stays to be done, for this create may fail; nor is anything known for certain of
-/// the account until then. With the end of this create goes what was promised of it.
+/// the account until then. With the end of this create goes what was promised of it. What is only
+/// planned was not begun, and the create cannot fail.
 async fn inherit(
     transaction: &mut Transaction,
+    change: &Change,
     user: &mut User,
     deleted: Vec<User>,
-    actor: &str,
-    now: Time,
 ) -> Result<(), ProvisionError> {
-    let is_done = |earlier: &User| earlier.due_at.is_none() && earlier.lease.is_none();
+    let is_open = |earlier: &User| earlier.due_at.is_some() && change.is_carried_out();
+    let is_done = |earlier: &User| !is_open(earlier) && earlier.lease.is_none();
     let all_are_done = deleted.iter().all(is_done);
     for earlier in deleted {
         let may_have_account =
@@ -140,7 +140,7 @@ async fn inherit(
         if may_have_account && user.account().is_none() {
             user.observed = earlier.observed.clone();
             if !is_done(&earlier) {
-                user.observed = user.observed.clone().doubted_until(now);
+                user.observed = user.observed.clone().doubted_until(change.now);
             }
             user.observed_at = earlier.observed_at;
             if earlier.account().is_some() {
@@ -150,10 +150,16 @@ async fn inherit(
         if all_are_done {
             let name = |user: &User| user_name_key(user.resource.user_name().unwrap_or_default());
             if name(user) != name(&earlier) {
-                let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Continued, actor);
+                let event = Event::new(
+                    &user.app,
+                    Subject::User(&user.id),
+                    change.now,
+                    EventKind::Continued,
+                    &change.actor,
+                );
                 events::append(transaction, event.related(earlier.id.as_str())).await?;
             }
-            users::delete_row(transaction, &earlier, now).await?;
+            users::delete_row(transaction, &earlier, change.now).await?;
         }
     }
     Ok(())

@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     clock::Time,
     connector::{Call, Desired, Lane, Observed},
-    converge::{Target, outcome::Watch, queue_wait::long_wait, settle::fallback_of},
+    converge::{Target, outcome::Watch, put_back::fallback_of, queue_wait::long_wait},
     scim::resource::Resource,
     store::{
         Transaction, User,
         events::{self, EventKind},
         members,
-        users::{self, Answered, Ownership},
+        users::{self, Answered, Leaving, Ownership},
     },
 };
 
@@ -60,6 +60,11 @@ impl Change {
         }
     }
 
+    /// Whether what is asserted is carried out; else it is only planned.
+    pub(super) fn is_carried_out(&self) -> bool {
+        self.target.is_carried_out()
+    }
+
     /// What `resource` has in common with other users that are the same account.
     pub(super) fn account_key(&self, resource: &Resource) -> Option<String> {
         self.target.connector.account_key(&Desired::of(resource, false))
@@ -99,7 +104,10 @@ pub(super) async fn submit(
         refuse_long_wait(transaction, change, &plan).await?;
     }
 
-    let is_idle = before.due_at.is_none() && before.lease.is_none();
+    let is_carried_out = change.is_carried_out();
+    // What is held, or only planned, nobody is at work on.
+    let is_queued = before.due_at.is_some() && before.held_at.is_none() && is_carried_out;
+    let is_idle = !is_queued && before.lease.is_none();
     let mut user = before.clone();
     user.fallback = match before.answered {
         _ if is_new => None,
@@ -119,6 +127,8 @@ pub(super) async fn submit(
     user.modified_at = change.now;
     user.lane = lane;
     (user.attempts, user.failure) = (0, None);
+    // Whether there are too many revocations is judged anew.
+    user.held_at = None;
     if user.ownership == Ownership::Unmanaged {
         user.ownership = Ownership::Adopted;
     }
@@ -133,11 +143,14 @@ pub(super) async fn submit(
     if plan.is_empty() && is_idle {
         // The target holds it already. While somebody is at work there, what was seen of it may be out of date.
         user.applied_version = user.version;
-        user.answered = Answered::Yes;
-        user.fallback = None;
+        user.due_at = None;
+        promise(&mut user);
     } else {
         user.answered = Answered::No;
         user.due_at = Some(change.now);
+        if !is_carried_out {
+            promise(&mut user);
+        }
     }
     if is_new {
         users::insert(transaction, &user).await?;
@@ -150,14 +163,22 @@ pub(super) async fn submit(
     Ok(watched(change, user))
 }
 
+/// The IdP is answered a 2xx for this version, whatever the target will say.
+fn promise(user: &mut User) {
+    user.answered = Answered::Yes;
+    user.fallback = None;
+}
+
 /// Nothing to change. An IdP that writes to an unmanaged user manages it from now on.
 async fn unchanged(
     transaction: &mut Transaction,
     change: &Change,
     mut user: User,
 ) -> Result<Submission, ProvisionError> {
+    let is_carried_out = change.is_carried_out();
     if user.is_pending()
         && user.lane == Lane::Revoke
+        && is_carried_out
         && let Some(reason) = change.target.health.credentials_refused()
     {
         // Who asks again must not be told that somebody has no access any more who still has it.
@@ -170,6 +191,11 @@ async fn unchanged(
         events::append(transaction, record::asked(change, &before, &user, EventKind::Adopted)).await?;
     }
     if user.answered == Answered::No && user.is_pending() {
+        if !is_carried_out {
+            // It was asked for before nothing was carried out any more.
+            promise(&mut user);
+            users::save(transaction, &user).await?;
+        }
         // The request that asked for it still waits; this one shares its fate.
         return Ok(watched(change, user));
     }
@@ -177,7 +203,7 @@ async fn unchanged(
 }
 
 fn watched(change: &Change, user: User) -> Submission {
-    if user.is_pending() {
+    if user.is_pending() && change.is_carried_out() {
         let watch = change.target.outcomes.watch(&user.id);
         Submission::Pending { user, watch }
     } else {
@@ -213,7 +239,8 @@ async fn refuse_guarded(change: &Change, before: &User, plan: &[Call]) -> Result
     let target = &change.target;
     let logins: Vec<_> = before.resource.login_email().into_iter().collect();
     for call in plan {
-        if let Some(reason) = target.guard.refusal(&target.store, &change.app, call, &logins).await? {
+        let refusal = target.guard.refusal(&target.store, &change.app, call, &logins, Leaving::LeftOut);
+        if let Some(reason) = refusal.await? {
             return Err(ProvisionError::Forbidden(format!("{reason}.")));
         }
     }
@@ -223,7 +250,9 @@ async fn refuse_guarded(change: &Change, before: &User, plan: &[Call]) -> Result
 /// While the target refuses our credentials, nothing new is taken on that the IdP would believe to be done. A revocation is
 /// kept all the same: it is carried out as soon as that is possible.
 fn refuse_while_blocked(change: &Change, is_revocation: bool, plan: &[Call]) -> Result<(), ProvisionError> {
-    match change.target.health.credentials_refused() {
+    // What is only planned needs no credentials.
+    let refused = change.target.health.credentials_refused().filter(|_| change.is_carried_out());
+    match refused {
         Some(reason) if !is_revocation && !plan.is_empty() => Err(blocked(&reason, "Nothing was changed.")),
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 pub mod attribute;
 pub mod bulk;
 mod canonical;
-mod dialect;
+pub mod dialect;
 pub mod difference;
 pub mod discovery;
 pub mod document;

@@ -1,3 +1,4 @@
 //! Simulated targets: documented behaviour, limits and faults, for `demo` and for tests.
 
 pub mod aha;
+pub mod scim;

@@ -117,6 +117,12 @@ event_kinds! {
     Found = "found",
     /// An account is not at the target any more.
     Vanished = "vanished",
+    /// The brake stopped a revocation.
+    Held = "held",
+    /// A person let a revocation through that was held.
+    Released = "released",
+    /// A person decided against a revocation that was held.
+    Dropped = "dropped",
     /// Something at the target is not as the IdP asserted it.
     FindingOpened = "finding opened",
     /// It is so again, or a person accepted it.
@@ -125,6 +131,8 @@ event_kinds! {
     Enforced = "enforced",
     /// A person took the user from the IdP's hands.
     HandedBack = "handed back",
+    /// A write of an app that is passed through: what was asked, and what the target answered.
+    PassedThrough = "passed through",
 }
 
 impl EventKind {
@@ -280,6 +288,21 @@ pub async fn list_newest(store: &Store, app: &str, among: u32) -> Result<Vec<Rec
     .fetch_all(store.reader())
     .await?;
     rows.iter().map(read).collect()
+}
+
+/// Who last asked for a change of the user: the name of the token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_asker(store: &Store, app: &str, id: &UserId) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT actor FROM events WHERE app = $1 AND subject = $2 \
+         AND kind IN ('created', 'adopted', 'changed', 'deleted') ORDER BY id DESC LIMIT 1",
+    )
+    .bind(app)
+    .bind(id.as_str())
+    .fetch_optional(store.reader())
+    .await?)
 }
 
 /// Forgets at most `limit` events that happened before `before`, the oldest first, and says how many. Those of users whose

@@ -7,6 +7,7 @@
 //!
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
+pub mod admissions;
 mod batch;
 pub mod budgets;
 mod complete;
@@ -23,6 +24,7 @@ mod lock;
 mod marks;
 pub mod members;
 pub mod own_keys;
+pub mod passed_revocations;
 pub mod roster_passes;
 pub mod rosters;
 pub mod sorted;

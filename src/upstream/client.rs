@@ -41,6 +41,12 @@ pub enum SetupError {
     /// TLS or the resolver could not be set up.
     #[error("the HTTP client could not be set up")]
     Client(#[from] reqwest::Error),
+    /// The certificates that are trusted could not be loaded.
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The app is passed through, and has no accounts here.
+    #[error("it is passed through to the target's own SCIM endpoint, so the bridge keeps nothing of it")]
+    PassedThrough,
 }
 
 /// A call got no usable HTTP answer. The request may have reached the target all the same.

@@ -1,9 +1,16 @@
-//! HTTP toward targets: one client with its limits, one log line per call, and no opinion about any API.
+//! HTTP toward targets: a client for calls, with its limits and one log line each, and one that passes requests through as they
+//! are. Neither has an opinion about any API.
 
 mod client;
+mod connect;
 mod documents;
+mod egress;
+mod relay;
 
 pub use self::{
     client::{Response, SetupError, TransportError, UpstreamClient, UpstreamSettings},
+    connect::ConnectError,
     documents::{DocumentError, Documents},
+    egress::{PrivateNetworks, ResolveError},
+    relay::{Relay, RelayError, RelaySettings, RequestBody},
 };

@@ -12,11 +12,11 @@ use scim_bridge::{
     sim::aha::{SimulatedAha, UserId},
     store::{
         self,
+        events::{self, EventKind, Subject},
         findings::{self, Finding},
     },
 };
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
 use crate::harness::{Bridge, Setup};
 
@@ -53,16 +53,13 @@ async fn open_kinds(bridge: &Bridge) -> Vec<&'static str> {
 }
 
 /// What was recorded of a user, as `kind: detail`, oldest first; of these kinds only.
-async fn events(bridge: &Bridge, user_id: &str, kinds: &[&str]) -> Vec<String> {
-    let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
-    let rows: Vec<(String, String)> =
-        sqlx::query_as("SELECT kind, detail FROM events WHERE user_id = $1 ORDER BY at, id")
-            .bind(user_id)
-            .fetch_all(&mut database)
-            .await
-            .unwrap();
-    let wanted = rows.into_iter().filter(|(kind, _)| kinds.contains(&kind.as_str()));
-    wanted.map(|(kind, detail)| format!("{kind}: {detail}")).collect()
+async fn events(bridge: &Bridge, user_id: &str, kinds: &[EventKind]) -> Vec<String> {
+    let store = bridge.store().await;
+    let mut events = events::list(&store, "test", &Subject::User(&user_id.into()).key(), 1000).await.unwrap();
+    events.reverse();
+    let wanted = events.into_iter().filter_map(|event| Some((event.kind?, event.detail)));
+    let wanted = wanted.filter(|(kind, _)| kinds.contains(kind));
+    wanted.map(|(kind, detail)| format!("{}: {detail}", kind.as_str())).collect()
 }
 
 async fn deactivate(bridge: &Bridge, path: &str) {
@@ -73,22 +70,26 @@ async fn deactivate(bridge: &Bridge, path: &str) {
 type ByHand = fn(&SimulatedAha, UserId);
 
 #[rstest]
-#[case::disabled("disabled", "disabled at Aha! itself", |aha: &SimulatedAha, id: UserId| aha.disable(id), |aha: &SimulatedAha, id: UserId| aha.enable(id))]
+#[case::disabled("disabled", "disabled at Aha! itself",
+    "the account was disabled there", |aha: &SimulatedAha, id: UserId| aha.disable(id), |aha: &SimulatedAha, id: UserId| aha.enable(id))]
 #[case::given_another_email(
     "email_changed",
     "has the e-mail sam.jones@example.com at Aha!, while the identity provider says sam.doe@example.com",
+    "the account was given another e-mail there",
     |aha: &SimulatedAha, id: UserId| aha.change_email(id, "sam.jones@example.com"),
     |aha: &SimulatedAha, id: UserId| aha.change_email(id, SAM)
 )]
 #[case::given_the_email_of_another(
     "email_of_another_user",
     "that is the e-mail of another user, jane.roe@example.com",
+    "the account was given the e-mail of another user there",
     |aha: &SimulatedAha, id: UserId| aha.change_email(id, "Jane.Roe@example.com"),
     |aha: &SimulatedAha, id: UserId| aha.change_email(id, SAM)
 )]
 #[case::renamed(
     "name_changed",
     "is called \"Sam Jones\" at Aha!, while the identity provider says \"sam doe\"",
+    "the account was given another name there",
     |aha: &SimulatedAha, id: UserId| aha.rename(id, "Sam", "Jones"),
     |aha: &SimulatedAha, id: UserId| aha.rename(id, "sam", "doe")
 )]
@@ -96,6 +97,7 @@ type ByHand = fn(&SimulatedAha, UserId);
 async fn a_change_by_hand_is_found_once_and_gone_when_it_is_undone(
     #[case] kind: &str,
     #[case] said: &str,
+    #[case] phrase: &str,
     #[case] change: ByHand,
     #[case] undo: ByHand,
 ) {
@@ -127,10 +129,10 @@ async fn a_change_by_hand_is_found_once_and_gone_when_it_is_undone(
     bridge.next_roster(&clock, EVERY).await;
     assert_eq!(open(&bridge).await, []);
     assert_eq!(
-        events(&bridge, &id, &["finding_opened", "finding_resolved"]).await,
+        events(&bridge, &id, &[EventKind::FindingOpened, EventKind::FindingResolved]).await,
         [
-            format!("finding_opened: {kind}: {}", found.sentence),
-            format!("finding_resolved: {kind}: the account is as asserted again"),
+            format!("finding opened: {phrase}"),
+            format!("finding resolved: {phrase}; the account is as asserted again"),
         ]
     );
 }

@@ -91,9 +91,7 @@ fn replace(path: &str, value: impl Into<Value>) -> Value {
 /// A bridge with a clock by hand, which runs faster than the work; only calls that hang are waited for in real time.
 async fn start() -> (Bridge, ManualClock) {
     let (setup, clock) = Setup::aha_with_manual_clock();
-    let setup = setup
-        .server_keys("request_timeout = '10m'")
-        .app_keys("request_timeout = '300ms'\nbrake = { max_revocations = 1000000 }");
+    let setup = setup.server_keys("request_timeout = '10m'").app_keys("request_timeout = '300ms'");
     (setup.start().await, clock)
 }
 

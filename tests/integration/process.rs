@@ -3,6 +3,8 @@
 mod commands;
 mod demo;
 mod explain;
+mod held;
+mod plan;
 mod release;
 mod roster;
 mod secrets;

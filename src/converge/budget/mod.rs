@@ -29,6 +29,8 @@ mod window;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::oneshot;
+
 use crate::{
     clock::{Clock, Time},
     connector::Lane,
@@ -107,8 +109,7 @@ impl Budget {
         Self { limited: limits.map(limited) }
     }
 
-    /// Waits until `lane` may make a call. While the database fails, nobody may. Who stops waiting in the moment in which a
-    /// call is granted leaves it behind to be counted as one that was never answered.
+    /// Waits until `lane` may make a call. While the database fails, nobody may.
     pub async fn permit(&self, lane: Lane) -> Permit {
         match &self.limited {
             None => Permit::without_limits(),
@@ -134,7 +135,7 @@ impl Budget {
 }
 
 impl Limited {
-    async fn wait(&self, lane: Lane) -> CallId {
+    async fn wait(self: &Arc<Self>, lane: Lane) -> CallId {
         // Kept from try to try: to leave the lane wakes the others, who would leave theirs and wake this one, without end.
         let mut waiting = None;
         loop {
@@ -165,8 +166,20 @@ impl Limited {
         }
     }
 
-    /// Asks the database for a call, and takes down when to ask again.
-    async fn ask(&self, lane: Lane) -> Option<CallId> {
+    /// Asks the database for a call, in a task of its own: who stops waiting meanwhile leaves none behind.
+    async fn ask(self: &Arc<Self>, lane: Lane) -> Option<CallId> {
+        let (asker, answer) = oneshot::channel();
+        let budget = self.clone();
+        tokio::spawn(async move {
+            if let Err(Some(unclaimed)) = asker.send(budget.try_to_get(lane).await) {
+                budget.give_back(unclaimed).await;
+            }
+        });
+        answer.await.ok().flatten()
+    }
+
+    /// Gets a call, or takes down when to ask again.
+    async fn try_to_get(&self, lane: Lane) -> Option<CallId> {
         let answer = self.decide(lane).await;
         let now = self.clock.now();
         let answer = match answer {

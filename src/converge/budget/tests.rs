@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -225,6 +225,25 @@ async fn work_that_takes_several_calls_is_charged_for_each_and_work_that_takes_n
     }
     permit.close().await;
     assert_eq!(calls().await, 3);
+}
+
+#[tokio::test]
+async fn who_stops_waiting_while_the_database_is_asked_leaves_no_call_behind() {
+    let lab = Lab::new();
+    let (store, budget) = lab.server().await;
+    for _ in 0..30 {
+        assert!(budget.permit(Lane::Revoke).now_or_never().is_none(), "the database takes some time");
+        tokio::task::yield_now().await;
+    }
+    let calls = async || budgets::count_since(&store, "https://acme.aha.io", Time::default()).await.unwrap();
+    let settled = async {
+        // A call that is granted now is the last of them; when it is given back, all others are.
+        budget.permit(Lane::Revoke).await.close().await;
+        while calls().await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), settled).await.expect("all are given back");
 }
 
 #[tokio::test]

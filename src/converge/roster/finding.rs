@@ -2,6 +2,7 @@
 
 use crate::{
     clock::Time,
+    config::Mode,
     store::{
         StoreError, Transaction, UserId,
         events::{self, Event, EventKind, Subject},
@@ -18,6 +19,8 @@ pub(in crate::converge) struct Scope {
     pub(in crate::converge) app: String,
     /// What its target is called.
     pub(super) target: String,
+    /// Whether anything is changed there.
+    pub(super) mode: Mode,
     /// The time.
     pub(in crate::converge) now: Time,
 }
@@ -28,6 +31,7 @@ impl Scope {
         Self {
             app: target.app.clone(),
             target: target.connector.target().to_owned(),
+            mode: target.convergence.mode,
             now: target.clock.now(),
         }
     }
@@ -65,14 +69,13 @@ pub(super) async fn open(
         finding.kind = finding.kind.as_str(),
         user.id = finding.user_id.as_ref().map(UserId::as_str),
         account.id = finding.account_id,
-        finding = finding.sentence,
+        finding = phrase(finding.kind),
         "the target is not as the identity provider asserts"
     );
-    let detail = format!("{}: {}", finding.kind.as_str(), finding.sentence);
-    record(transaction, scope, &finding, EventKind::FindingOpened, &detail).await
+    record(transaction, scope, &finding, EventKind::FindingOpened, phrase(finding.kind)).await
 }
 
-/// Resolves a finding. `why` completes "resolved: …" in the record.
+/// Resolves a finding; `why` is a fragment that says what ended it.
 pub(in crate::converge) async fn resolve(
     transaction: &mut Transaction,
     scope: &Scope,
@@ -90,7 +93,7 @@ pub(in crate::converge) async fn resolve(
         reason = why,
         "a finding is resolved"
     );
-    let detail = format!("{}: {why}", finding.kind.as_str());
+    let detail = format!("{}; {why}", phrase(finding.kind));
     record(transaction, scope, finding, EventKind::FindingResolved, &detail).await
 }
 
@@ -120,4 +123,26 @@ async fn record(
     let Some(user_id) = &finding.user_id else { return Ok(()) };
     let event = Event::new(&scope.app, Subject::User(user_id), scope.now, kind, ACTOR);
     events::append(transaction, event.detail(detail)).await
+}
+
+/// What was found, for logs and events: unlike the sentence it holds nobody's name or address.
+const fn phrase(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Disabled => "the account was disabled there",
+        FindingKind::Enabled => "the account was enabled there",
+        FindingKind::EmailChanged => "the account was given another e-mail there",
+        FindingKind::EmailOfAnother => "the account was given the e-mail of another user there",
+        FindingKind::NameChanged => "the account was given another name there",
+        FindingKind::Vanished => "the account is gone",
+        FindingKind::SecondAccount => "there is a second account with the e-mail of this user",
+        FindingKind::UserNameTaken => "there is an account whose e-mail is the userName of this user",
+        FindingKind::BecameAdministrator => "the account became an administrator there",
+        FindingKind::NoLongerAdministrator => "the account is not an administrator any more",
+        FindingKind::UnmanagedAdministrator => {
+            "the account is a new administrator, and no identity provider manages it"
+        }
+        FindingKind::LeaverEnabled => {
+            "the account was enabled there after the identity provider had deleted its user"
+        }
+    }
 }

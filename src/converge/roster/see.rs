@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Time,
+    config::Mode,
     connector::{Account, Connector, Lane, Observed},
     scim::resource::Resource,
     store::{
@@ -134,8 +135,12 @@ async fn see_namesake(transaction: &mut Transaction, other: &User, seen: Seen) -
 async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) -> Result<Sight, StoreError> {
     let now = seen.scope.now;
     let newer = user.observed_at.is_some_and(|observed_at| observed_at >= seen.seen_at);
-    if user.has_work(now) || newer {
+    let is_only_planned = seen.scope.mode == Mode::Plan && user.lease.is_none();
+    if newer || (user.has_work(now) && !is_only_planned) {
         return Ok(Sight::Of(user.ownership));
+    }
+    if user.has_work(now) {
+        return see_planned(transaction, user, seen).await;
     }
     let is_renamed = || user.resource.user_name() != seen.resource.user_name();
     if user.ownership == Ownership::Unmanaged
@@ -173,6 +178,24 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) ->
     }
     users::save(transaction, &user).await?;
     Ok(sight)
+}
+
+/// Nobody is at work on a user in plan mode: what is seen is where the plan starts from. Only after a change whose answer was
+/// lost, it is not known when that is carried out.
+async fn see_planned(transaction: &mut Transaction, mut user: User, seen: Seen) -> Result<Sight, StoreError> {
+    let account = match &user.observed {
+        Observed::Uncertain { .. } => return Ok(Sight::Of(user.ownership)),
+        Observed::Present(known) if known.id == seen.account.id => seen.account.remembering(known),
+        _ => seen.account,
+    };
+    let was_never_sent = matches!(user.observed, Observed::Unknown | Observed::Absent);
+    if was_never_sent && user.ownership == Ownership::Created {
+        user.ownership = Ownership::Adopted;
+    }
+    user.observed = Observed::Present(account);
+    user.observed_at = Some(seen.scope.now);
+    users::save(transaction, &user).await?;
+    Ok(Sight::Of(user.ownership))
 }
 
 /// The IdP deleted these users, so the account stays hidden, unless somebody has enabled it again by hand since. An account

@@ -9,6 +9,7 @@ mod array_of_one;
 pub(super) mod bare_operations;
 mod bare_value;
 mod empty_text;
+pub mod entra;
 pub(super) mod implied_element;
 pub(super) mod listed_removal;
 mod number_as_text;

@@ -1,12 +1,13 @@
 //! The `users` table: desired and observed state, and the durable queue between them.
 //!
 //! [`record`](User) is the row; `read`, `narrowing` and `sorted` serve SCIM reads; `write` is what transactions do to single
-//! rows; `queue` is the worker's side; `administrators` is the guard's question; `look_up` is what people ask; `managed` is what
-//! listings compare and a release hands back. What a change *means* is decided by the callers (`provision`, `converge`), never
-//! here.
+//! rows; `queue` is the worker's side; `administrators` is the guard's question, `held` the brake's; `look_up` is what people ask;
+//! `managed` is what listings compare and a release hands back; `unsettled` is what is planned. What a change *means* is decided
+//! by the callers (`provision`, `converge`), never here.
 
 mod administrators;
 mod emails;
+mod held;
 mod look_up;
 mod managed;
 mod narrowing;
@@ -14,10 +15,12 @@ mod queue;
 mod read;
 mod record;
 mod sorted;
+mod unsettled;
 mod write;
 
 pub use self::{
-    administrators::has_other_enabled_administrator,
+    administrators::{Leaving, has_other_enabled_administrator},
+    held::{Held, find_held, list_held},
     look_up::{count_before, find_by_any_name},
     managed::{InHands, count_in_hands, page_in_hands, page_settled},
     narrowing::{Narrowing, count_matching, page},
@@ -28,6 +31,7 @@ pub use self::{
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     sorted::{page_sorted, sort_key},
+    unsettled::{Adopted, list_unsettled},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, has_own_name, insert, list_accounts,
         list_incomplete, save,

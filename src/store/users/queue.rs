@@ -161,9 +161,9 @@ pub async fn ahead(
 pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time>, StoreError> {
     let next: Option<i64> = sqlx::query_scalar(
         "SELECT MIN(next) FROM (\
-         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 0 AND due_at > $2 UNION ALL \
-         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 1 AND due_at > $2 UNION ALL \
-         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 2 AND due_at > $2 UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 0 AND due_at > $2 AND held_at IS NULL UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 1 AND due_at > $2 AND held_at IS NULL UNION ALL \
+         SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 2 AND due_at > $2 AND held_at IS NULL UNION ALL \
          SELECT MIN(lease_until) AS next FROM users WHERE app = $1 AND lease_until > $2) AS nexts",
     )
     .bind(app)
@@ -186,7 +186,7 @@ pub async fn release_all(
     sqlx::query(
         "UPDATE users SET lease_owner = NULL, lease_until = NULL, \
          uncertain = CASE WHEN account_id IS NOT NULL THEN -$2 WHEN uncertain > 0 THEN -uncertain \
-         WHEN uncertain = 0 THEN -1 ELSE uncertain END \
+         WHEN uncertain = 0 AND due_at IS NOT NULL THEN -1 ELSE uncertain END \
          WHERE app = $1 AND lease_owner IS NOT NULL",
     )
     .bind(app)
@@ -209,7 +209,7 @@ pub struct QueueDepth {
     pub failing: u64,
 }
 
-/// The queue by lane; lanes with nothing in them are left out.
+/// The queue by lane; lanes with nothing in them are left out, and so is what is held.
 ///
 /// # Errors
 /// When the database fails.
@@ -217,7 +217,7 @@ pub async fn depth(store: &Store, app: &str) -> Result<Vec<QueueDepth>, StoreErr
     let rows = sqlx::query(
         "SELECT lane, COUNT(*) AS users, MIN(due_at) AS oldest, \
          COUNT(CASE WHEN attempts > 0 THEN 1 END) AS failing FROM users \
-         WHERE app = $1 AND due_at IS NOT NULL GROUP BY lane ORDER BY lane",
+         WHERE app = $1 AND due_at IS NOT NULL AND held_at IS NULL GROUP BY lane ORDER BY lane",
     )
     .bind(app)
     .fetch_all(store.reader())

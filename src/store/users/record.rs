@@ -172,12 +172,12 @@ pub(super) use columns;
 /// What is written beside the columns that are read, and follows from them.
 macro_rules! derived_columns {
     () => {
-        "fragment, shown_active"
+        "fragment, shown_active, account_enabled"
     };
 }
 pub(super) use derived_columns;
 
-/// Binds all columns of `user`, `$1` to `$27`, and the derived ones, `$28` and `$29`.
+/// Binds all columns of `user`, `$1` to `$27`, and the derived ones, `$28` to `$30`.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -231,7 +231,8 @@ pub(super) fn bind<'q>(
         .bind(uncertain_until)
         .bind(user.held_at.map(Time::as_micros))
         .bind(user.fragment())
-        .bind(activity(user)))
+        .bind(activity(user))
+        .bind(i64::from(account.is_some_and(|account| account.enabled))))
 }
 
 /// `active` as filters find it: 1 if it reads as true, 0 if as false, -1 if it is unassigned, which equals neither.

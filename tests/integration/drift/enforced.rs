@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use scim_bridge::sim::aha::{AdministratorRoles, Fault, Person, SimulatedAha, UserId};
+use scim_bridge::{
+    sim::aha::{AdministratorRoles, Fault, Person, SimulatedAha, UserId},
+    store::events::EventKind,
+};
 use serde_json::json;
 
 use super::{ByHand, EVERY, JANE, SAM, account, deactivate, events, open, open_kinds, reads};
@@ -48,7 +51,8 @@ async fn a_managed_account_is_changed_back_in_one_call(#[case] change: ByHand, #
     );
     assert_eq!(bridge.aha.take_calls().writes().lines(), [format!("PUT /users/{} {body}", before.id)]);
     assert_eq!(open(&bridge).await, [], "with the change back it is gone");
-    let recorded = events(&bridge, &id, &["finding_opened", "enforced", "finding_resolved"]).await;
+    let kinds = [EventKind::FindingOpened, EventKind::Enforced, EventKind::FindingResolved];
+    let recorded = events(&bridge, &id, &kinds).await;
     let enforced = recorded.iter().filter(|event| event.starts_with("enforced: ")).count();
     let resolved = recorded.iter().filter(|event| event.contains("as asserted again")).count();
     assert_eq!((enforced, resolved), (1, (recorded.len() - 1) / 2), "{recorded:?}");

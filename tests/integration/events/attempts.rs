@@ -31,7 +31,8 @@ fn with(lines: &[String], part: &str) -> Vec<String> {
 #[tokio::test]
 async fn an_attempt_that_fails_as_the_last_one_did_is_told_when_there_are_twice_as_many() {
     let (bridge, clock) = promising_at_once().await;
-    bridge.aha.fault(Fault::html(503).always());
+    // The probe of a target that fails is answered, so the work goes on.
+    bridge.aha.fault(Fault::html(503).on(FIND).always());
     let id = bridge.create_user(SAM).await;
     pass_time(&clock, Duration::from_secs(5), "ten attempts", async || {
         bridge.aha.calls().to(FIND).len() >= 10

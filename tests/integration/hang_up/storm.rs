@@ -1,9 +1,6 @@
 //! Clients that hang up.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
@@ -132,8 +129,7 @@ impl Storm {
                 None
             }
             _ if random.percent(50) => {
-                tokio::time::sleep(Duration::from_micros(random.milliseconds(0..8000).as_millis() as u64))
-                    .await;
+                tokio::time::sleep(random.milliseconds(0..8)).await;
                 None
             }
             _ => None,

@@ -13,6 +13,7 @@ use scim_bridge::{
     app::{App, StartError},
     clock::{Clock, ManualClock, SystemClock, Time},
     config::Config,
+    converge::Target,
     sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
     store::{Store, StoreError},
 };
@@ -47,6 +48,7 @@ pub struct Setup {
     killable: bool,
     files: Vec<(&'static str, String)>,
     workspace: &'static str,
+    brake: &'static str,
 }
 
 impl Setup {
@@ -74,6 +76,7 @@ impl Setup {
             killable: false,
             files: Vec::new(),
             workspace: "PRJ1",
+            brake: "brake = { max_revocations = 1_000_000 }",
         }
     }
 
@@ -105,6 +108,12 @@ impl Setup {
     #[must_use]
     pub fn default_workspace(self, workspace: &'static str) -> Self {
         Self { workspace, ..self }
+    }
+
+    /// Sets when revocations are held, as the value of `brake`; without this, never.
+    #[must_use]
+    pub fn brake(self, brake: &'static str) -> Self {
+        Self { brake, ..self }
     }
 
     /// Adds lines to the section of the server.
@@ -177,15 +186,16 @@ impl Setup {
         let target_keys = match self.connector {
             "aha" => format!(
                 "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = '{}'\n\
-                 rate = {{ per_second = {}, per_minute = {} }}\n",
+                 rate = {{ per_second = {}, per_minute = {} }}\n{}\n",
                 running_aha.base_url(),
                 self.workspace,
                 self.rate.0,
-                self.rate.1
+                self.rate.1,
+                self.brake
             ),
             _ => String::new(),
         };
-        let config = format!(
+        let toml = format!(
             "[database]\nurl = 'sqlite:{}'\n{}\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
              tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
             folder.path().join("bridge.db").display(),
@@ -195,12 +205,13 @@ impl Setup {
             self.app_keys,
             self.more
         );
-        let config = Config::parse(&config, "test.toml", folder.path(), &|_| None).unwrap();
+        let config = Config::parse(&toml, "test.toml", folder.path(), &|_| None).unwrap();
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
         Bridge {
             aha: self.aha,
             // A clock that the test moves would close connections that are kept.
             http: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
+            toml,
             config,
             clock: self.clock,
             running: Some(running),
@@ -217,6 +228,7 @@ pub struct Bridge {
     /// The simulated Aha! behind it.
     pub aha: SimulatedAha,
     http: reqwest::Client,
+    toml: String,
     config: Config,
     clock: Arc<dyn Clock>,
     running: Option<Running>,
@@ -286,6 +298,31 @@ impl Bridge {
     /// The database, opened beside the bridge.
     pub async fn store(&self) -> Store {
         Store::open_beside(self.database_url()).await.unwrap()
+    }
+
+    /// The app's target with the database open beside the server, as commands have it.
+    pub async fn beside(&self) -> Arc<Target> {
+        let store = Store::open_beside(self.database_url()).await.unwrap();
+        let app = self.config.apps.values().find(|app| app.name.as_str() == "test").unwrap();
+        scim_bridge::app::target(app, &store, &self.clock).unwrap()
+    }
+
+    /// The details of all events of that kind, oldest first.
+    pub async fn events(&self, kind: &str) -> Vec<String> {
+        let mut database = sqlx::AnyConnection::connect(self.database_url()).await.unwrap();
+        sqlx::query_scalar("SELECT detail FROM events WHERE kind = $1 ORDER BY id")
+            .bind(kind.to_owned())
+            .fetch_all(&mut database)
+            .await
+            .unwrap()
+    }
+
+    /// Starts with another configuration of the app on the same database: `from`, which stands in it once, becomes `to`.
+    pub async fn reconfigure(&mut self, from: &str, to: &str) {
+        assert_eq!(self.toml.matches(from).count(), 1, "{from} in {}", self.toml);
+        self.toml = self.toml.replace(from, to);
+        self.config = Config::parse(&self.toml, "test.toml", self._folder.path(), &|_| None).unwrap();
+        self.restart().await;
     }
 
     /// Waits until `/readyz` answers 200.

@@ -41,7 +41,7 @@ fn config(more: &str) -> AhaConfig {
     let config = Config::parse(&text, "test.toml", std::path::Path::new("."), &|_| None).unwrap();
     match config.apps.into_values().next().unwrap().connector {
         Connector::Aha(aha) => *aha,
-        Connector::Memory => panic!("the app above is an Aha! account"),
+        Connector::Memory | Connector::Scim(_) => panic!("the app above is an Aha! account"),
     }
 }
 

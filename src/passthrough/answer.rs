@@ -1,0 +1,172 @@
+//! A target's answer on its way to the client.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::{body::Incoming, ext::ReasonPhrase};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::clock::Time;
+
+use super::{
+    Below, Failure, PassedThrough,
+    body::Rewritten,
+    body::{AnswerBody, AnswerLimits, Download, Interruption, data},
+    coding, head,
+    request::is_json,
+    rewrite::Rewriter,
+};
+
+/// A JSON answer up to this length is read as a whole before it goes on: it keeps a `Content-Length`, and one that breaks off is
+/// answered with an error instead of half an answer. It is more than nearly all answers, and little for a server.
+const SMALL: u64 = 64 * 1024;
+
+/// What an answer is to.
+pub(super) struct Asked<'a> {
+    pub(super) below: &'a Below,
+    /// When the exchange must be over.
+    pub(super) deadline: Time,
+}
+
+/// What the client gets of `response`.
+///
+/// # Errors
+/// When it is not SCIM, leads elsewhere, or is too large or broken off where that shows before it went on.
+pub(super) async fn pass(
+    app: &Arc<PassedThrough>,
+    asked: &Asked<'_>,
+    response: Response<Incoming>,
+    place: OwnedSemaphorePermit,
+) -> Result<Response<AnswerBody>, Failure> {
+    let (parts, body) = response.into_parts();
+    refuse_redirect(app, asked, &parts)?;
+    let has_body = !http_body::Body::is_end_stream(&body);
+    refuse_page(app, &parts, has_body)?;
+    let length = content_length(&parts.headers);
+    let limit = app.max_answer_bytes;
+    if has_body && length.is_some_and(|length| length > limit) {
+        return Err(Failure::AnswerTooLarge { target: app.target.clone(), limit });
+    }
+    let mut headers = head::of_answer(&parts.headers, &app.allowed);
+    head::translate(&mut headers, &app.to_client);
+    let body = if has_body {
+        let limits = AnswerLimits { idle: app.idle_timeout, deadline: asked.deadline, bytes: limit };
+        let body = Download::new(body, place, limits, app.clock.clone());
+        // A part of a JSON text is none, and its bytes are counted in `Content-Range`.
+        let is_partial = headers.contains_key(header::CONTENT_RANGE);
+        if is_json(&headers) && !is_partial {
+            rewritten(app, &mut headers, body, length).await?
+        } else {
+            AnswerBody::streamed(body)
+        }
+    } else {
+        AnswerBody::empty()
+    };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = parts.status;
+    *answer.headers_mut() = headers;
+    if let Some(reason) = parts.extensions.get::<ReasonPhrase>() {
+        answer.extensions_mut().insert(reason.clone());
+    }
+    Ok(answer)
+}
+
+/// A redirect out of the base would lead the client, and its token, elsewhere; one to where it came from, for ever in a circle.
+fn refuse_redirect(
+    app: &PassedThrough,
+    asked: &Asked<'_>,
+    parts: &http::response::Parts,
+) -> Result<(), Failure> {
+    let location = parts.headers.get(header::LOCATION);
+    let is_followed = matches!(parts.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let Some(location) = location.filter(|_| is_followed) else { return Ok(()) };
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let is_relative = !location.starts_with('/') && !location.contains(':');
+    let stays = match app.to_client.find_reference(&location) {
+        Some(below) => below != asked.below.as_str(),
+        None => is_relative,
+    };
+    if stays {
+        return Ok(());
+    }
+    let location = location.chars().take(200).collect();
+    Err(Failure::Redirected { target: app.target.clone(), location })
+}
+
+/// A page for people, where a client wants JSON, is the mark of a wrong URL, of a login, or of a proxy whose server is down.
+fn refuse_page(app: &PassedThrough, parts: &http::response::Parts, has_body: bool) -> Result<(), Failure> {
+    let media_type = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let media_type = String::from_utf8_lossy(media_type).to_ascii_lowercase();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let is_page = has_body && matches!(media_type, "text/html" | "application/xhtml+xml");
+    if !is_page || parts.status.is_redirection() {
+        return Ok(());
+    }
+    let retry_after =
+        parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Err(Failure::WebPage {
+        target: app.target.clone(),
+        status: parts.status.as_u16(),
+        retry_after: retry_after.map(Duration::from_secs),
+    })
+}
+
+/// A JSON body with the target's URLs turned into ours.
+async fn rewritten(
+    app: &Arc<PassedThrough>,
+    headers: &mut HeaderMap,
+    body: Download,
+    length: Option<u64>,
+) -> Result<AnswerBody, Failure> {
+    let unreadable = |reason: String| Failure::Unreadable { target: app.target.clone(), reason };
+    let codings = coding::of(headers).map_err(|error| unreadable(error.to_string()))?;
+    let mut rewriter = Rewriter::new(app.to_client.clone());
+    if codings.is_empty() && length.is_some_and(|length| length <= SMALL) {
+        let bytes =
+            body.collect().await.map_err(|interruption| of_interruption(app, &interruption))?.to_bytes();
+        let mut output = Vec::new();
+        rewriter.push(&bytes, &mut output);
+        rewriter.finish(&mut output);
+        if rewriter.replaced() == 0 {
+            return Ok(AnswerBody::whole(bytes));
+        }
+        head::forget_bytes(headers);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(output.len()));
+        return Ok(AnswerBody::whole(output.into()));
+    }
+    head::forget_bytes(headers);
+    if codings.is_empty() {
+        return Ok(AnswerBody::streamed(Rewritten::new(body, rewriter)));
+    }
+    headers.remove(header::CONTENT_ENCODING);
+    let limit = app.max_answer_bytes;
+    let mut left = limit;
+    let plain = coding::decoded(data(body), &codings).map(move |piece: std::io::Result<Bytes>| {
+        let piece = piece?;
+        match left.checked_sub(piece.len() as u64) {
+            Some(rest) => left = rest,
+            None => return Err(std::io::Error::other(Interruption::TooLarge(limit))),
+        }
+        Ok(Frame::data(piece))
+    });
+    Ok(AnswerBody::streamed(Rewritten::new(StreamBody::new(Box::pin(plain)), rewriter)))
+}
+
+/// What a client is told of an answer of which it has seen nothing yet.
+fn of_interruption(app: &PassedThrough, interruption: &Interruption) -> Failure {
+    let target = app.target.clone();
+    match interruption {
+        Interruption::Broken(_) => Failure::Broken { target, reason: interruption.to_string() },
+        Interruption::Idle(within) => Failure::TimedOut { target, within: *within },
+        Interruption::Total => Failure::TimedOut { target, within: app.total_timeout },
+        Interruption::TooLarge(limit) => Failure::AnswerTooLarge { target, limit: *limit },
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,302 @@
+//! Bodies on their way through: counted, watched, rewritten, and never held as a whole unless they are small.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyStream;
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{
+    clock::{Clock, Time},
+    upstream::RequestBody,
+};
+
+use super::rewrite::Rewriter;
+
+/// Why a body broke off.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What was wrong with the body that a client sent. The connection to the target says only that it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is larger than allowed.
+    TooLarge,
+    /// It broke off.
+    Incomplete,
+}
+
+/// The body of a request, on its way to the target.
+pub(super) struct Upload {
+    body: RequestBody,
+    left: usize,
+    fault: Arc<OnceLock<Fault>>,
+}
+
+impl Upload {
+    /// At most `limit` bytes of `body`; what is wrong with it is told in `fault`.
+    pub(super) fn new(body: RequestBody, limit: usize, fault: Arc<OnceLock<Fault>>) -> Self {
+        Self { body, left: limit, fault }
+    }
+
+    fn fail<T>(&self, fault: Fault) -> Poll<Option<Result<T, BodyError>>> {
+        self.fault.get_or_init(|| fault);
+        Poll::Ready(Some(Err("the client's body broke off or is too large".into())))
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                match self.left.checked_sub(length) {
+                    Some(left) => self.left = left,
+                    None => return self.fail(Fault::TooLarge),
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(_)) => self.fail(Fault::Incomplete),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A body whose URLs are replaced on the way.
+pub(super) struct Rewritten<B> {
+    body: B,
+    rewriter: Rewriter,
+    /// Trailers that wait for what was held back, or the end.
+    last: Option<Option<HeaderMap>>,
+}
+
+impl<B> Rewritten<B> {
+    pub(super) fn new(body: B, rewriter: Rewriter) -> Self {
+        Self { body, rewriter, last: None }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Rewritten<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(trailers) = &mut this.last {
+                return Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+            }
+            let mut output = Vec::new();
+            match ready!(Pin::new(&mut this.body).poll_frame(context)) {
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.rewriter.push(&data, &mut output),
+                    Err(frame) => {
+                        this.rewriter.finish(&mut output);
+                        this.last = Some(frame.into_trailers().ok());
+                    }
+                },
+                None => {
+                    this.rewriter.finish(&mut output);
+                    this.last = Some(None);
+                }
+            }
+            if !output.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(output.into()))));
+            }
+        }
+    }
+}
+
+/// How long and how much a target may send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnswerLimits {
+    /// How long nothing may come.
+    pub(super) idle: Duration,
+    /// When it must be at its end.
+    pub(super) deadline: Time,
+    /// How many bytes may come.
+    pub(super) bytes: u64,
+}
+
+/// Why an answer broke off.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Interruption {
+    #[error("the target broke off in the middle of its answer: {0}")]
+    Broken(#[source] hyper::Error),
+    #[error("the target sent nothing for {0:?} in the middle of its answer")]
+    Idle(Duration),
+    #[error("the exchange took longer than total_timeout allows")]
+    Total,
+    #[error("the answer is larger than the {0} bytes of max_answer_bytes")]
+    TooLarge(u64),
+}
+
+/// The body of an answer as it comes from the target, with the place that its exchange takes.
+pub(super) struct Download {
+    connection: Arc<Mutex<Option<(Incoming, OwnedSemaphorePermit)>>>,
+    limits: AnswerLimits,
+    received: u64,
+    clock: Arc<dyn Clock>,
+    idle: Option<BoxFuture<'static, ()>>,
+    /// Gives up what a client does not take: it asks for nothing more, so nothing here is polled any more.
+    _watch: AbortOnDropHandle<()>,
+}
+
+impl Download {
+    pub(super) fn new(
+        body: Incoming,
+        place: OwnedSemaphorePermit,
+        limits: AnswerLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let connection = Arc::new(Mutex::new(Some((body, place))));
+        let watched = connection.clone();
+        let end = clock.sleep_until(limits.deadline);
+        let watch = tokio::spawn(async move {
+            end.await;
+            drop(lock(&watched).take());
+        });
+        Self { connection, limits, received: 0, clock, idle: None, _watch: AbortOnDropHandle::new(watch) }
+    }
+
+    fn end(&self) {
+        drop(lock(&self.connection).take());
+    }
+
+    fn interrupted(&self, interruption: Interruption) -> Poll<Option<Result<Frame<Bytes>, Interruption>>> {
+        self.end();
+        Poll::Ready(Some(Err(interruption)))
+    }
+}
+
+/// What is behind the lock is taken out whole or not at all.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Body for Download {
+    type Data = Bytes;
+    type Error = Interruption;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Interruption>>> {
+        let polled = match &mut *lock(&self.connection) {
+            Some((body, _)) => Pin::new(body).poll_frame(context),
+            None => return Poll::Ready(Some(Err(Interruption::Total))),
+        };
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.idle = None;
+                self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if self.received > self.limits.bytes {
+                    let limit = self.limits.bytes;
+                    return self.interrupted(Interruption::TooLarge(limit));
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => self.interrupted(Interruption::Broken(error)),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let idle = self.limits.idle;
+                let clock = self.clock.clone();
+                let timer = self.idle.get_or_insert_with(|| clock.sleep_until(clock.now() + idle));
+                match timer.poll_unpin(context) {
+                    Poll::Ready(()) => self.interrupted(Interruption::Idle(idle)),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+}
+
+/// A body's data alone, as a stream for decoders; trailers, which would tell of the coded bytes, are dropped.
+pub(super) fn data(body: Download) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    BodyStream::new(body).filter_map(async |frame| match frame {
+        Ok(frame) => frame.into_data().ok().map(Ok),
+        Err(error) => Some(Err(io::Error::other(error))),
+    })
+}
+
+/// The body of an answer, on its way to the client.
+pub struct AnswerBody(Content);
+
+enum Content {
+    /// None. It claims no length, so that no layer adds a `Content-Length` that the target did not send.
+    Empty,
+    Whole(Bytes),
+    Streamed(Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>),
+}
+
+impl AnswerBody {
+    pub(super) fn empty() -> Self {
+        Self(Content::Empty)
+    }
+
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self(Content::Whole(bytes))
+    }
+
+    pub(super) fn streamed(body: impl Body<Data = Bytes, Error: Into<BodyError>> + Send + 'static) -> Self {
+        let body = http_body_util::BodyExt::map_err(body, |error| {
+            let error = error.into();
+            tracing::warn!(%error, "an answer broke off");
+            error
+        });
+        Self(Content::Streamed(Box::pin(body)))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Content::Empty => Poll::Ready(None),
+            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Streamed(body) => body.as_mut().poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Content::Empty => true,
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Streamed(body) => body.is_end_stream(),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One request, from the client to the target and back.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    clock::{Time, until},
+    upstream::{RelayError, RequestBody},
+};
+
+use super::{
+    AnswerBody, Below, Failure, PassedThrough,
+    answer::{self, Asked},
+    audit::Record,
+    brake, head,
+    request::{self, Outgoing, of_fault},
+};
+
+/// How long a request waits for a place when all are taken.
+const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
+
+/// Passes `request` of `actor`, the name of a token, to the target, and its answer back. `below` is what it asks for. Dropped,
+/// it drops the request to the target.
+///
+/// # Errors
+/// When it is not passed on, or there is no answer that can be passed back.
+pub async fn forward(
+    app: &Arc<PassedThrough>,
+    actor: &str,
+    below: &Below,
+    request: Request<RequestBody>,
+) -> Result<Response<AnswerBody>, Failure> {
+    let record = Record::begin(app, actor, request.method(), below);
+    let result = pass(app, below, request).await;
+    if let Some(record) = record {
+        match &result {
+            Ok(answer) => record.end(answer.status().as_str(), Some(answer.headers())).await,
+            Err(failure) => record.end(&failure.to_string(), None).await,
+        }
+    }
+    result
+}
+
+async fn pass(
+    app: &Arc<PassedThrough>,
+    below: &Below,
+    request: Request<RequestBody>,
+) -> Result<Response<AnswerBody>, Failure> {
+    let (parts, body) = request.into_parts();
+    let method = parts.method;
+    // 1. TRACE would be answered with the request, the target's token included.
+    if method == Method::TRACE || method == Method::CONNECT {
+        return Err(Failure::Method(method));
+    }
+    // 2. The request as the target gets it.
+    let mut headers = head::of_request(&parts.headers, &app.authorization, &app.allowed);
+    let asked = request::Asked { method: &method, below };
+    let mut body = Outgoing::prepare(app, &asked, &mut headers, body).await?;
+    let mut head = Request::new(());
+    *head.method_mut() = method;
+    *head.uri_mut() = app.uri(below).map_err(|_| Failure::Path(super::Unsafe::Slash))?;
+    *head.headers_mut() = headers;
+    // 3. Whose access it takes away, and whether that are too many.
+    brake::pass(app, std::mem::take(&mut body.revoked)).await?;
+    // 4. Send it, and once more if that is safe.
+    let mut attempts = 2;
+    loop {
+        attempts -= 1;
+        let result = exchange(app, below, &head, &mut body).await;
+        match result {
+            Err((_, Again::Safe)) if attempts > 0 && body.is_repeatable() => {}
+            Err((failure, _)) => return Err(failure),
+            Ok(answer) => return Ok(answer),
+        }
+    }
+}
+
+/// Whether the same request may be sent once more after it failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// It changes nothing, or never left.
+    Safe,
+    Unsafe,
+}
+
+async fn exchange(
+    app: &Arc<PassedThrough>,
+    below: &Below,
+    head: &Request<()>,
+    body: &mut Outgoing,
+) -> Result<Response<AnswerBody>, (Failure, Again)> {
+    let place = place(app).await.map_err(|failure| (failure, Again::Unsafe))?;
+    let passage = app.breaker.pass().map_err(|resting| {
+        let failure = Failure::Resting {
+            target: app.target.clone(),
+            reason: resting.reason,
+            retry_after: resting.retry_after,
+        };
+        (failure, Again::Unsafe)
+    })?;
+    let started = app.clock.now();
+    let sent = send(app, head, body).await;
+    log(app, head, below, started, &sent);
+    let is_read = head.method() == Method::GET || head.method() == Method::HEAD;
+    let response = match sent {
+        Ok(response) => response,
+        Err(Trouble::Relay(_) | Trouble::Late) if body.fault.get().is_some() => {
+            return Err((of_fault(body.fault.get().copied(), app), Again::Unsafe));
+        }
+        Err(trouble) => {
+            let failure = trouble.failure(app);
+            passage.failed(&trouble.reason());
+            let again = match trouble {
+                Trouble::Relay(RelayError::Unsent(_)) => Again::Safe,
+                Trouble::Relay(RelayError::Broken(_)) if is_read => Again::Safe,
+                Trouble::Relay(_) | Trouble::Late => Again::Unsafe,
+            };
+            return Err((failure, again));
+        }
+    };
+    passage.answered();
+    let asked = Asked { below, deadline: started + app.total_timeout };
+    answer::pass(app, &asked, response, place).await.map_err(|failure| {
+        let broke_off = matches!(failure, Failure::Broken { .. });
+        (failure, if broke_off && is_read { Again::Safe } else { Again::Unsafe })
+    })
+}
+
+async fn place(app: &PassedThrough) -> Result<OwnedSemaphorePermit, Failure> {
+    if let Ok(place) = app.places.clone().try_acquire_owned() {
+        return Ok(place);
+    }
+    let deadline = app.clock.now() + WAIT_FOR_PLACE;
+    match until(&*app.clock, deadline, app.places.clone().acquire_owned()).await {
+        Some(place) => Ok(place.expect("the semaphore of an app is never closed")),
+        None => Err(Failure::Busy),
+    }
+}
+
+/// Why there is no answer.
+enum Trouble {
+    Relay(RelayError),
+    Late,
+}
+
+impl Trouble {
+    fn reason(&self) -> String {
+        match self {
+            Self::Relay(error) => error.to_string(),
+            Self::Late => "it did not answer in time".to_owned(),
+        }
+    }
+
+    fn failure(&self, app: &PassedThrough) -> Failure {
+        match self {
+            Self::Relay(error) => Failure::of_relay(&app.target, error),
+            Self::Late => Failure::TimedOut { target: app.target.clone(), within: app.request_timeout },
+        }
+    }
+}
+
+async fn send(
+    app: &PassedThrough,
+    head: &Request<()>,
+    body: &mut Outgoing,
+) -> Result<Response<Incoming>, Trouble> {
+    let mut request = Request::new(body.take());
+    *request.method_mut() = head.method().clone();
+    *request.uri_mut() = head.uri().clone();
+    *request.headers_mut() = head.headers().clone();
+    let deadline = app.clock.now() + app.request_timeout;
+    match until(&*app.clock, deadline, app.relay.send(request)).await {
+        Some(result) => result.map_err(Trouble::Relay),
+        None => Err(Trouble::Late),
+    }
+}
+
+fn log(
+    app: &PassedThrough,
+    head: &Request<()>,
+    below: &Below,
+    started: Time,
+    sent: &Result<Response<Incoming>, Trouble>,
+) {
+    let (app_name, method, path) = (app.name(), head.method(), below.path());
+    let duration_ms = u64::try_from(app.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
+    match sent {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            tracing::info!(app = app_name, http.method = %method, http.path = path, http.status = status, duration_ms, "upstream call");
+        }
+        Err(trouble) => {
+            let error = trouble.reason();
+            tracing::warn!(app = app_name, http.method = %method, http.path = path, error, duration_ms, "upstream call");
+        }
+    }
+}

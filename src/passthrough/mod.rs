@@ -1,0 +1,42 @@
+//! Passed-through apps: a faithful reverse proxy in front of a target's own SCIM endpoint.
+//!
+//! Little is known about such endpoints but that they are SCIM, so nothing is assumed: what comes goes on byte for byte, in both
+//! directions, except that
+//!
+//! - `Authorization` is the target's token instead of the identity provider's, which never leaves the bridge;
+//! - headers that end at a proxy, that tell of networks in between, and cookies are dropped: see `head` for the lists;
+//! - URLs that point below the target's base point below ours, in `Location`, `Content-Location`, `Link`, and in JSON at the keys
+//!   `location`, `$ref` and `endpoint`; and back in requests. A JSON answer that is compressed goes on without compression, since
+//!   it has to be read; other bodies are left as they are;
+//! - what is not SCIM becomes a SCIM Error: a target that is down, a web page, a redirect to elsewhere.
+//!
+//! In reading order: `forward` is the use case as a numbered list; `path` and `head` say what is asked and with which headers;
+//! `request` and `answer` pass the bodies, by means of `body`, `coding`, `rewrite` and `base`; `brake` (which asks `revocation`),
+//! `breaker` and `audit` stand around them; [`probe`] looks whether a target is what it should be; `error` says in words what went wrong.
+
+mod answer;
+mod app;
+mod audit;
+mod base;
+mod body;
+mod brake;
+mod breaker;
+mod coding;
+mod error;
+mod forward;
+mod head;
+mod path;
+pub mod probe;
+mod request;
+mod revocation;
+mod rewrite;
+
+pub use self::{
+    app::{PassedThrough, Settings},
+    body::{AnswerBody, BodyError},
+    brake::BrakeState,
+    breaker::Condition,
+    error::{Failure, Lasting},
+    forward::forward,
+    path::{Below, Unsafe},
+};

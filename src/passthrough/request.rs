@@ -1,0 +1,229 @@
+//! A request's body on its way to the target.
+//!
+//! What is JSON has URLs of ours in it, which are turned back. It is read as a whole if it told its length, so that the target is
+//! told one, too: not all servers take bodies without. The bodies that are held so are bounded for all requests together.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
+use http::{HeaderMap, HeaderValue, Method, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    config::Repair,
+    scim::dialect::entra::{self, Message},
+    upstream::RequestBody,
+};
+
+use super::{
+    Below, Failure, PassedThrough,
+    app::kib,
+    body::{Fault, Rewritten, Upload},
+    coding, head, revocation,
+    rewrite::Rewriter,
+};
+
+/// A request's body, ready to be sent.
+pub(super) struct Outgoing {
+    content: Content,
+    /// What was wrong with the client's body, once that is known.
+    pub(super) fault: Arc<OnceLock<Fault>>,
+    /// The ids of the users whose access it takes away.
+    pub(super) revoked: Vec<String>,
+}
+
+/// A body that was read as a whole.
+struct Whole {
+    bytes: Bytes,
+    /// What came behind it.
+    trailers: Option<HeaderMap>,
+    /// The memory that it takes.
+    _memory: OwnedSemaphorePermit,
+}
+
+/// What a request asks for.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) below: &'a Below,
+}
+
+enum Content {
+    None,
+    Whole(Whole),
+    Streamed(RequestBody),
+    /// A stream that was sent.
+    Sent,
+}
+
+impl Outgoing {
+    /// What is sent of `body`. `headers` are those for the target, and are changed where they speak of its bytes.
+    ///
+    /// # Errors
+    /// When the body is too large or breaks off.
+    pub(super) async fn prepare(
+        app: &PassedThrough,
+        asked: &Asked<'_>,
+        headers: &mut HeaderMap,
+        body: RequestBody,
+    ) -> Result<Self, Failure> {
+        let fault = Arc::new(OnceLock::new());
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: usize| length > app.max_body_bytes) {
+            return Err(Failure::TooLarge(app.max_body_bytes));
+        }
+        let mut revoked = revocation::find(asked.method, asked.below, None);
+        if http_body::Body::is_end_stream(&body) {
+            return Ok(Self { content: Content::None, fault, revoked });
+        }
+        let is_json = is_json(headers);
+        // What a target makes of a body that it is not told to be JSON is not known.
+        let is_guarded = revocation::needs_body(asked.method, asked.below);
+        let is_whole = is_guarded || is_json && (length.is_some() || !app.repairs.is_empty());
+        let upload = Upload::new(body, app.max_body_bytes, fault.clone());
+        let content = match coding::of(headers) {
+            Ok(codings) if is_whole || is_json && !codings.is_empty() => {
+                let mut whole = read_whole(app, upload, length, &fault).await?;
+                let plain = decoded(&whole.bytes, &codings, app.max_body_bytes).await;
+                // What cannot be decoded is passed on as it came: it is the target's to understand.
+                let body = plain.as_ref().filter(|_| is_guarded);
+                if let Some(body) = body.and_then(|body| serde_json::from_slice(body).ok()) {
+                    revoked = revocation::find(asked.method, asked.below, Some(&body));
+                }
+                let changed = plain.filter(|_| is_json).and_then(|plain| changed(app, asked, &plain));
+                if let Some(changed) = changed {
+                    describe(headers, &whole, changed.len());
+                    whole.bytes = changed;
+                }
+                Content::Whole(whole)
+            }
+            Ok(_) if is_json => {
+                let rewriter = Rewriter::new(app.to_target.clone());
+                Content::Streamed(Rewritten::new(upload, rewriter).boxed_unsync())
+            }
+            _ => Content::Streamed(upload.boxed_unsync()),
+        };
+        Ok(Self { content, fault, revoked })
+    }
+
+    /// The body to send.
+    pub(super) fn take(&mut self) -> RequestBody {
+        match &mut self.content {
+            Content::None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+            Content::Whole(Whole { bytes, trailers: None, .. }) => {
+                Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync()
+            }
+            // With a known length it would be sent without the trailers.
+            Content::Whole(Whole { bytes, trailers: Some(trailers), .. }) => {
+                let frames = [Frame::data(bytes.clone()), Frame::trailers(trailers.clone())];
+                StreamBody::new(stream::iter(frames.map(Ok))).boxed_unsync()
+            }
+            content => match std::mem::replace(content, Content::Sent) {
+                Content::Streamed(body) => body,
+                _ => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+            },
+        }
+    }
+
+    /// Whether it can be sent once more.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.content, Content::None | Content::Whole(_))
+    }
+}
+
+/// Whether the body says of itself that it is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return false };
+    let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+    let media_type = text.split(';').next().unwrap_or_default().trim();
+    media_type.ends_with("/json") || media_type.ends_with("+json")
+}
+
+async fn read_whole(
+    app: &PassedThrough,
+    upload: Upload,
+    length: Option<usize>,
+    fault: &OnceLock<Fault>,
+) -> Result<Whole, Failure> {
+    let memory = kib(length.unwrap_or(app.max_body_bytes));
+    let memory =
+        app.memory.clone().acquire_many_owned(memory).await.expect("the semaphore of an app is never closed");
+    match upload.collect().await {
+        Ok(collected) => {
+            let trailers = collected.trailers().cloned();
+            Ok(Whole { bytes: collected.to_bytes(), trailers, _memory: memory })
+        }
+        Err(_) => Err(of_fault(fault.get().copied(), app)),
+    }
+}
+
+/// What a client is told about its body.
+pub(super) fn of_fault(fault: Option<Fault>, app: &PassedThrough) -> Failure {
+    match fault {
+        Some(Fault::TooLarge) => Failure::TooLarge(app.max_body_bytes),
+        Some(Fault::Incomplete) | None => Failure::IncompleteBody,
+    }
+}
+
+/// What becomes of a JSON body: repaired where that is configured, with our URLs turned back into the target's. `None` if nothing
+/// changes.
+fn changed(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Bytes> {
+    let repaired = repaired(app, asked, plain);
+    let mut rewriter = Rewriter::new(app.to_target.clone());
+    let mut output = Vec::new();
+    rewriter.push(repaired.as_ref().unwrap_or(plain), &mut output);
+    rewriter.finish(&mut output);
+    (rewriter.replaced() > 0 || repaired.is_some()).then(|| output.into())
+}
+
+/// The body with the repairs of the app's dialects, if they change it.
+fn repaired(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Bytes> {
+    if app.repairs.is_empty() {
+        return None;
+    }
+    let resource_type = match asked.below.segments().next()? {
+        "Users" => app.registry.user(),
+        "Groups" => app.registry.group(),
+        _ => return None,
+    };
+    let message = match *asked.method {
+        Method::POST | Method::PUT => Message::Resource,
+        Method::PATCH => Message::Patch,
+        _ => return None,
+    };
+    if asked.below.segments().last() == Some(".search") {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(plain).ok()?;
+    let mended = app.repairs.iter().fold(body.clone(), |body, repair| match repair {
+        Repair::Entra => entra::mend(resource_type, message, body),
+    });
+    (mended != body).then(|| mended.to_string().into())
+}
+
+/// Says of a body what is true of its new bytes.
+fn describe(headers: &mut HeaderMap, whole: &Whole, length: usize) {
+    head::forget_bytes(headers);
+    headers.remove(header::CONTENT_ENCODING);
+    if whole.trailers.is_none() {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+async fn decoded(bytes: &Bytes, codings: &[coding::Coding], limit: usize) -> Option<Bytes> {
+    if codings.is_empty() {
+        return Some(bytes.clone());
+    }
+    let mut stream = Box::pin(coding::decoded(stream::iter([Ok(bytes.clone())]), codings));
+    let mut plain = Vec::new();
+    while let Some(piece) = stream.try_next().await.ok()? {
+        if plain.len() + piece.len() > limit {
+            return None;
+        }
+        plain.extend_from_slice(&piece);
+    }
+    Some(plain.into())
+}

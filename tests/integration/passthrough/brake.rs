@@ -1,0 +1,144 @@
+//! The brake of an app that is passed through.
+
+use std::{sync::Arc, time::Duration};
+
+use rstest::rstest;
+use scim_bridge::clock::{ManualClock, Time};
+use serde_json::json;
+
+use super::{
+    IDP_TOKEN, Passed, TARGET_TOKEN, app, status,
+    wire::{Message, Target},
+};
+use crate::harness::process::Process;
+
+const OFF: &str = r#"{"Operations":[{"op":"Replace","path":"active","value":"False"}]}"#;
+
+async fn passed(keys: &str) -> (Passed, ManualClock) {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    (Passed::with_clock(keys, Arc::new(clock.clone())).await, clock)
+}
+
+async fn deactivate(passed: &Passed, id: &str) -> Message {
+    passed.send_json("PATCH", &format!("/Users/{id}"), OFF).await
+}
+
+#[tokio::test]
+async fn revocations_beyond_the_limit_are_not_sent_and_the_answer_says_what_to_do() {
+    let (passed, clock) = passed("brake = { max_revocations = 3, window = '1h' }").await;
+    for id in ["1", "2", "3"] {
+        assert_eq!(deactivate(&passed, id).await.status(), 204);
+        clock.advance(Duration::from_mins(10));
+    }
+    passed.target.seen();
+    let held = deactivate(&passed, "4").await;
+    let detail = held.error(503);
+    assert_eq!(
+        detail,
+        "More than 3 users of passed would lose access within 1h, so this was not sent: too many may be a mistake. If they are meant, \
+         run: scim-bridge lift-brake --config FILE --app passed"
+    );
+    // When the first of them leaves the window.
+    assert_eq!(held.header("retry-after").as_deref(), Some("1800"));
+    assert!(passed.target.seen().is_empty());
+    // What takes nobody's access goes on, and so does what was let through already.
+    assert_eq!(passed.get("/Users").await.status(), 204);
+    let on = OFF.replace("False", "True");
+    assert_eq!(passed.send_json("PATCH", "/Users/4", &on).await.status(), 204);
+    assert_eq!(passed.send("DELETE", "/Groups/1", b"\r\n").await.status(), 204);
+    assert_eq!(deactivate(&passed, "3").await.status(), 204);
+    assert_eq!(
+        status(&passed).await["brake"],
+        json!({ "revocations_in_window": 3, "most": 3, "lifted_until": null })
+    );
+    clock.advance(Duration::from_mins(31));
+    assert_eq!(deactivate(&passed, "4").await.status(), 204);
+}
+
+#[rstest]
+#[case::a_delete("DELETE", "/Users/9", "")]
+#[case::a_put("PUT", "/Users/9", r#"{"userName":"b","active":false}"#)]
+#[case::without_a_path(
+    "PATCH",
+    "/Users/9",
+    r#"{"Operations":[{"op":"replace","value":{"active":"False"}}]}"#
+)]
+#[case::in_bulk("POST", "/Bulk", r#"{"Operations":[{"method":"DELETE","path":"/Users/9"}]}"#)]
+#[tokio::test]
+async fn whatever_takes_access_is_held(#[case] method: &str, #[case] below: &str, #[case] body: &str) {
+    let (passed, _) = passed("brake = { max_revocations = 1 }").await;
+    assert_eq!(deactivate(&passed, "1").await.status(), 204);
+    passed.target.seen();
+    passed.send_json(method, below, body).await.error(503);
+    // Also where the body is not said to be JSON, and comes without a length.
+    let rest = format!("transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    if !body.is_empty() {
+        passed.send(method, below, rest.as_bytes()).await.error(503);
+    }
+    assert!(passed.target.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_bulk_request_passes_whole_or_not_at_all() {
+    let (passed, _) = passed("brake = { max_revocations = 2 }").await;
+    let bulk = |ids: &[&str]| {
+        let operations: Vec<_> =
+            ids.iter().map(|id| json!({ "method": "DELETE", "path": format!("/Users/{id}") })).collect();
+        json!({ "Operations": operations }).to_string()
+    };
+    passed.send_json("POST", "/Bulk", &bulk(&["1", "2", "3"])).await.error(503);
+    assert_eq!(passed.send_json("POST", "/Bulk", &bulk(&["1", "2"])).await.status(), 204);
+    passed.send_json("POST", "/Bulk", &bulk(&["2", "3"])).await.error(503);
+}
+
+#[tokio::test]
+async fn without_a_number_ten_users_may_lose_access_in_an_hour_also_across_a_restart() {
+    let (mut passed, _) = passed("").await;
+    for id in 0..10 {
+        assert_eq!(deactivate(&passed, &id.to_string()).await.status(), 204);
+    }
+    passed.bridge.restart().await;
+    deactivate(&passed, "10").await.error(503);
+}
+
+#[tokio::test]
+async fn a_person_lifts_the_brake_for_a_while_beside_the_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::start().await;
+    let config = format!(
+        "[server]\nlisten = '127.0.0.1:0'\n[log]\nformat = 'json'\n[database]\nurl = 'sqlite:bridge.db'\n{}\
+         [apps.lab]\nconnector = 'memory'\n",
+        app(&target.base_url(), "brake = { max_revocations = 1 }")
+    );
+    std::fs::write(folder.path().join("bridge.toml"), config).unwrap();
+    let mut server = Process::serve(folder.path(), "bridge.toml", &[]);
+    let root = server.root().await;
+    let delete = async |id: &str| {
+        let url = format!("{root}/passed/scim/v2/Users/{id}");
+        reqwest::Client::new().delete(url).bearer_auth(IDP_TOKEN).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((delete("1").await, delete("2").await), (204, 503));
+    let lift = async |arguments: &[&str]| {
+        let arguments = [&["lift-brake", "--config", "bridge.toml", "--app"], arguments].concat();
+        let ended = Process::run(folder.path(), &arguments, &[]).await;
+        ended.keeps(&[IDP_TOKEN, TARGET_TOKEN]);
+        ended
+    };
+    let lifted = lift(&["passed"]).await;
+    assert_eq!(lifted.code, Some(0), "{lifted:?}");
+    assert!(lifted.output.starts_with("The brake of app passed is lifted for 1h, until "), "{lifted:?}");
+    assert_eq!((delete("2").await, delete("3").await, delete("4").await), (204, 204, 204));
+    let ended = lift(&["passed", "--minutes", "0"]).await;
+    assert_eq!(ended.output, "The brake of app passed holds again.\n");
+    assert_eq!(delete("5").await, 503);
+    for (name, text) in [("lab", "is not passed through"), ("nowhere", "has no app \"nowhere\"")] {
+        let refused = lift(&[name]).await;
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.log.contains(text), "{refused:?}");
+    }
+    // The log tells of the brake once for each write that was held, and of no token.
+    server.signal("TERM");
+    let ended = server.ended().await;
+    assert_eq!(ended.log.matches("the brake holds").count(), 2, "{}", ended.log);
+    ended.keeps(&[IDP_TOKEN, TARGET_TOKEN]);
+}

@@ -1,0 +1,105 @@
+//! Targets behind TLS.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response, Version};
+use http_body_util::Full;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    app, head,
+    wire::{Client, Message},
+};
+use crate::harness::Setup;
+
+/// A target with a certificate for these names that nobody knows; and that certificate in the form of PEM. It answers with the
+/// version of HTTP that it is asked in.
+async fn target(names: &[&str], protocols: &[&str]) -> (u16, String) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let service = service_fn(async |request: Request<Incoming>| {
+                    let version = if request.version() == Version::HTTP_2 { "2" } else { "1.1" };
+                    let host = request.uri().authority().map(ToString::to_string);
+                    let body = format!("{version} {} {host:?}", request.uri().path());
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body))))
+                });
+                let _ = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    (port, made.cert.pem())
+}
+
+async fn ask(base_url: &str, keys: &str, certificate: &str) -> Message {
+    let setup = Setup::memory().file("ca.pem", certificate).config(&app(base_url, keys));
+    let bridge = setup.start().await;
+    let mut client = Client::connect(bridge.root()).await;
+    client.send(head("GET", "/Users") + "\r\n").await;
+    client.answer().await
+}
+
+#[tokio::test]
+async fn http_2_goes_out_where_the_target_speaks_it_and_http_1_1_where_not() {
+    for (protocols, version) in [(["h2", "http/1.1"].as_slice(), "2"), (&["http/1.1"], "1.1"), (&[], "1.1")] {
+        let (port, certificate) = target(&["127.0.0.1"], protocols).await;
+        let base_url = format!("https://127.0.0.1:{port}/scim/v2");
+        let answer = ask(&base_url, "ca_file = 'ca.pem'", &certificate).await;
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(body.starts_with(&format!("{version} /scim/v2/Users")), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused_in_words() {
+    let (port, certificate) = target(&["127.0.0.1"], &["h2"]).await;
+    let answer = ask(&format!("https://127.0.0.1:{port}"), "", &certificate).await;
+    let detail = answer.error(502);
+    assert!(
+        detail.contains("no encrypted connection could be made to 127.0.0.1: invalid peer certificate"),
+        "{detail}"
+    );
+    assert_eq!(answer.header("retry-after"), None);
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let (port, certificate) = target(&["elsewhere.example"], &["h2"]).await;
+    let answer = ask(&format!("https://127.0.0.1:{port}"), "ca_file = 'ca.pem'", &certificate).await;
+    let detail = answer.error(502);
+    assert!(detail.contains("not valid for name"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_target_that_speaks_no_tls_is_told() {
+    let target = super::Target::start().await;
+    let answer = ask(&format!("https://{}", target.address()), "connect_timeout = '2s'", "").await;
+    let detail = answer.error(502);
+    assert!(detail.contains("no encrypted connection") || detail.contains("in time"), "{detail}");
+}

@@ -1,0 +1,158 @@
+//! Bodies without an end, clients without haste, and both versions of HTTP.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Version};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
+
+use super::{IDP_TOKEN, Passed, head, wire::Reply};
+use crate::harness::eventually;
+
+#[tokio::test]
+async fn what_a_target_sends_comes_as_it_is_sent() {
+    let passed = Passed::start().await;
+    let first = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{\"a\": 1,\r\n";
+    passed.target.reply(Reply::Bytes(first.into()));
+    let mut client = passed.connect().await;
+    client.send(head("GET", "/Users") + "\r\n").await;
+    assert_eq!(client.reader.head().await.unwrap().status(), 200);
+    // The answer has no end yet.
+    let mut received = Vec::new();
+    while !received.ends_with(b"{\"a\": 1,\r\n") {
+        received.extend(client.reader.some().await);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_passes_for_as_long_as_the_client_reads() {
+    for media_type in ["application/octet-stream", "application/json"] {
+        let passed = Passed::with("max_answer_bytes = 1_000_000_000").await;
+        let first =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+        let chunk = [b"8000\r\n".as_slice(), &[b' '; 0x8000], b"\r\n"].concat();
+        passed.target.reply(Reply::Endless(first.into(), chunk));
+        let mut client = passed.connect().await;
+        client.send(head("GET", "/Users") + "\r\n").await;
+        let mut received = 0;
+        while received < 64 * 1024 * 1024 {
+            received += client.reader.some().await.len();
+        }
+        drop(client);
+        eventually("the end of the request to the target", async || passed.target.abandoned() == 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_nothing_for_longer_than_an_exchange_may_take() {
+    let passed = Passed::with("total_timeout = '1s'").await;
+    let first =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let chunk = [b"8000\r\n".as_slice(), &[b' '; 0x8000], b"\r\n"].concat();
+    passed.target.reply(Reply::Endless(first, chunk));
+    let mut client = passed.connect().await;
+    client.send(head("GET", "/Users") + "\r\n").await;
+    eventually("the end of the request to the target", async || passed.target.abandoned() == 1).await;
+    // Its place is free again although it still hangs there.
+    assert_eq!(super::status(&passed).await["requests_under_way"], 0);
+    assert_eq!(passed.get("/Users").await.status(), 204);
+    drop(client);
+}
+
+#[tokio::test]
+async fn who_expects_to_be_told_to_go_on_is_told_so_when_the_target_takes_the_body() {
+    let passed = Passed::start().await;
+    let mut client = passed.connect().await;
+    client.send(head("POST", "/odd") + "expect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
+    assert_eq!(client.reader.head().await.unwrap().line, "HTTP/1.1 100 Continue");
+    client.send("body").await;
+    assert_eq!(client.answer().await.status(), 204);
+    let seen = &passed.target.seen()[0];
+    assert_eq!((seen.body.as_slice(), seen.header("expect")), (b"body".as_slice(), None));
+    // Who may not is told that instead.
+    let mut client = passed.connect().await;
+    client.send("POST /passed/scim/v2/odd HTTP/1.1\r\nhost: b\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
+    assert_eq!(client.reader.head().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn many_requests_follow_each_other_on_few_connections() {
+    let passed = Passed::start().await;
+    let mut client = passed.connect().await;
+    for number in 0..50 {
+        passed.target.reply(Reply::json(&format!(r#"{{"number":{number}}}"#)));
+        client.send(head("GET", &format!("/Users/{number}")) + "\r\n").await;
+        assert_eq!(client.answer().await.body, format!(r#"{{"number":{number}}}"#).into_bytes());
+    }
+    assert!(passed.target.connections() <= 2, "{}", passed.target.connections());
+}
+
+#[tokio::test]
+async fn http_2_comes_in_as_well() {
+    let passed = Passed::start().await;
+    let client: HyperClient<_, Full<Bytes>> =
+        HyperClient::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let body = format!(r#"{{"meta":{{"location":"{}/Users/1"}}}}"#, passed.target.base_url());
+    passed
+        .target
+        .reply(Reply::new("200 OK\r\netag: W/\"1\"\r\ncontent-type: application/scim+json", body.as_bytes()));
+    let request = Request::builder()
+        .method("PATCH")
+        .uri(format!("{}/Users/1?a='%2f", passed.base_url()))
+        .header("authorization", format!("Bearer {IDP_TOKEN}"))
+        .header("content-type", "application/scim+json")
+        .body(Full::from(r#"{"Operations":[]}"#));
+    let answer = client.request(request.unwrap()).await.unwrap();
+    assert_eq!((answer.version(), answer.status().as_u16()), (Version::HTTP_2, 200));
+    assert_eq!(answer.headers()["etag"], "W/\"1\"");
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(
+        String::from_utf8_lossy(&body),
+        format!(r#"{{"meta":{{"location":"{}/Users/1"}}}}"#, passed.base_url())
+    );
+    let seen = &passed.target.seen()[0];
+    assert_eq!(seen.line, "PATCH /scim/v2/Users/1?a='%2f HTTP/1.1");
+    assert_eq!(seen.body, br#"{"Operations":[]}"#);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_slowly_goes_on_slowly() {
+    let passed = Passed::start().await;
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let stream = futures_util::stream::unfold(receiver, async |mut receiver| {
+        let piece = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(http_body::Frame::data(piece)), receiver))
+    });
+    let client = HyperClient::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(format!("{}/odd", passed.base_url()))
+        .header("authorization", format!("Bearer {IDP_TOKEN}"))
+        .body(StreamBody::new(Box::pin(stream)));
+    let answer = tokio::spawn(client.request(request.unwrap()));
+    sender.send("one".into()).await.unwrap();
+    // The target has the connection before the body is complete.
+    eventually("a connection to the target", async || passed.target.connections() == 1).await;
+    sender.send("two".into()).await.unwrap();
+    drop(sender);
+    assert_eq!(answer.await.unwrap().unwrap().status(), 204);
+    assert_eq!(passed.target.seen()[0].body, b"onetwo");
+}
+
+#[tokio::test]
+async fn a_client_whose_body_breaks_off_leaves_no_whole_request_at_the_target() {
+    let passed = Passed::start().await;
+    for media_type in ["application/scim+json", "text/plain"] {
+        let mut client = passed.connect().await;
+        client
+            .send(
+                head("POST", "/Users")
+                    + &format!("content-type: {media_type}\r\ncontent-length: 100\r\n\r\n{{"),
+            )
+            .await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        drop(client);
+    }
+    assert_eq!(passed.get("/Users").await.status(), 204);
+    let seen = passed.target.seen();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+}

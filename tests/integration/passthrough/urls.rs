@@ -1,0 +1,109 @@
+//! URLs that would lead around the bridge, in bodies of all kinds.
+
+use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
+use rstest::rstest;
+use tokio::io::AsyncReadExt;
+
+use super::{Passed, wire::Reply};
+
+async fn coded(coding: &str, text: &str) -> Vec<u8> {
+    let (text, mut bytes) = (text.as_bytes(), Vec::new());
+    match coding {
+        "gzip" => GzipEncoder::new(text).read_to_end(&mut bytes).await,
+        "deflate" => ZlibEncoder::new(text).read_to_end(&mut bytes).await,
+        "br" => BrotliEncoder::new(text).read_to_end(&mut bytes).await,
+        _ => ZstdEncoder::new(text).read_to_end(&mut bytes).await,
+    }
+    .unwrap();
+    bytes
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_compressed_json_answer_is_read_and_goes_on_with_its_urls_replaced(
+    #[values("gzip", "deflate", "br", "zstd")] coding: &str,
+    #[values(1, 1_000)] users: usize,
+) {
+    let passed = Passed::start().await;
+    let text = |base: &str| {
+        let user = format!(
+            r#"{{"id": 1.0,"meta":{{"location":"{base}/Users/1"}},"url":"{}"}}"#,
+            passed.target.base_url()
+        );
+        format!("[{}]", vec![user; users].join(","))
+    };
+    let body = coded(coding, &text(&passed.target.base_url())).await;
+    let head = format!(
+        "200 OK\r\netag: W/\"1\"\r\ncontent-encoding: {coding}\r\ncontent-type: application/scim+json"
+    );
+    passed.target.reply(Reply::new(&head, &body));
+    let answer = passed.send("GET", "/Users", format!("accept-encoding: {coding}\r\n\r\n").as_bytes()).await;
+    assert_eq!(String::from_utf8(answer.body.clone()).unwrap(), text(&passed.base_url()));
+    assert_eq!(answer.header("content-encoding"), None);
+    assert_eq!(answer.header("etag").as_deref(), Some("W/\"1\""));
+    assert_eq!(passed.target.seen()[0].header("accept-encoding").as_deref(), Some(coding));
+}
+
+#[tokio::test]
+async fn a_compressed_body_that_is_not_json_passes_as_it_is() {
+    let passed = Passed::start().await;
+    let body = coded("gzip", "location: somewhere").await;
+    passed.target.reply(Reply::new("200 OK\r\ncontent-encoding: gzip\r\ncontent-type: text/plain", &body));
+    let answer = passed.get("/Users").await;
+    assert_eq!((&answer.body, answer.header("content-encoding").as_deref()), (&body, Some("gzip")));
+}
+
+#[tokio::test]
+async fn a_compressed_request_passes_as_it_is_unless_it_has_urls_of_ours() {
+    let passed = Passed::start().await;
+    let with_url = format!(r#"{{"manager":{{"$ref":"{}/Users/7","value":"7"}}}}"#, passed.base_url());
+    for (text, is_changed) in [(r#"{"userName":"b"}"#, false), (with_url.as_str(), true)] {
+        let body = coded("gzip", text).await;
+        let mut rest = format!(
+            "content-type: application/scim+json\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        rest.extend_from_slice(&body);
+        assert_eq!(passed.send("POST", "/Users", &rest).await.status(), 204);
+        let seen = &passed.target.seen()[0];
+        if is_changed {
+            let expected = text.replace(&passed.base_url(), &passed.target.base_url());
+            assert_eq!(String::from_utf8_lossy(&seen.body), expected);
+            assert_eq!(seen.header("content-encoding"), None);
+        } else {
+            assert_eq!((&seen.body, seen.header("content-encoding").as_deref()), (&body, Some("gzip")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_coding_that_the_bridge_does_not_know_is_told_instead_of_a_url_that_leads_around_it() {
+    let passed = Passed::start().await;
+    passed
+        .target
+        .reply(Reply::new("200 OK\r\ncontent-encoding: compress\r\ncontent-type: application/json", b"xyz"));
+    let detail = passed.get("/Users").await.error(502);
+    assert!(detail.contains("it has the content coding \"compress\""), "{detail}");
+}
+
+#[rstest]
+#[case::absolute("http://{target}/scim/v2/Users/1", "http://{bridge}/passed/scim/v2/Users/1")]
+#[case::with_another_scheme("https://{target}/scim/v2/Users/1", "http://{bridge}/passed/scim/v2/Users/1")]
+#[case::without_a_host("/scim/v2/Users/1", "http://{bridge}/passed/scim/v2/Users/1")]
+#[case::relative("Users/1", "Users/1")]
+#[case::elsewhere("https://elsewhere.example/1", "https://elsewhere.example/1")]
+#[tokio::test]
+async fn the_location_of_what_was_created_leads_through_the_bridge(
+    #[case] sent: &str,
+    #[case] expected: &str,
+) {
+    let passed = Passed::start().await;
+    let of = |text: &str| {
+        let bridge = passed.bridge.root().trim_start_matches("http://");
+        text.replace("{target}", passed.target.address()).replace("{bridge}", bridge)
+    };
+    passed.target.reply(Reply::new(&format!("201 Created\r\nlocation: {}", of(sent)), b""));
+    let answer = passed.send_json("POST", "/Users", "{}").await;
+    assert_eq!((answer.status(), answer.header("location")), (201, Some(of(expected))));
+}
