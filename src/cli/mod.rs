@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod demo;
 mod doctor;
@@ -57,6 +58,8 @@ enum Command {
     /// Tell what happened to one person and how it stands: in sync, waiting or failed, and what to do. Exit code 1 if nothing is
     /// known of the person, or if several go by that name.
     Explain(explain::Explain),
+    /// Print which writes were passed through, who asked for them, and what came of them; the newest last.
+    Audit(audit::Audit),
     /// Let all who lose access through an app that is passed through lose it, for a while, however many.
     LiftBrake(lift_brake::LiftBrake),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
@@ -90,6 +93,7 @@ pub async fn run() -> ExitCode {
         Command::Roster(roster) => roster.run().await,
         Command::Release(release) => release.run().await,
         Command::Explain(explain) => explain.run().await,
+        Command::Audit(audit) => audit.run().await,
         Command::LiftBrake(lift_brake) => lift_brake.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
