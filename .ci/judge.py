@@ -16,7 +16,8 @@ from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 
 ROUNDS = 3
-TOKEN = "judges-0123456789abcdef0123456789abcdef"
+# A token opens one app.
+TOKENS = {app: f"{app}-0123456789abcdef0123456789abcdef" for app in ("defaults", "lenient")}
 
 # `defaults` is an app as people have it. scim-sanity takes for granted what RFC 7644 leaves to the server: that a PATCH is
 # answered with the resource (§3.5.2 allows 204, which identity providers want for large groups), and that a group takes a
@@ -28,19 +29,19 @@ listen = "127.0.0.1:0"
 url = "sqlite:{folder}/judges.db"
 [apps.defaults]
 connector = "memory"
-tokens = [{{ name = "judges", token = "{token}" }}]
+tokens = [{{ name = "judges", token = "{defaults}" }}]
 [apps.lenient]
 connector = "memory"
 group_patch_answer = "resource"
 unknown_members = "keep"
-tokens = [{{ name = "judges", token = "{token}" }}]
+tokens = [{{ name = "judges", token = "{lenient}" }}]
 """
 
 
 def main(binary: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder, "judges.toml")
-        config.write_text(CONFIG.format(folder=folder, token=TOKEN))
+        config.write_text(CONFIG.format(folder=folder, **TOKENS))
         server = subprocess.Popen(
             [binary, "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
         )
@@ -80,7 +81,7 @@ def show_trouble(log) -> None:
 
 
 def scim2_tester(url: str) -> list[str]:
-    with Client(base_url=f"{url}/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http:
+    with Client(base_url=f"{url}/", headers={"Authorization": f"Bearer {TOKENS['defaults']}"}, timeout=60) as http:
         results = check_server(SyncSCIMClient(http))
     good = {Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE}
     bad = [result for result in results if result.status not in good]
@@ -92,7 +93,7 @@ def scim2_tester(url: str) -> list[str]:
 
 
 def scim_sanity(url: str) -> list[str]:
-    command = [sys.executable, "-m", "scim_sanity", "probe", url, "--token", TOKEN]
+    command = [sys.executable, "-m", "scim_sanity", "probe", url, "--token", TOKENS["lenient"]]
     command += ["--i-accept-side-effects", "--json-output"]
     run = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
     report = json.loads(run.stdout)

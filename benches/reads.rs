@@ -60,6 +60,14 @@ async fn main() {
                 "page 1 of 100, two attributes",
                 Box::new(|_| "/Users?count=100&attributes=userName,active".to_owned()),
             ),
+            ("page 1 of 100 by userName", Box::new(|_| "/Users?count=100&sortBy=userName".to_owned())),
+            (
+                "last page of 100 by meta.lastModified",
+                Box::new(|_| {
+                    let start = (last_page - 1) * 100 + 1;
+                    format!("/Users?startIndex={start}&count=100&sortBy=meta.lastModified")
+                }),
+            ),
             (
                 "page 1 of 100 by name.familyName",
                 Box::new(|_| "/Users?count=100&sortBy=name.familyName".to_owned()),
@@ -72,6 +80,12 @@ async fn main() {
             let figure = measure(&service.base, path).await;
             let share = 100.0 * figure.per_second / bare.per_second;
             println!("  {what:<58} {figure}  {share:5.1} % of the bare handler");
+        }
+        for (what, path) in [
+            ("page 1 of 100, one client", "/Users?count=100"),
+            ("title co, tried on all, one client", "/Users?count=100&filter=title%20co%20%229%22"),
+        ] {
+            println!("  {what:<58} {}", measure_with(1, &service.base, |_| path.to_owned()).await);
         }
         service.stop().await;
     }
@@ -90,8 +104,12 @@ impl fmt::Display for Figure {
 }
 
 async fn measure(base: &Base, path: impl Fn(u64) -> String) -> Figure {
+    measure_with(CLIENTS, base, path).await
+}
+
+async fn measure_with(clients: usize, base: &Base, path: impl Fn(u64) -> String) -> Figure {
     let requests: Vec<String> = (0..1_000_u64).map(|n| base.request(&path(n.wrapping_mul(7_919)))).collect();
-    let mut latencies = load(&base.address, requests, CLIENTS, SPAN).await;
+    let mut latencies = load(&base.address, requests, clients, SPAN).await;
     latencies.sort_unstable();
     let median = latencies.get(latencies.len() / 2).copied().unwrap_or_default();
     Figure { per_second: latencies.len() as f64 / SPAN.as_secs_f64(), median }

@@ -16,6 +16,7 @@ use crate::{
     app::App,
     clock::SystemClock,
     config::{Config, Log},
+    http,
     sim::{
         aha::{DEMO_API_KEY, SimulatedAha},
         scim::{DEMO_TOKEN, SimulatedScim},
@@ -57,7 +58,7 @@ impl Demo {
             (running_aha.base_url(), &token),
             (running_scim.base_url(), &passed_token),
         )?;
-        let listener = self.bind().await?;
+        let listener = self.bind()?;
         let public_url = format!("http://{}", listener.local_addr()?);
         let app = App::open(&config, &public_url, clock).await?;
         let base_url = format!("{public_url}/aha/scim/v2");
@@ -86,14 +87,12 @@ impl Demo {
         Ok(())
     }
 
-    async fn bind(&self) -> anyhow::Result<TcpListener> {
-        match TcpListener::bind(self.listen).await {
+    fn bind(&self) -> anyhow::Result<TcpListener> {
+        match http::bind(self.listen) {
             Ok(listener) => Ok(listener),
             Err(_) => {
                 let any_port = SocketAddr::new(self.listen.ip(), 0);
-                TcpListener::bind(any_port)
-                    .await
-                    .with_context(|| format!("cannot listen on {}", self.listen.ip()))
+                http::bind(any_port).with_context(|| format!("cannot listen on {}", self.listen.ip()))
             }
         }
     }

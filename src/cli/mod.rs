@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod demo;
 mod doctor;
@@ -58,6 +59,8 @@ enum Command {
     /// Tell what happened to one person and how it stands: in sync, waiting or failed, and what to do. Exit code 1 if nothing is
     /// known of the person, or if several go by that name.
     Explain(explain::Explain),
+    /// Print which writes were passed through, who asked for them, and what came of them; the newest last.
+    Audit(audit::Audit),
     /// Let all who lose access through an app that is passed through lose it, for a while, however many.
     LiftBrake(lift_brake::LiftBrake),
     /// Make, list and revoke the tokens that open an app. A running server notices within seconds.
@@ -94,6 +97,7 @@ pub async fn run() -> ExitCode {
         Command::Roster(roster) => roster.run().await,
         Command::Release(release) => release.run().await,
         Command::Explain(explain) => explain.run().await,
+        Command::Audit(audit) => audit.run().await,
         Command::LiftBrake(lift_brake) => lift_brake.run().await,
         Command::Token(token) => token.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 
-use crate::{app::App, clock::SystemClock, telemetry};
+use crate::{app::App, clock::SystemClock, http, telemetry};
 
 use super::{ConfigFile, signal};
 
@@ -14,7 +13,7 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     telemetry::logs::start(&config.log)?;
     let stopping = signal::stopping(|| {})?;
     let listen = config.server.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = http::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let public_url = match &config.server.public_url {
         Some(url) => url.as_str().to_owned(),

@@ -1,4 +1,4 @@
-//! What a person decides about users whose revocation the [brake](super::brake) holds.
+//! What a person decides about users whose revocation the brake holds.
 //!
 //! Both decisions are left as word in the rows, so they are made beside a running server as well as without one: what is
 //! to be sent, the worker sends.

@@ -449,9 +449,11 @@ async fn take_over(
             users::delete_row(transaction, &other, now).await?;
         } else {
             // What was promised with the deletion, this user's state has overtaken.
-            if matches!(other.observed, Observed::Uncertain { .. }) {
+            if other.lease.is_some() || matches!(other.observed, Observed::Uncertain { .. }) {
                 doubt = Doubt::Left;
             }
+            // Who works on it has nothing to record any more.
+            other.lease = None;
             other.applied_version = other.version;
             (other.due_at, other.held_at, other.attempts, other.failure) = (None, None, 0, None);
             (other.answered, other.fallback) = (Answered::Yes, None);

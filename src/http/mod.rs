@@ -25,7 +25,7 @@ mod users;
 
 pub use self::{
     admission::{Admission, ClientAddress, Gate},
-    listen::{Certificates, TlsError, Transport, serve},
+    listen::{Certificates, TlsError, Transport, bind, serve},
     routes::router,
     state::{Mounted, MountedApp, PassedThroughMount, PatchAnswers, Service},
 };

@@ -17,7 +17,7 @@ use super::{Below, PassedThrough};
 /// How much of a path is recorded.
 const MOST_PATH_CHARACTERS: usize = 300;
 
-/// A write that is under way. Dropped before it [ended](Record::end), it is recorded as one whose client hung up.
+/// A write that is under way. Dropped before it [ended](Record::end), it is recorded as one whose answer nobody waited for.
 pub(super) struct Record {
     app: Arc<PassedThrough>,
     actor: String,
@@ -76,7 +76,7 @@ impl Drop for Record {
         let (app, actor, at) = (self.app.clone(), self.actor.clone(), self.app.clock.now());
         let id = self.id.take().unwrap_or_default();
         let detail = format!(
-            "{} {}: the client hung up before the answer; whether the target did it is not known",
+            "{} {}: the client hung up, or the time was over, before the answer; whether the target did it is not known",
             self.method, self.path
         );
         // Who is dropped has no time to wait.

@@ -36,21 +36,62 @@ pub(super) enum Fault {
     Incomplete,
 }
 
+/// How the body of a request is getting on, seen from beside the connection that takes it.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    fault: OnceLock<Fault>,
+    turn: Mutex<Turn>,
+}
+
+/// Who is waited for while a request is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The target, from the beginning on.
+    #[default]
+    Target,
+    /// The client has yet to send the next piece.
+    Client,
+    /// The target has had all that the client sent since this time.
+    TargetSince(Time),
+}
+
+impl Progress {
+    /// What was wrong with the body, once that is known.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault.get().copied()
+    }
+
+    /// Who is waited for.
+    pub(super) fn turn(&self) -> Turn {
+        *lock(&self.turn)
+    }
+
+    fn set(&self, turn: Turn) {
+        *lock(&self.turn) = turn;
+    }
+}
+
 /// The body of a request, on its way to the target.
 pub(super) struct Upload {
     body: RequestBody,
     left: usize,
-    fault: Arc<OnceLock<Fault>>,
+    progress: Arc<Progress>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Upload {
-    /// At most `limit` bytes of `body`; what is wrong with it is told in `fault`.
-    pub(super) fn new(body: RequestBody, limit: usize, fault: Arc<OnceLock<Fault>>) -> Self {
-        Self { body, left: limit, fault }
+    /// At most `limit` bytes of `body`; what becomes of it is told in `progress`.
+    pub(super) fn new(
+        body: RequestBody,
+        limit: usize,
+        progress: Arc<Progress>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { body, left: limit, progress, clock }
     }
 
     fn fail<T>(&self, fault: Fault) -> Poll<Option<Result<T, BodyError>>> {
-        self.fault.get_or_init(|| fault);
+        self.progress.fault.get_or_init(|| fault);
         Poll::Ready(Some(Err("the client's body broke off or is too large".into())))
     }
 }
@@ -63,7 +104,12 @@ impl Body for Upload {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.progress.set(match polled {
+            Poll::Pending => Turn::Client,
+            Poll::Ready(_) => Turn::TargetSince(self.clock.now()),
+        });
+        match ready!(polled) {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 match self.left.checked_sub(length) {

@@ -28,8 +28,8 @@ pub enum Failure {
     IncompleteBody,
     /// More users would lose access than may within a window.
     #[error(
-        "More than {most} users of {app} would lose access within {}, so this was not sent: too many may be a mistake. If they are \
-         meant, run: scim-bridge lift-brake --config FILE --app {app}",
+        "More users of {app} would lose access within {} than the {most} who may, so this was not sent: it may be a mistake. If they \
+         are meant, run: scim-bridge lift-brake --config FILE --app {app}",
         written_duration(*.window)
     )]
     Held {

@@ -1,6 +1,6 @@
 //! One request, from the client to the target and back.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -15,6 +15,7 @@ use super::{
     AnswerBody, Below, Failure, PassedThrough,
     answer::{self, Asked},
     audit::Record,
+    body::Turn,
     brake, head,
     request::{self, Outgoing, of_fault},
 };
@@ -107,8 +108,8 @@ async fn exchange(
     let is_read = head.method() == Method::GET || head.method() == Method::HEAD;
     let response = match sent {
         Ok(response) => response,
-        Err(Trouble::Relay(_) | Trouble::Late) if body.fault.get().is_some() => {
-            return Err((of_fault(body.fault.get().copied(), app), Again::Unsafe));
+        Err(Trouble::Relay(_) | Trouble::Late) if body.progress.fault().is_some() => {
+            return Err((of_fault(body.progress.fault(), app), Again::Unsafe));
         }
         Err(trouble) => {
             let failure = trouble.failure(app);
@@ -171,10 +172,19 @@ async fn send(
     *request.method_mut() = head.method().clone();
     *request.uri_mut() = head.uri().clone();
     *request.headers_mut() = head.headers().clone();
-    let deadline = app.clock.now() + app.request_timeout;
-    match until(&*app.clock, deadline, app.relay.send(request)).await {
-        Some(result) => result.map_err(Trouble::Relay),
-        None => Err(Trouble::Late),
+    let mut deadline = app.clock.now() + app.request_timeout;
+    let mut answer = pin!(app.relay.send(request));
+    loop {
+        if let Some(result) = until(&*app.clock, deadline, &mut answer).await {
+            return result.map_err(Trouble::Relay);
+        }
+        // A target that has not got the whole request is not late. How long the client may take is bounded by the server.
+        let now = app.clock.now();
+        deadline = match body.progress.turn() {
+            Turn::Client => now + app.request_timeout,
+            Turn::TargetSince(time) if now < time + app.request_timeout => time + app.request_timeout,
+            Turn::TargetSince(_) | Turn::Target => return Err(Trouble::Late),
+        };
     }
 }
 

@@ -3,7 +3,7 @@
 //! What is JSON has URLs of ours in it, which are turned back. It is read as a whole if it told its length, so that the target is
 //! told one, too: not all servers take bodies without. The bodies that are held so are bounded for all requests together.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
@@ -22,7 +22,7 @@ use crate::{
 use super::{
     Below, Failure, PassedThrough,
     app::kib,
-    body::{Fault, Rewritten, Upload},
+    body::{Fault, Progress, Rewritten, Upload},
     coding, head, revocation,
     rewrite::Rewriter,
 };
@@ -30,8 +30,8 @@ use super::{
 /// A request's body, ready to be sent.
 pub(super) struct Outgoing {
     content: Content,
-    /// What was wrong with the client's body, once that is known.
-    pub(super) fault: Arc<OnceLock<Fault>>,
+    /// How the client's body is getting on.
+    pub(super) progress: Arc<Progress>,
     /// The ids of the users whose access it takes away.
     pub(super) revoked: Vec<String>,
 }
@@ -70,23 +70,23 @@ impl Outgoing {
         headers: &mut HeaderMap,
         body: RequestBody,
     ) -> Result<Self, Failure> {
-        let fault = Arc::new(OnceLock::new());
+        let progress = Arc::new(Progress::default());
         let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if length.is_some_and(|length: usize| length > app.max_body_bytes) {
             return Err(Failure::TooLarge(app.max_body_bytes));
         }
         let mut revoked = revocation::find(asked.method, asked.below, None);
         if http_body::Body::is_end_stream(&body) {
-            return Ok(Self { content: Content::None, fault, revoked });
+            return Ok(Self { content: Content::None, progress, revoked });
         }
         let is_json = is_json(headers);
         // What a target makes of a body that it is not told to be JSON is not known.
         let is_guarded = revocation::needs_body(asked.method, asked.below);
         let is_whole = is_guarded || is_json && (length.is_some() || !app.repairs.is_empty());
-        let upload = Upload::new(body, app.max_body_bytes, fault.clone());
+        let upload = Upload::new(body, app.max_body_bytes, progress.clone(), app.clock.clone());
         let content = match coding::of(headers) {
             Ok(codings) if is_whole || is_json && !codings.is_empty() => {
-                let mut whole = read_whole(app, upload, length, &fault).await?;
+                let mut whole = read_whole(app, upload, length, &progress).await?;
                 let plain = decoded(&whole.bytes, &codings, app.max_body_bytes).await;
                 // What cannot be decoded is passed on as it came: it is the target's to understand.
                 let body = plain.as_ref().filter(|_| is_guarded);
@@ -106,7 +106,7 @@ impl Outgoing {
             }
             _ => Content::Streamed(upload.boxed_unsync()),
         };
-        Ok(Self { content, fault, revoked })
+        Ok(Self { content, progress, revoked })
     }
 
     /// The body to send.
@@ -146,7 +146,7 @@ async fn read_whole(
     app: &PassedThrough,
     upload: Upload,
     length: Option<usize>,
-    fault: &OnceLock<Fault>,
+    progress: &Progress,
 ) -> Result<Whole, Failure> {
     let memory = kib(length.unwrap_or(app.max_body_bytes));
     let memory =
@@ -156,7 +156,7 @@ async fn read_whole(
             let trailers = collected.trailers().cloned();
             Ok(Whole { bytes: collected.to_bytes(), trailers, _memory: memory })
         }
-        Err(_) => Err(of_fault(fault.get().copied(), app)),
+        Err(_) => Err(of_fault(progress.fault(), app)),
     }
 }
 

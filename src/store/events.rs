@@ -305,6 +305,28 @@ pub async fn find_asker(store: &Store, app: &str, id: &UserId) -> Result<Option<
     .await?)
 }
 
+/// The newest events of an app and kind: at most `limit`, the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_of_kind(
+    store: &Store,
+    app: &str,
+    kind: EventKind,
+    limit: u32,
+) -> Result<Vec<Recorded>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, at, kind, actor, version, related, detail FROM events WHERE app = $1 AND kind = $2 \
+         ORDER BY id DESC LIMIT $3",
+    )
+    .bind(app)
+    .bind(kind.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Forgets at most `limit` events that happened before `before`, the oldest first, and says how many. Those of users whose
 /// work is not done are kept: they say what it is for.
 ///

@@ -26,7 +26,7 @@ pub enum SortedBy {
 /// Where a resource stands in such an order, also one that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// Its [key](SortedBy::key).
+    /// Its key.
     pub key: &'a str,
     /// Its id.
     pub id: &'a str,

@@ -25,6 +25,9 @@ use super::{
 /// a write that meets a connection just closed can neither be repeated nor be known to have failed.
 const KEPT_IDLE: Duration = Duration::from_secs(4);
 
+/// How much is read ahead of a client that takes its time; also the largest head of an answer.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// How often a connection with HTTP/2 is asked whether it is still there, while requests wait on it; and for how long.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -92,6 +95,7 @@ impl Relay {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEPT_IDLE)
+            .http1_max_buf_size(BUFFER_BYTES)
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(PING_EVERY)
             .http2_keep_alive_timeout(PING_TIMEOUT)

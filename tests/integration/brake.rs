@@ -425,3 +425,36 @@ async fn a_bridge_that_dies_with_revocations_under_way_lets_not_one_more_through
     assert_eq!((disabled(&bridge), held(&bridge).await), (3, 3));
     assert_eq!(bridge.events("held").await.len(), 3);
 }
+
+#[tokio::test]
+async fn what_drift_would_have_changed_back_is_held_as_well_and_reads_as_it_is() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let keys = "roster_every = '24h'\ndrift = 'enforce'";
+    let bridge = setup.brake("brake = { max_revocations = 2 }").app_keys(keys).start().await;
+    let paths = create(&bridge, 4).await;
+    for path in &paths {
+        deactivate(&bridge, path).await;
+        clock.advance(HOUR);
+    }
+    assert_eq!((disabled(&bridge), held(&bridge).await), (4, 0));
+    for number in 0..4 {
+        bridge.aha.enable(bridge.aha.find_user_by_email(&email(number)).unwrap().id);
+    }
+    bridge.aha.take_calls();
+    bridge.next_roster(&clock, Duration::from_hours(24)).await;
+    eventually("the hold", async || held(&bridge).await == 2).await;
+    bridge.wait_until_idle().await;
+    assert_eq!((disabled(&bridge), bridge.aha.calls().writes().len()), (2, 2));
+    let mut shown = Vec::new();
+    for path in &paths {
+        shown.push(bridge.get(path).await.body["active"] == true);
+    }
+    assert_eq!(shown.iter().filter(|active| **active).count(), 2, "nobody was promised anything: {shown:?}");
+    // Who is dropped keeps what was given by hand.
+    for row in rows(&bridge).await {
+        decide_about(&bridge, &format!("/Users/{}", row.id), Decision::Drop).await;
+    }
+    bridge.next_roster(&clock, Duration::from_hours(24)).await;
+    bridge.wait_until_idle().await;
+    assert_eq!((disabled(&bridge), held(&bridge).await), (2, 0));
+}

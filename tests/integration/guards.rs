@@ -84,3 +84,30 @@ async fn of_two_administrators_the_second_may_not_be_promised_while_the_first_is
     let refused = bridge.patch(&bob, active(false)).await;
     assert!(refused.error(403, "").contains("last enabled administrator"), "{refused}");
 }
+
+#[tokio::test]
+async fn drift_does_not_disable_who_has_been_protected_since() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let keys = "drift = 'enforce'\nroster_every = '24h'\nprotected = []";
+    let mut bridge =
+        setup.app_keys(keys).with(|aha| _ = aha.seed(Person::new("Kim", "Lee", KIM))).start().await;
+    assert_eq!(bridge.patch(&path_of(&bridge, KIM).await, active(false)).await.status, 200);
+    bridge.reconfigure("protected = []", "protected = ['kim.lee@example.com']").await;
+    bridge.aha.enable(bridge.aha.find_user_by_email(KIM).unwrap().id);
+    bridge.aha.take_calls();
+    bridge.next_roster(&clock, Duration::from_hours(24)).await;
+    is_refused_by_the_worker(&bridge, "in the list of protected accounts").await;
+    assert_eq!(bridge.get(&path_of(&bridge, KIM).await).await.body["active"], true);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_story_of_the_user() {
+    let setup = Setup::aha().app_keys("protected = ['kim.lee@example.com']");
+    let bridge = setup.with(|aha| _ = aha.seed(Person::new("Kim", "Lee", KIM))).start().await;
+    let path = path_of(&bridge, KIM).await;
+    bridge.delete(&path).await.error(403, "");
+    bridge.patch(&path, active(false)).await.error(403, "");
+    let refused = bridge.events("refused").await;
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused.iter().all(|event| event.contains("in the list of protected accounts")), "{refused:?}");
+}

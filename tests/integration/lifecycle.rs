@@ -71,8 +71,12 @@ async fn a_life_is_the_same_whatever_aha_is_like(#[case] switch: fn(&mut Switche
     let before = bridge.get(&path).await;
     pass_of_the_roster(&bridge, &clock).await;
     assert_eq!(bridge.get(&path).await.body, before.body);
+    let listed = bridge.roster_completed_at().await;
+    clock.advance(Duration::from_secs(1));
     bridge.restart().await;
     assert_eq!(bridge.get(&path).await.meta("version"), before.meta("version"));
+    // A server begins with a pass.
+    bridge.wait_for_roster_after(&listed).await;
 
     bridge.patch(&path, set("active", "True")).await.written(200);
     assert!(account(&bridge, "samuel@example.com").enabled);

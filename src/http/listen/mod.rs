@@ -9,10 +9,13 @@ mod stalled;
 mod timer;
 mod tls;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::{Layer, util::MapRequestLayer};
 
@@ -35,6 +38,22 @@ pub struct Transport {
 
 /// The wait after a connection could not be accepted, for instance because there are no file descriptors left.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+
+/// How many connections may wait to be accepted, if the system allows as many. What it has no room for it drops in silence, and
+/// the client tries again after a second: a burst of connections must fit in.
+const BACKLOG: u32 = 4096;
+
+/// Listens on `address`. Nothing is accepted yet.
+///
+/// # Errors
+/// When the address is taken, or not this machine's.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Else a restart would have to wait for the last connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stopping`; then accepts nothing new and finishes the requests that are in flight.
 ///
@@ -76,7 +95,7 @@ pub async fn serve(
     Ok(())
 }
 
-type Accepted = (tokio::net::TcpStream, std::net::SocketAddr, tokio::sync::OwnedSemaphorePermit);
+type Accepted = (tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<Accepted> {
     let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;

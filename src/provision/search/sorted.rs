@@ -6,7 +6,6 @@
 use std::{
     cmp::Ordering,
     collections::{BinaryHeap, HashMap},
-    ops::ControlFlow,
 };
 
 use crate::{
@@ -94,10 +93,9 @@ pub(super) async fn find(
     for (index, source) in sources.iter().enumerate() {
         let key = |resource: &_| -> Option<Key> { source.part.sort_by.as_ref()?.key(resource) };
         source
-            .visit(None, |row, resource| {
+            .visit(|row, resource| {
                 let position = Position { key: key(resource), source: index, id: row.id };
                 first.take(Ranked { order, position });
-                ControlFlow::Continue(())
             })
             .await?;
     }

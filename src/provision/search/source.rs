@@ -1,7 +1,5 @@
 //! The resources of one type that a query asks for.
 
-use std::ops::ControlFlow;
-
 use serde_json::Value;
 
 use crate::{
@@ -105,22 +103,8 @@ impl<'a> Source<'a> {
         self.rest.is_none()
     }
 
-    /// How many resources match.
-    pub(super) async fn total(&self) -> Result<u64, ProvisionError> {
-        if self.is_exact() {
-            return Ok(self.count().await?);
-        }
-        let mut total = 0;
-        self.visit(None, |_, _| {
-            total += 1;
-            ControlFlow::Continue(())
-        })
-        .await?;
-        Ok(total)
-    }
-
     /// How many rows the database finds.
-    async fn count(&self) -> Result<u64, StoreError> {
+    pub(super) async fn count(&self) -> Result<u64, StoreError> {
         let (store, app) = (&self.app.target.store, self.app.name());
         match &self.narrowing {
             None => Ok(0),
@@ -171,15 +155,10 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Visits what matches behind that place, in the order of the source, until `visit` breaks. Of each resource it sees what
-    /// the filter and the order look at.
-    pub(super) async fn visit(
-        &self,
-        behind: Option<&Position>,
-        mut visit: impl FnMut(Stored, &Value) -> ControlFlow<()>,
-    ) -> Result<(), ProvisionError> {
-        let mut behind = behind.cloned();
+    /// Visits all that match, in the order of the source. Of each resource it sees what the filter and the order look at.
+    pub(super) async fn visit(&self, mut visit: impl FnMut(Stored, &Value)) -> Result<(), ProvisionError> {
         let members = self.members();
+        let mut behind = None;
         loop {
             let rows = self.rows(Window { behind: behind.as_ref(), offset: 0, limit: CHUNK }).await?;
             let is_last = (rows.len() as u64) < CHUNK;
@@ -189,9 +168,8 @@ impl<'a> Source<'a> {
             let related = self.related(&rows.iter().collect::<Vec<_>>(), &self.interest_in_related()).await?;
             for row in rows {
                 let resource = self.app.excerpt(self.kind, &row, &related, &members).map_err(corrupt)?;
-                let matches = self.rest.as_ref().is_none_or(|rest| rest.matches(&resource));
-                if matches && visit(row, &resource).is_break() {
-                    return Ok(());
+                if self.rest.as_ref().is_none_or(|rest| rest.matches(&resource)) {
+                    visit(row, &resource);
                 }
             }
             if is_last {

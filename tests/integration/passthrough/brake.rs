@@ -35,8 +35,8 @@ async fn revocations_beyond_the_limit_are_not_sent_and_the_answer_says_what_to_d
     let detail = held.error(503);
     assert_eq!(
         detail,
-        "More than 3 users of passed would lose access within 1h, so this was not sent: too many may be a mistake. If they are meant, \
-         run: scim-bridge lift-brake --config FILE --app passed"
+        "More users of passed would lose access within 1h than the 3 who may, so this was not sent: it may be a mistake. If they are \
+         meant, run: scim-bridge lift-brake --config FILE --app passed"
     );
     // When the first of them leaves the window.
     assert_eq!(held.header("retry-after").as_deref(), Some("1800"));
@@ -136,6 +136,15 @@ async fn a_person_lifts_the_brake_for_a_while_beside_the_running_server() {
         assert_eq!(refused.code, Some(1));
         assert!(refused.log.contains(text), "{refused:?}");
     }
+    // What was written and what was held is told by the record.
+    let audit = ["audit", "--config", "bridge.toml", "--app", "passed"];
+    let told = Process::run(folder.path(), &audit, &[]).await;
+    let lines: Vec<_> = told.output.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+    assert_eq!(lines.len(), 6, "{told:?}");
+    assert_eq!(lines[0], "idp  DELETE /Users/1: 204");
+    assert!(lines[1].starts_with("idp  DELETE /Users/2: More users of passed would lose access"), "{told:?}");
+    let last = Process::run(folder.path(), &[audit.as_slice(), &["--last", "1"]].concat(), &[]).await;
+    assert!(last.output.lines().count() == 1 && last.output.contains("DELETE /Users/5: "), "{last:?}");
     // The log tells of the brake once for each write that was held, and of no token.
     server.signal("TERM");
     let ended = server.ended().await;

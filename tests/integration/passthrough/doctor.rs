@@ -1,6 +1,6 @@
 //! `scim-bridge doctor`: what it finds at targets, in words.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use rstest::rstest;
 use scim_bridge::{
@@ -8,7 +8,6 @@ use scim_bridge::{
     sim::scim::{Enabled, Page, SimulatedScim, Switches},
 };
 use serde_json::json;
-use std::sync::Arc;
 
 use super::{
     IDP_TOKEN, TARGET_TOKEN, app,
@@ -33,10 +32,9 @@ async fn where_all_is_well_every_line_says_ok() {
     target.add_person("Ada", "Lovelace");
     let running = target.start().await.unwrap();
     let base_url = running.base_url();
-    let migrated =
-        async |_: &str| Process::run(folder.path(), &["migrate", "--config", "bridge.toml"], &[]).await;
     doctor(folder.path(), &app(base_url, "")).await;
-    migrated("").await;
+    let migrated = Process::run(folder.path(), &["migrate", "--config", "bridge.toml"], &[]).await;
+    assert_eq!(migrated.code, Some(0));
     let ended = doctor(folder.path(), &app(base_url, "")).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(
@@ -95,12 +93,7 @@ async fn a_wrong_token_and_a_url_without_its_end_are_told() {
     {
         let ended = doctor(folder.path(), &app(&base_url, "")).await;
         let text = format!("the SCIM endpoint is at {0}: write base_url = \"{0}\"", running.base_url());
-        assert_eq!(
-            ended.output.contains(&text),
-            base_url.len() < running.base_url().len() || base_url.ends_with("/v2/v2"),
-            "{}",
-            ended.output
-        );
+        assert!(ended.output.contains(&text), "{}", ended.output);
         assert_eq!(ended.code, Some(1));
     }
 }

@@ -129,6 +129,32 @@ async fn an_answer_that_does_not_come_in_time_is_504() {
 }
 
 #[tokio::test]
+async fn clients_that_are_slow_to_send_are_not_the_targets_fault() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let passed = Passed::with_clock("request_timeout = '10s'", Arc::new(clock.clone())).await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut client = passed.connect().await;
+        client.send(head("POST", "/Users") + "content-type: text/plain\r\ncontent-length: 4\r\n\r\nab").await;
+        slow.push(client);
+    }
+    let reached = async {
+        while passed.target.connections() < 8 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), reached).await.expect("their heads reach the target");
+    for _ in 0..25 {
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(passed.get("/Users").await.status(), 204);
+    }
+    let mut patient = slow.swap_remove(0);
+    patient.send("cd").await;
+    assert_eq!(patient.answer().await.status(), 204);
+    assert!(super::status(&passed).await["target"]["state"].as_str().unwrap().starts_with("working"));
+}
+
+#[tokio::test]
 async fn a_small_answer_that_stops_in_the_middle_is_an_error_and_not_half_an_answer() {
     let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
     let passed = Passed::with_clock("idle_timeout = '3s'", Arc::new(clock.clone())).await;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     task::JoinSet,
 };
 
@@ -193,7 +193,8 @@ pub struct Target {
 
 impl Target {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Bursts of connections fit in.
+        let listener = scim_bridge::http::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let script = Arc::new(Mutex::new(Script::default()));
         let shared = script.clone();

@@ -144,6 +144,21 @@ async fn a_second_signal_ends_it_at_once_and_nothing_is_left_behind_either() {
 }
 
 #[tokio::test]
+async fn a_second_app_is_passed_through_to_a_scim_target_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(folder.path(), "127.0.0.1:0").await;
+    let (url, token) = demo.printed("passed through to a SCIM target:").split_once(" ").unwrap();
+    let token = token.trim().trim_start_matches("(token: ").trim_end_matches(')');
+    assert!(url.ends_with("/ahrefs/scim/v2"), "{url}");
+    let list =
+        reqwest::Client::new().get(format!("{url}/Users?count=1")).bearer_auth(token).send().await.unwrap();
+    let list: Value = list.json().await.unwrap();
+    assert_eq!(list["totalResults"], 4, "{list}");
+    let location = list["Resources"][0]["meta"]["location"].as_str().unwrap();
+    assert!(location.starts_with(url), "{location}");
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_replaced_by_another_and_the_lines_name_it() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
