@@ -62,7 +62,7 @@ impl Installation {
         let running_aha = aha.start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
-            "[server]\nlisten = '127.0.0.1:0'\n[log]\nformat = 'json'\nlevel = 'trace'\n\
+            "[server]\nlisten = '127.0.0.1:0'\nfailed_authentications_per_minute = 1000000\n[log]\nformat = 'json'\nlevel = 'trace'\n\
              [database]\nurl = 'sqlite:bridge.db'\n\
              [apps.aha]\nconnector = 'aha'\nbase_url = '{}'\napi_key = {api_key}\ndefault_workspace = 'PRJ1'\n\
              tokens = [{{ name = 'idp', token = {token} }}]\n{app_keys}\n",
