@@ -3,14 +3,16 @@
 mod passed_through;
 mod retention;
 mod target;
+mod ways_in;
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
+use aws_lc_rs::hmac;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::Tokens,
+    auth::{Authenticator, OwnKeyError, OwnKeys, background::Background as Refreshing, oauth::SigningKeys},
     clock::{Clock, Time, until},
     config::{self, Config, Connector},
     converge::{
@@ -24,11 +26,14 @@ use crate::{
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, admissions, rosters, users},
-    upstream::SetupError,
+    upstream::{Documents, SetupError},
 };
 
-use self::target::roster_every;
 pub use self::target::target;
+use self::{
+    target::roster_every,
+    ways_in::{Shared, authenticator},
+};
 
 /// How long the last writes and the database may take to end once everything else has.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
@@ -39,6 +44,7 @@ pub struct App {
     service: Arc<Service>,
     transport: Transport,
     background: Vec<Background>,
+    refreshing: Refreshing,
     store: Store,
     clock: Arc<dyn Clock>,
     shutdown_grace: Duration,
@@ -60,6 +66,12 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A key that the bridge makes for itself.
+    #[error(transparent)]
+    OwnKey(#[from] OwnKeyError),
+    /// The client that fetches the keys of issuers.
+    #[error(transparent)]
+    Documents(SetupError),
     /// The certificates.
     #[error(transparent)]
     Certificates(#[from] TlsError),
@@ -90,16 +102,32 @@ impl App {
     /// When the database cannot be opened, or the configuration of an app cannot work.
     pub async fn open(config: &Config, public_url: &str, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = Store::open(&config.database.url).await?;
+        let own_keys = || OwnKeys::new(store.clone(), clock.clone(), config.server.secret_key.as_ref());
+        let cursor_key = own_keys().only("cursors").await?;
+        let gives_tokens = config.apps.values().any(|app| app.auth.oauth.is_some());
+        let signing_keys = Arc::new(SigningKeys::new(own_keys(), clock.clone()));
+        if gives_tokens {
+            signing_keys.refresh().await?;
+        }
+        let documents = Documents::new().map_err(StartError::Documents)?;
+        let shared =
+            Shared { store: &store, clock: &clock, documents: &documents, signing_keys: &signing_keys };
         let mut apps = BTreeMap::new();
         let mut background = Vec::new();
+        let mut credentials = Vec::new();
         for app in config.apps.values() {
+            let authenticator = authenticator(app, &shared);
+            authenticator.credentials().refresh(&store).await?;
+            credentials.push(authenticator.credentials().clone());
             let mounted = match &app.connector {
                 Connector::Scim(scim) => {
-                    let mount = passed_through::mount(app, scim, config, public_url, &store, &clock)?;
+                    let settings = passed_through::settings(app, config, public_url, &shared);
+                    let mount = passed_through::mount(scim, settings, authenticator)?;
                     Mounted::PassedThrough(Arc::new(mount))
                 }
                 Connector::Aha(_) | Connector::Memory => {
-                    let (mounted, behind) = mount(app, public_url, &store, &clock).await?;
+                    let (mounted, behind) =
+                        mount(app, public_url, authenticator, &cursor_key, &shared).await?;
                     background.push(behind);
                     Mounted::Bridged(Arc::new(mounted))
                 }
@@ -127,8 +155,14 @@ impl App {
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
         });
+        let refreshing = Refreshing {
+            credentials,
+            signing_keys: gives_tokens.then_some(signing_keys),
+            store: store.clone(),
+            clock: clock.clone(),
+        };
         let (shutdown_grace, keep_events) = (config.server.shutdown_grace, config.database.keep_events);
-        Ok(Self { service, transport, background, store, clock, shutdown_grace, keep_events })
+        Ok(Self { service, transport, background, refreshing, store, clock, shutdown_grace, keep_events })
     }
 
     /// Waits until the accounts of every target are known, which takes [`run`](App::run).
@@ -157,6 +191,7 @@ impl App {
                 tasks.spawn(roster::run(target, every, roster, workers_stopping.clone()));
             }
         }
+        tasks.spawn(self.refreshing.run(workers_stopping.clone()));
         let (store, clock) = (self.store.clone(), self.clock.clone());
         tasks.spawn(retention::run(store, self.keep_events, clock, workers_stopping.clone()));
         tasks.close();
@@ -205,9 +240,11 @@ async fn end_in_order(
 async fn mount(
     app: &config::App,
     public_url: &str,
-    store: &Store,
-    clock: &Arc<dyn Clock>,
+    authenticator: Authenticator,
+    cursor_key: &hmac::Key,
+    shared: &Shared<'_>,
 ) -> Result<(MountedApp, Background), StartError> {
+    let Shared { store, clock, .. } = shared;
     let name = app.name.as_str().to_owned();
     let target = target(app, store, clock)?;
     let roster_every = roster_every(app);
@@ -215,7 +252,6 @@ async fn mount(
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
     start_anew(store, &name, clock.now(), target.in_doubt_until(clock.now())).await?;
     roster::abandon_turns_of_servers(&target).await?;
-    let tokens = tokens(app);
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
         registry: Arc::new(registry(app)?),
@@ -226,15 +262,10 @@ async fn mount(
         },
         target: target.clone(),
         roster: roster.clone(),
-        cursors: Cursors::new(tokens.derive_key(&format!("cursors of {name}"))),
+        cursors: Cursors::of(&name, cursor_key),
     };
     let patch_answers = PatchAnswers { user: app.user_patch_answer, group: app.group_patch_answer };
-    Ok((MountedApp { bridged, tokens, patch_answers }, Background { target, roster, roster_every }))
-}
-
-/// What opens `app`.
-fn tokens(app: &config::App) -> Tokens {
-    app.tokens.iter().fold(Tokens::new(), |tokens, token| tokens.with(&token.name, &token.token))
+    Ok((MountedApp { bridged, authenticator, patch_answers }, Background { target, roster, roster_every }))
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been

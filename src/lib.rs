@@ -23,7 +23,7 @@
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
 //! | [`passthrough`] | the faithful proxy in front of a target's own SCIM endpoint | `upstream`, `store`, `scim` (repairs), `config` |
 //! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
-//! | [`auth`] | who is calling | |
+//! | [`auth`] | who is calling | `store`, `upstream`, `config`, `scim` (the names of schemes) |
 //! | [`http`] | routes, layers, statuses | `provision`, `passthrough`, `auth`, and what they know; `config` |
 //! | [`app`] | how it is all put together | everything above |
 //! | [`telemetry`] | the log | `config` |

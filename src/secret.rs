@@ -1,8 +1,12 @@
 //! Text that must not be seen: tokens and API keys.
 
+mod seal;
+
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+
+pub use self::seal::{NotOpened, Sealer};
 
 /// A token or an API key. It is wiped from memory when dropped, and there is one way to its text, [`expose`](Self::expose),
 /// so that a search for that word finds every place where a secret leaves.

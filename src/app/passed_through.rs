@@ -3,34 +3,40 @@
 use std::sync::Arc;
 
 use crate::{
-    clock::Clock,
+    auth::Authenticator,
     config::{self, Config, ScimConfig},
     http::PassedThroughMount,
     passthrough::{PassedThrough, Settings},
-    store::Store,
 };
 
-use super::{StartError, tokens};
+use super::{StartError, ways_in::Shared};
 
-/// The app with what opens it. Nothing is sent yet.
-pub(super) fn mount(
+/// What `app` has, whatever its target.
+pub(super) fn settings(
     app: &config::App,
-    scim: &ScimConfig,
     config: &Config,
     public_url: &str,
-    store: &Store,
-    clock: &Arc<dyn Clock>,
-) -> Result<PassedThroughMount, StartError> {
+    shared: &Shared<'_>,
+) -> Settings {
     let name = app.name.as_str().to_owned();
-    let settings = Settings {
+    Settings {
         base_url: format!("{public_url}/{name}/scim/v2"),
         max_concurrent: app.max_concurrent_requests,
         max_body_bytes: config.server.max_body_bytes,
-        store: store.clone(),
-        clock: clock.clone(),
-        name: name.clone(),
-    };
-    let app_of_target =
+        store: shared.store.clone(),
+        clock: shared.clock.clone(),
+        name,
+    }
+}
+
+/// The app with what opens it. Nothing is sent yet.
+pub(super) fn mount(
+    scim: &ScimConfig,
+    settings: Settings,
+    authenticator: Authenticator,
+) -> Result<PassedThroughMount, StartError> {
+    let name = settings.name.clone();
+    let app =
         PassedThrough::new(scim, settings).map_err(|source| StartError::Target { app: name, source })?;
-    Ok(PassedThroughMount { app: Arc::new(app_of_target), tokens: tokens(app) })
+    Ok(PassedThroughMount { app: Arc::new(app), authenticator })
 }

@@ -64,9 +64,9 @@ async fn of_database(config: &Config) -> Finding {
 
 async fn of_app(app: &config::App, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if app.tokens.is_empty() {
+    if app.has_no_way_in() {
         findings.push(Finding::warning(
-            "it has no tokens, so nobody gets in; add tokens = [{ name = …, token = … }]",
+            "it has no tokens, so nobody gets in unless one was made; make one with `scim-bridge token create`",
         ));
     }
     match &app.connector {

@@ -15,6 +15,7 @@ mod roster;
 mod serve;
 mod signal;
 mod target_of_file;
+mod token;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -62,6 +63,9 @@ enum Command {
     Audit(audit::Audit),
     /// Let all who lose access through an app that is passed through lose it, for a while, however many.
     LiftBrake(lift_brake::LiftBrake),
+    /// Make, list and revoke the tokens that open an app. A running server notices within seconds.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -95,6 +99,7 @@ pub async fn run() -> ExitCode {
         Command::Explain(explain) => explain.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::LiftBrake(lift_brake) => lift_brake.run().await,
+        Command::Token(token) => token.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

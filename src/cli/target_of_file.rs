@@ -33,6 +33,17 @@ impl TargetOfFile {
         Ok(app::target(app, &store, &(Arc::new(SystemClock) as _))?)
     }
 
+    /// The app's configuration, with the database open.
+    pub(super) async fn open_store(&self) -> anyhow::Result<(config::App, Store)> {
+        let config = self.file.load()?;
+        let app = self.find(&config)?.clone();
+        let store = Store::open_beside(&config.database.url).await.with_context(|| {
+            let file = self.file.config.display();
+            format!("if this database was never used, make it with: scim-bridge migrate --config {file}")
+        })?;
+        Ok((app, store))
+    }
+
     /// The arguments that name the same app to another command.
     pub(super) fn arguments(&self) -> String {
         format!("--config {} --app {}", self.file.config.display(), self.app)

@@ -19,6 +19,9 @@ fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
     for file in ["lab-token", "fullchain.pem", "privkey.pem", "clients.pem"] {
         fs::write(folder.path().join(file), "lab").unwrap();
     }
+    for file in ["client-secret", "secret-key"] {
+        fs::write(folder.path().join(file), "s3cr3t".repeat(10)).unwrap();
+    }
     fs::write(folder.path().join("ahrefs-ca.pem"), &*CERTIFICATE).unwrap();
     Config::parse(&change(FILE), "scim-bridge.toml", folder.path(), &environment)
 }
@@ -69,7 +72,19 @@ fn it_has_every_key_that_there_is() {
         .filter_map(|problem| problem.text.strip_prefix("unknown key; the keys here are "))
         .flat_map(|keys| keys.split(", "))
         .collect();
-    for key in ["apps", "listen", "url", "level", "contact", "per_minute", "token", "file", "schemas"] {
+    for key in [
+        "apps",
+        "listen",
+        "url",
+        "level",
+        "contact",
+        "per_minute",
+        "token",
+        "file",
+        "schemas",
+        "audience",
+        "expires",
+    ] {
         assert!(known.contains(&key), "{key} is not among the known keys: {problems}");
     }
     let text = with_defaults_written(&with_examples_written(FILE));
@@ -77,6 +92,7 @@ fn it_has_every_key_that_there_is() {
         let is_there = text.lines().filter(|line| !line.starts_with('#')).any(|line| {
             line.starts_with(&format!("{key} = "))
                 || line.starts_with(&format!("[{key}"))
+                || line.starts_with('[') && line.contains(&format!(".{key}]"))
                 || line.contains(&format!("{{ {key} = "))
                 || line.contains(&format!(", {key} = "))
         });

@@ -3,6 +3,7 @@
 use std::{borrow::Borrow, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
+    auth::Auth,
     connector::Connector,
     duration::{duration, written},
     file::file,
@@ -29,6 +30,8 @@ pub struct App {
     pub name: AppName,
     /// The tokens that give access to it.
     pub tokens: Vec<Token>,
+    /// Other ways in.
+    pub auth: Auth,
     /// The networks that requests may come from; none: all.
     pub allow_from: Networks,
     /// How many requests may be worked on at a time.
@@ -104,6 +107,7 @@ impl App {
         let name = name.parse().map_err(|error: InvalidAppName| value.report(error));
         let mut table = value.table()?;
         let tokens = table.or("tokens", Vec::new(), |value| tokens(&value, taken));
+        let auth = table.section("auth", Auth::read);
         let allow_from = table.or("allow_from", Networks::default(), |value| networks(&value));
         let max_concurrent_requests = table.or("max_concurrent_requests", MAX_CONCURRENT_REQUESTS, |value| {
             value.integer(50..=100_000).map(|requests| requests as usize)
@@ -125,6 +129,7 @@ impl App {
         Ok(Self {
             name: name?,
             tokens: tokens?,
+            auth: auth?,
             allow_from: allow_from?,
             max_concurrent_requests: max_concurrent_requests?,
             confirm_within: confirm_within?,
@@ -135,6 +140,16 @@ impl App {
             unknown_members: unknown_members?,
             connector: connector?,
         })
+    }
+}
+
+impl App {
+    /// Whether the configuration lets nobody in. Tokens that are made beside it still may.
+    pub fn has_no_way_in(&self) -> bool {
+        self.tokens.is_empty()
+            && self.auth.entra.is_none()
+            && self.auth.jwt.is_empty()
+            && self.auth.oauth.is_none()
     }
 }
 

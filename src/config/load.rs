@@ -70,6 +70,16 @@ impl Config {
         let log = root.section("log", Log::read);
         let request_timeout = server.as_ref().unwrap_or(&Server::default()).request_timeout;
         let apps = root.section("apps", |table| read_apps(&table, request_timeout));
+        let seals = |apps: &BTreeMap<AppName, App>| apps.values().any(|app| app.auth.oauth.is_some());
+        if let (Ok(server), Ok(apps)) = (&server, &apps)
+            && server.secret_key.is_none()
+            && seals(apps)
+        {
+            return Err(root.report(
+                "server.secret_key is missing: the keys of an app with auth.oauth are kept sealed with it; make one with: \
+                 openssl rand -hex 32",
+            ));
+        }
         root.finish()?;
         Ok(Self { server: server?, database: database?, log: log?, apps: apps? })
     }

@@ -10,6 +10,7 @@
 
 mod aha;
 mod app;
+mod auth;
 mod base_url;
 mod connector;
 mod convergence;
@@ -18,6 +19,7 @@ mod duration;
 mod file;
 mod load;
 mod log;
+pub mod moment;
 mod network;
 mod problem;
 mod reader;
@@ -36,6 +38,10 @@ mod tests;
 pub use self::{
     aha::{AhaConfig, Rate, Role},
     app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer, UnknownMembers},
+    auth::{
+        AssertionIssuer, Auth, Basic, ClaimRule, Client, ClientSecret, Entra, Federated, JwtRule, OAuth,
+        Replay,
+    },
     base_url::{BaseUrl, InvalidBaseUrl},
     connector::Connector,
     convergence::{Brake, Convergence, Drift, Mode},
@@ -48,5 +54,5 @@ pub use self::{
     scim::{Repair, ScimConfig},
     server::Server,
     tls::Tls,
-    token::Token,
+    token::{Token, is_label},
 };

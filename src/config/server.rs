@@ -12,9 +12,14 @@ use super::{
     duration::duration,
     network::{Networks, networks},
     reader::{Table, Value, quoted},
+    secret::secret,
     source::Read,
     tls::Tls,
 };
+use crate::secret::Secret;
+
+/// The least that a secret key has, in bytes: as hexadecimal digits these are 128 bits.
+const SHORTEST_SECRET_KEY: usize = 32;
 
 /// An identity provider that has a wrong token sends it some thousand times an hour.
 const FAILED_AUTHENTICATIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(300).expect("300 is not zero");
@@ -43,6 +48,8 @@ pub struct Server {
     pub failed_authentications_per_minute: NonZeroU32,
     /// Certificates; `None`: connections are not encrypted.
     pub tls: Option<Tls>,
+    /// What secrets in the database are sealed with.
+    pub secret_key: Option<Secret>,
 }
 
 impl Default for Server {
@@ -61,6 +68,7 @@ impl Default for Server {
             trusted_proxies: Networks::default(),
             failed_authentications_per_minute: FAILED_AUTHENTICATIONS_PER_MINUTE,
             tls: None,
+            secret_key: None,
         }
     }
 }
@@ -93,6 +101,7 @@ impl Server {
             |value| count(&value),
         );
         let tls = table.optional("tls", |value| Tls::read(value.table()?));
+        let secret_key = table.optional("secret_key", |value| secret_key(&value));
         table.finish()?;
         Ok(Self {
             listen: listen?,
@@ -105,6 +114,7 @@ impl Server {
             trusted_proxies: trusted_proxies?,
             failed_authentications_per_minute: failed_authentications_per_minute?,
             tls: tls?,
+            secret_key: secret_key?,
         })
     }
 }
@@ -117,6 +127,16 @@ fn address(value: &Value<'_>) -> Read<SocketAddr> {
             quoted(text)
         ))
     })
+}
+
+fn secret_key(value: &Value<'_>) -> Read<Secret> {
+    let key = secret(value)?;
+    if key.expose().len() < SHORTEST_SECRET_KEY {
+        return Err(value.report(format_args!(
+            "is shorter than {SHORTEST_SECRET_KEY} characters; make one with: openssl rand -hex 32"
+        )));
+    }
+    Ok(key)
 }
 
 /// Reads a [`BaseUrl`].

@@ -241,11 +241,11 @@ fn a_file_without_apps_is_a_problem(#[case] text: &str, #[case] expected: &str) 
 #[case("max_body_bytes = 99999999999999999999", "max_body_bytes: must be an integer from 1024 to 67108864")]
 #[case(
     "fnord = 1",
-    "fnord: unknown key; the keys here are listen, public_url, shutdown_grace, max_body_bytes, request_timeout, max_connections, max_header_bytes, trusted_proxies, failed_authentications_per_minute, tls"
+    "fnord: unknown key; the keys here are listen, public_url, shutdown_grace, max_body_bytes, request_timeout, max_connections, max_header_bytes, trusted_proxies, failed_authentications_per_minute, tls, secret_key"
 )]
 #[case(
     "'a b' = 1",
-    "\"a b\": unknown key; the keys here are listen, public_url, shutdown_grace, max_body_bytes, request_timeout, max_connections, max_header_bytes, trusted_proxies, failed_authentications_per_minute, tls"
+    "\"a b\": unknown key; the keys here are listen, public_url, shutdown_grace, max_body_bytes, request_timeout, max_connections, max_header_bytes, trusted_proxies, failed_authentications_per_minute, tls, secret_key"
 )]
 fn a_problem_of_the_server_is_told(#[case] key: &str, #[case] expected: &str) {
     assert_eq!(
@@ -379,7 +379,7 @@ fn each_missing_key_is_told_with_what_it_is() {
 )]
 #[case(
     "anything = 1",
-    "anything: unknown key; the keys here are tokens, allow_from, max_concurrent_requests, confirm_within, schemas, group_schemas, user_patch_answer, group_patch_answer, unknown_members, connector"
+    "anything: unknown key; the keys here are tokens, auth, allow_from, max_concurrent_requests, confirm_within, schemas, group_schemas, user_patch_answer, group_patch_answer, unknown_members, connector"
 )]
 fn a_problem_of_a_memory_app_is_told(#[case] key: &str, #[case] expected: &str) {
     assert_eq!(problems(&memory(key)), format!("bridge.toml:3: apps.lab.{expected}"));

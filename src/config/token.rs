@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{reader::Value, secret::secret, source::Read};
-use crate::secret::Secret;
+use super::{moment::moment, reader::Value, secret::secret, source::Read};
+use crate::{clock::Time, secret::Secret};
 
 /// More tokens than any app has identity providers.
 const MOST_TOKENS: usize = 100;
@@ -15,6 +15,8 @@ pub struct Token {
     pub name: String,
     /// What is presented.
     pub token: Secret,
+    /// From when on it is refused; `None`: never.
+    pub expires: Option<Time>,
 }
 
 /// The tokens seen so far, of all apps, each with the path of its key.
@@ -28,7 +30,7 @@ pub(super) fn tokens(value: &Value<'_>, taken: &mut TakenTokens) -> Read<Vec<Tok
     value.array(MOST_TOKENS, |value| {
         let mut table = value.table()?;
         let name = table.required("name", "who presents the token, such as \"okta\"", |value| {
-            let name = token_name(&value)?;
+            let name = label(&value)?;
             if names.insert(name.clone()) {
                 return Ok(name);
             }
@@ -44,15 +46,22 @@ pub(super) fn tokens(value: &Value<'_>, taken: &mut TakenTokens) -> Read<Vec<Tok
             taken.0.push((token.clone(), value.path().to_owned()));
             Ok(token)
         });
+        let expires = table.optional("expires", |value| moment(&value));
         table.finish()?;
-        Ok(Token { name: name?, token: token? })
+        Ok(Token { name: name?, token: token?, expires: expires? })
     })
 }
 
-fn token_name(value: &Value<'_>) -> Read<String> {
+/// A name that the log and lists can show on one line.
+pub(super) fn label(value: &Value<'_>) -> Read<String> {
     let name = value.string()?;
-    if (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+    if is_label(name) {
         return Ok(name.to_owned());
     }
     Err(value.report("must have from 1 to 64 characters, and no line break"))
+}
+
+/// Whether `name` can be the name of a token.
+pub fn is_label(name: &str) -> bool {
+    (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }

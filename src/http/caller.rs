@@ -2,16 +2,17 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, OnceLock},
 };
 
 use axum::extract::{FromRequestParts, OriginalUri, Path};
-use http::{HeaderMap, header, request::Parts};
+use http::{Extensions, HeaderMap, request::Parts};
 
-use crate::{auth::Tokens, provision};
+use crate::{auth::Authenticator, provision};
 
 use super::{
-    Mounted, MountedApp, Service,
+    ClientAddress, Mounted, MountedApp, Service,
     error::{Failure, Unauthorized, shown},
 };
 
@@ -22,6 +23,13 @@ pub(super) struct Seen {
     pub(super) app: Arc<OnceLock<String>>,
     /// The token's name.
     pub(super) actor: Arc<OnceLock<String>>,
+}
+
+impl Seen {
+    /// What was found out about the sender of the request with these extensions.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_default()
+    }
 }
 
 /// An app, and the name of the token that opened it.
@@ -42,16 +50,25 @@ impl FromRequestParts<Arc<Service>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Failure> {
-        let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
-        let app = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
-        let app = app.and_then(|name| service.apps.get(&name));
-        let Some(Mounted::Bridged(app)) = app else { return Err(no_such_endpoint(parts)) };
-        let seen = parts.extensions.get::<Seen>().cloned().unwrap_or_default();
-        seen.app.get_or_init(|| app.bridged.name().to_owned());
-        let actor = authenticate(&app.tokens, &parts.headers).map_err(Failure::Unauthorized)?;
-        seen.actor.get_or_init(|| actor.to_owned());
-        Ok(Self { app: app.clone(), actor: actor.to_owned() })
+        let Mounted::Bridged(app) = find_app(parts, service).await? else {
+            return Err(no_such_endpoint(parts));
+        };
+        let actor = authenticate(&app.authenticator, &parts.headers, &parts.extensions)
+            .await
+            .map_err(Failure::Unauthorized)?;
+        Seen::of(&parts.extensions).actor.get_or_init(|| actor.clone());
+        Ok(Self { app, actor })
     }
+}
+
+/// The app that the path begins with, which the log is told.
+pub(super) async fn find_app(parts: &mut Parts, service: &Arc<Service>) -> Result<Mounted, Failure> {
+    let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
+    let name = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
+    let found = name.and_then(|name| service.apps.get(&name).map(|app| (name, app)));
+    let Some((name, app)) = found else { return Err(no_such_endpoint(parts)) };
+    Seen::of(&parts.extensions).app.get_or_init(|| name);
+    Ok(app.clone())
 }
 
 /// The failure that names the path as it was asked for; below an app, [`Parts::uri`] has lost its beginning.
@@ -60,21 +77,17 @@ pub(super) fn no_such_endpoint(parts: &Parts) -> Failure {
     Failure::NoSuchEndpoint(shown(uri.path()))
 }
 
-/// The name of the token in the `Authorization` header, if it is one of `tokens`.
-pub(super) fn authenticate<'a>(tokens: &'a Tokens, headers: &HeaderMap) -> Result<&'a str, Unauthorized> {
-    let presented = bearer(headers).ok_or(Unauthorized::Missing)?;
-    tokens.find(presented).ok_or(Unauthorized::Invalid)
+/// The name of who sends a request with these headers, if that opens an app.
+pub(super) async fn authenticate(
+    authenticator: &Authenticator,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<String, Unauthorized> {
+    let outcome = authenticator.authenticate(headers, client_address(extensions)).await;
+    outcome.map_err(|refused| Unauthorized::of(authenticator, refused))
 }
 
-/// The token of `Authorization: Bearer …`; what else stands in the header is presented as it is, to be refused. The scheme
-/// compares without case (RFC 9110 §11.1).
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
-        // A proxy in between may have looked at another one than we would.
-        return Some("");
-    }
-    // Text that is not ASCII cannot be a token of ours, and is told apart from none at all.
-    let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or("-").trim();
-    let (scheme, token) = value.split_once(' ').unwrap_or(("", value));
-    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+/// Where the request comes from, as far as that is known.
+pub(super) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address)
 }

@@ -38,6 +38,7 @@ pub(super) async fn service_provider_config(
         bulk: Some(bulk::limits(&service)),
         sort: true,
         etag: true,
+        authentication_schemes: caller.app.authenticator.schemes(),
         pagination: Some(Pagination { page_size: PAGE_SIZE, cursor_timeout: CURSOR_TIMEOUT }),
         ..Features::default()
     };

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Pa
 use serde_json::Value;
 
 use crate::{
+    auth::{Authenticator, Refused},
     passthrough,
     provision::{ProvisionError, bulk::OperationError},
     scim::{
@@ -104,15 +105,51 @@ pub(super) enum Failure {
     Bug,
 }
 
-/// What is wrong with the credentials.
+/// What is wrong with the credentials, and what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unauthorized {
-    /// There are none.
-    #[error("A token is needed: send the header Authorization: Bearer <token>.")]
-    Missing,
-    /// They are not for this app, or for none.
-    #[error("The token is not valid for this app. Check the token that the identity provider sends.")]
-    Invalid,
+#[error("{refused}")]
+pub(super) struct Unauthorized {
+    refused: Refused,
+    challenge: Challenge,
+}
+
+/// The schemes that a caller is told to use (RFC 9110 §11.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Challenge {
+    Bearer,
+    BearerAndBasic,
+}
+
+impl Unauthorized {
+    /// The app of `authenticator` refuses what was sent.
+    pub(super) fn of(authenticator: &Authenticator, refused: Refused) -> Self {
+        let accepts_basic = authenticator.accepts_basic();
+        Self { refused, challenge: if accepts_basic { Challenge::BearerAndBasic } else { Challenge::Bearer } }
+    }
+
+    /// All apps refuse it.
+    pub(super) fn of_none(refused: Refused) -> Self {
+        Self { refused, challenge: Challenge::Bearer }
+    }
+
+    /// With the keywords of RFC 6750 §3.1: none where nothing was sent.
+    fn challenges(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let bearer = match self.refused {
+            Refused::Missing => "Bearer realm=\"scim-bridge\"",
+            Refused::Expired(_) => {
+                "Bearer realm=\"scim-bridge\", error=\"invalid_token\", error_description=\"The token expired\""
+            }
+            Refused::Invalid | Refused::KeysUnavailable => {
+                "Bearer realm=\"scim-bridge\", error=\"invalid_token\""
+            }
+        };
+        let basic = match self.challenge {
+            Challenge::Bearer => None,
+            Challenge::BearerAndBasic => Some("Basic realm=\"scim-bridge\", charset=\"UTF-8\""),
+        };
+        let of = |text| (header::WWW_AUTHENTICATE, HeaderValue::from_static(text));
+        std::iter::once(bearer).chain(basic).map(of)
+    }
 }
 
 impl From<error::Error> for Failure {
@@ -176,6 +213,9 @@ impl Failure {
             Self::Provision(ProvisionError::Store(_)) | Self::Bug => {
                 (StatusCode::INTERNAL_SERVER_ERROR, None)
             }
+            Self::Unauthorized(Unauthorized { refused: Refused::KeysUnavailable, .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, None)
+            }
             Self::PassedThrough(failure) => (status_of_passthrough(failure), None),
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, None),
             Self::MethodNotAllowed(_) | Self::BulkOperation(bulk::Problem::MethodNotAllowed { .. }) => {
@@ -201,8 +241,8 @@ impl Failure {
         }
     }
 
-    /// A header that goes with the status.
-    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+    /// The headers that go with the status.
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         // Clients honour whole seconds only (`C-19`).
         let seconds = |duration: &Duration| HeaderValue::from(duration.as_secs().max(1));
         match self {
@@ -211,18 +251,17 @@ impl Failure {
                 | ProvisionError::QueueTooLong { retry_after, .. },
             )
             | Self::Busy { retry_after }
-            | Self::TooManyAttempts { retry_after } => Some((header::RETRY_AFTER, seconds(retry_after))),
-            Self::TimedOut => Some((header::RETRY_AFTER, seconds(&Duration::from_secs(5)))),
-            Self::PassedThrough(failure) => Some((header::RETRY_AFTER, seconds(&failure.retry_after()?))),
-            Self::Unauthorized(Unauthorized::Missing) => {
-                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scim-bridge\"")))
+            | Self::TooManyAttempts { retry_after } => vec![(header::RETRY_AFTER, seconds(retry_after))],
+            Self::TimedOut => vec![(header::RETRY_AFTER, seconds(&Duration::from_secs(5)))],
+            Self::PassedThrough(failure) => {
+                let retry_after = failure.retry_after();
+                retry_after.iter().map(|retry_after| (header::RETRY_AFTER, seconds(retry_after))).collect()
             }
-            Self::Unauthorized(Unauthorized::Invalid) => {
-                let challenge =
-                    HeaderValue::from_static("Bearer realm=\"scim-bridge\", error=\"invalid_token\"");
-                Some((header::WWW_AUTHENTICATE, challenge))
+            Self::Unauthorized(Unauthorized { refused: Refused::KeysUnavailable, .. }) => {
+                vec![(header::RETRY_AFTER, seconds(&Duration::from_secs(30)))]
             }
-            _ => None,
+            Self::Unauthorized(unauthorized) => unauthorized.challenges().collect(),
+            _ => Vec::new(),
         }
     }
 }
@@ -254,8 +293,8 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, body) = self.report();
         let mut response = scim_json(status, &body);
-        if let Some((name, value)) = self.header() {
-            response.headers_mut().insert(name, value);
+        for (name, value) in self.headers() {
+            response.headers_mut().append(name, value);
         }
         response
     }
@@ -267,7 +306,7 @@ pub(super) async fn not_found(
     OriginalUri(uri): OriginalUri,
     parts: Parts,
 ) -> Failure {
-    match token_first(&service, &uri, &parts) {
+    match token_first(&service, &uri, &parts).await {
         Err(unauthorized) => unauthorized,
         Ok(_) => Failure::NoSuchEndpoint(shown(uri.path())),
     }
@@ -281,7 +320,7 @@ pub(super) async fn method_not_allowed(
 ) -> Failure {
     // The paths beside the apps have one segment.
     let is_beside_apps = uri.path().matches('/').count() == 1;
-    match token_first(&service, &uri, &parts) {
+    match token_first(&service, &uri, &parts).await {
         Err(unauthorized) => unauthorized,
         Ok(None) if !is_beside_apps => Failure::NoSuchEndpoint(shown(uri.path())),
         Ok(_) => Failure::MethodNotAllowed(parts.method),
@@ -289,10 +328,15 @@ pub(super) async fn method_not_allowed(
 }
 
 /// What lies below an app asks for its token before it tells anything. The app, if the path is below one.
-fn token_first<'a>(service: &'a Service, uri: &Uri, parts: &Parts) -> Result<Option<&'a Mounted>, Failure> {
+async fn token_first<'a>(
+    service: &'a Service,
+    uri: &Uri,
+    parts: &Parts,
+) -> Result<Option<&'a Mounted>, Failure> {
     let name = uri.path().split('/').nth(1).unwrap_or_default();
     let Some(app) = service.apps.get(name) else { return Ok(None) };
-    caller::authenticate(app.tokens(), &parts.headers).map_err(Failure::Unauthorized)?;
+    let authenticated = caller::authenticate(app.authenticator(), &parts.headers, &parts.extensions);
+    authenticated.await.map_err(Failure::Unauthorized)?;
     Ok(Some(app))
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    auth::Refused,
     config::{Mode, written_duration},
     converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
     passthrough::{Condition, PassedThrough},
@@ -16,7 +17,7 @@ use crate::{
 use super::{
     Mounted, MountedApp, Service,
     answer::scim_json,
-    caller::{authenticate, bearer},
+    caller::client_address,
     error::{Failure, Unauthorized},
 };
 
@@ -68,15 +69,8 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 }
 
 /// How the app whose token is sent is doing, and what to do about it.
-pub(super) async fn status(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    if bearer(&headers).is_none() {
-        return Err(Failure::Unauthorized(Unauthorized::Missing));
-    }
-    let opened = service.apps.iter().find(|(_, app)| authenticate(app.tokens(), &headers).is_ok());
-    let (name, app) = opened.ok_or(Failure::Unauthorized(Unauthorized::Invalid))?;
+pub(super) async fn status(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
+    let (name, app) = opened(&service, &parts).await.map_err(Failure::Unauthorized)?;
     let said = match app {
         Mounted::Bridged(app) => app_status(app).await?,
         Mounted::PassedThrough(mount) => passthrough_status(&mount.app).await?,
@@ -85,6 +79,21 @@ pub(super) async fn status(
     apps.insert(name.clone(), said);
     let body = json!({ "version": env!("CARGO_PKG_VERSION"), "database": "ok", "apps": apps });
     Ok(plain_json(StatusCode::OK, &body))
+}
+
+/// The app that the request's token opens.
+async fn opened<'a>(service: &'a Service, parts: &Parts) -> Result<(&'a String, &'a Mounted), Unauthorized> {
+    let address = client_address(&parts.extensions);
+    let mut refused = Refused::Missing;
+    for (name, app) in &service.apps {
+        match app.authenticator().authenticate(&parts.headers, address).await {
+            Ok(_) => return Ok((name, app)),
+            // Somebody's token that has expired is more to the point than that others never knew it.
+            Err(Refused::Invalid) if refused != Refused::Missing => {}
+            Err(found) => refused = found,
+        }
+    }
+    Err(Unauthorized::of_none(refused))
 }
 
 async fn app_status(app: &MountedApp) -> Result<Value, Failure> {

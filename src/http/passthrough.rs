@@ -37,10 +37,11 @@ pub(super) fn routes(service: &Service) -> Router<Arc<Service>> {
 
 async fn forward(mount: Arc<PassedThroughMount>, request: Request) -> Result<Response, Failure> {
     let app = &mount.app;
-    let seen = request.extensions().get::<Seen>().cloned().unwrap_or_default();
+    let seen = Seen::of(request.extensions());
     seen.app.get_or_init(|| app.name().to_owned());
-    let actor = authenticate(&mount.tokens, request.headers()).map_err(Failure::Unauthorized)?;
-    seen.actor.get_or_init(|| actor.to_owned());
+    let authenticated = authenticate(&mount.authenticator, request.headers(), request.extensions());
+    let actor = authenticated.await.map_err(Failure::Unauthorized)?;
+    seen.actor.get_or_init(|| actor.clone());
     // As it came: what is tidied up for our own routes is the target's to understand.
     let uri = request.extensions().get::<Untidy>().map_or(request.uri(), |Untidy(uri)| uri);
     let path_and_query = uri.path_and_query().map_or("", |whole| whole.as_str());
@@ -48,7 +49,7 @@ async fn forward(mount: Arc<PassedThroughMount>, request: Request) -> Result<Res
     let below = below.ok_or_else(|| Failure::NoSuchEndpoint(shown(uri.path())))?;
     let below = below.map_err(passthrough::Failure::from)?;
     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-    let answer = passthrough::forward(app, actor, &below, request).await?;
+    let answer = passthrough::forward(app, &actor, &below, request).await?;
     let mut answer = answer.map(Body::new);
     answer.extensions_mut().insert(OfTarget);
     Ok(answer)

@@ -7,7 +7,7 @@ use axum::{
     routing::{any, get, post},
 };
 
-use super::{Service, bulk, discovery, error, groups, health, layers, passthrough, search, users};
+use super::{Service, bulk, discovery, error, groups, health, layers, oauth, passthrough, search, users};
 
 /// The whole service, layers included.
 pub fn router(service: Arc<Service>) -> Router {
@@ -33,6 +33,7 @@ pub fn router(service: Arc<Service>) -> Router {
 
     let routes = Router::new()
         .nest("/{app}/scim/v2", scim)
+        .route("/{app}/oauth/token", post(oauth::token).fallback(oauth::method_not_allowed))
         .merge(passthrough::routes(&service))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::Admission;
 use crate::{
-    auth::Tokens, clock::Clock, config::PatchAnswer, passthrough::PassedThrough, provision::BridgedApp,
-    store::Store,
+    auth::Authenticator, clock::Clock, config::PatchAnswer, passthrough::PassedThrough,
+    provision::BridgedApp, store::Store,
 };
 
 /// Everything that is served.
@@ -36,10 +36,10 @@ pub enum Mounted {
 
 impl Mounted {
     /// Who may call.
-    pub fn tokens(&self) -> &Tokens {
+    pub fn authenticator(&self) -> &Authenticator {
         match self {
-            Self::Bridged(app) => &app.tokens,
-            Self::PassedThrough(app) => &app.tokens,
+            Self::Bridged(app) => &app.authenticator,
+            Self::PassedThrough(app) => &app.authenticator,
         }
     }
 }
@@ -50,7 +50,7 @@ pub struct PassedThroughMount {
     /// The app.
     pub app: Arc<PassedThrough>,
     /// Who may call.
-    pub tokens: Tokens,
+    pub authenticator: Authenticator,
 }
 
 /// A bridged app with what opens it.
@@ -59,7 +59,7 @@ pub struct MountedApp {
     /// The app.
     pub bridged: BridgedApp,
     /// Who may call.
-    pub tokens: Tokens,
+    pub authenticator: Authenticator,
     /// How PATCH is answered.
     pub patch_answers: PatchAnswers,
 }

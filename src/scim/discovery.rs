@@ -30,6 +30,8 @@ pub struct Features {
     pub pagination: Option<Pagination>,
     /// Whether `ETag`, `If-Match` and `If-None-Match` are.
     pub etag: bool,
+    /// How clients may authenticate, the best first.
+    pub authentication_schemes: Vec<AuthenticationScheme>,
     /// Where an admin can read more.
     pub documentation_uri: Option<String>,
 }
@@ -42,6 +44,7 @@ impl Default for Features {
             sort: false,
             pagination: None,
             etag: false,
+            authentication_schemes: vec![AuthenticationScheme::BearerToken],
             documentation_uri: None,
         }
     }
@@ -54,6 +57,59 @@ pub struct Pagination {
     pub page_size: PageSize,
     /// How long a cursor can be used.
     pub cursor_timeout: Duration,
+}
+
+/// A way to authenticate (RFC 7643 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthenticationScheme {
+    /// An access token of the app's own token endpoint.
+    ClientCredentials,
+    /// A JWT of an issuer that the app trusts.
+    JsonWebToken,
+    /// An opaque bearer token.
+    BearerToken,
+    /// The same without the word `Bearer`.
+    TokenWithoutScheme,
+    /// The same as a password.
+    Basic,
+}
+
+impl AuthenticationScheme {
+    /// Its type, name, description and specification.
+    const fn told(self) -> [&'static str; 4] {
+        match self {
+            Self::ClientCredentials => [
+                "oauth2",
+                "OAuth 2.0 Client Credentials",
+                "An access token of the token endpoint of this app in the header: Authorization: Bearer <token>",
+                "https://www.rfc-editor.org/info/rfc6749",
+            ],
+            Self::JsonWebToken => [
+                "oauthbearertoken",
+                "JSON Web Token",
+                "A JWT of an issuer that this app trusts in the header: Authorization: Bearer <token>",
+                "https://www.rfc-editor.org/info/rfc7523",
+            ],
+            Self::BearerToken => [
+                "oauthbearertoken",
+                "OAuth Bearer Token",
+                "The token of this app in the header: Authorization: Bearer <token>",
+                "https://www.rfc-editor.org/info/rfc6750",
+            ],
+            Self::TokenWithoutScheme => [
+                "oauthbearertoken",
+                "Token",
+                "The token of this app in the header: Authorization: <token>",
+                "https://www.rfc-editor.org/info/rfc6750",
+            ],
+            Self::Basic => [
+                "httpbasic",
+                "HTTP Basic",
+                "The token of this app as the password of HTTP Basic",
+                "https://www.rfc-editor.org/info/rfc7617",
+            ],
+        }
+    }
 }
 
 /// The limits of bulk requests.
@@ -81,13 +137,7 @@ pub fn service_provider_config(base_url: &str, features: &Features) -> Value {
         "changePassword": { "supported": false },
         "sort": { "supported": features.sort },
         "etag": { "supported": features.etag },
-        "authenticationSchemes": [{
-            "type": "oauthbearertoken",
-            "name": "OAuth Bearer Token",
-            "description": "The token of this app in the header: Authorization: Bearer <token>",
-            "specUri": "https://www.rfc-editor.org/info/rfc6750",
-            "primary": true,
-        }],
+        "authenticationSchemes": authentication_schemes(&features.authentication_schemes),
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base_url}/ServiceProviderConfig"),
@@ -107,6 +157,16 @@ pub fn service_provider_config(base_url: &str, features: &Features) -> Value {
         config["documentationUri"] = uri.as_str().into();
     }
     config
+}
+
+fn authentication_schemes(schemes: &[AuthenticationScheme]) -> Vec<Value> {
+    let tell = |(index, scheme): (usize, &AuthenticationScheme)| {
+        let [kind, name, description, specification] = scheme.told();
+        json!({
+            "type": kind, "name": name, "description": description, "specUri": specification, "primary": index == 0,
+        })
+    };
+    schemes.iter().enumerate().map(tell).collect()
 }
 
 /// `/ResourceTypes`.
@@ -218,7 +278,15 @@ mod tests {
         let pagination = Some(Pagination { page_size, cursor_timeout: Duration::from_secs(3600) });
         let shown = service_provider_config(
             BASE,
-            &Features { max_results: 200, bulk, sort: true, pagination, etag: true, documentation_uri },
+            &Features {
+                max_results: 200,
+                bulk,
+                sort: true,
+                pagination,
+                etag: true,
+                documentation_uri,
+                ..Features::default()
+            },
         );
         assert_eq!(
             shown["bulk"],
@@ -236,6 +304,31 @@ mod tests {
             })
         );
         assert_eq!(shown["documentationUri"], "https://docs.test/");
+    }
+
+    #[test]
+    fn ways_to_authenticate_are_told_and_the_first_is_the_primary_one_c_20() {
+        use AuthenticationScheme::*;
+        let authentication_schemes =
+            vec![ClientCredentials, JsonWebToken, BearerToken, TokenWithoutScheme, Basic];
+        let shown =
+            service_provider_config(BASE, &Features { authentication_schemes, ..Features::default() });
+        let told: Vec<_> = shown["authenticationSchemes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|scheme| (scheme["type"].as_str().unwrap(), scheme["primary"].as_bool().unwrap()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("oauth2", true),
+                ("oauthbearertoken", false),
+                ("oauthbearertoken", false),
+                ("oauthbearertoken", false),
+                ("httpbasic", false)
+            ]
+        );
     }
 
     #[test]

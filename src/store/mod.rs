@@ -23,10 +23,14 @@ pub mod listing;
 mod lock;
 mod marks;
 pub mod members;
+pub mod own_keys;
 pub mod passed_revocations;
 pub mod roster_passes;
 pub mod rosters;
 pub mod sorted;
+pub mod spent_assertions;
+pub mod token_uses;
+pub mod tokens;
 pub mod users;
 mod writer;
 

@@ -11,7 +11,7 @@ use crate::{clock::Clock, secret::Secret};
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long it may take to reach a target at all.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client is made of.
 pub struct UpstreamSettings {
@@ -62,8 +62,11 @@ pub enum TransportError {
         error: reqwest::Error,
     },
     /// The answer is larger than the bound on answers.
-    #[error("the answer is larger than {} MiB", MAX_BODY_BYTES / 1024 / 1024)]
-    TooLarge,
+    #[error("the answer is larger than {} KiB", most_bytes / 1024)]
+    TooLarge {
+        /// The bound.
+        most_bytes: usize,
+    },
 }
 
 /// What happened, in words that lead to the cause: a wrong name, a closed port and a certificate are mended differently.
@@ -177,7 +180,7 @@ impl UpstreamClient {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let result = read(request, &self.base_url).await;
+        let result = read(request, &self.base_url, MAX_BODY_BYTES).await;
         let duration_ms = u64::try_from(self.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(response) => tracing::info!(
@@ -192,14 +195,19 @@ impl UpstreamClient {
     }
 }
 
-async fn read(request: reqwest::RequestBuilder, host: &str) -> Result<Response, TransportError> {
+/// Sends the request and reads the whole answer, which has at most `most_bytes`.
+pub(super) async fn read(
+    request: reqwest::RequestBuilder,
+    host: &str,
+    most_bytes: usize,
+) -> Result<Response, TransportError> {
     let failed =
         |error: reqwest::Error| TransportError::Http { host: host.to_owned(), error: error.without_url() };
     let mut response = request.send().await.map_err(failed)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(TransportError::TooLarge);
+        if body.len() + chunk.len() > most_bytes {
+            return Err(TransportError::TooLarge { most_bytes });
         }
         body.extend_from_slice(&chunk);
     }

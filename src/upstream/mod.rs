@@ -3,12 +3,14 @@
 
 mod client;
 mod connect;
+mod documents;
 mod egress;
 mod relay;
 
 pub use self::{
     client::{Response, SetupError, TransportError, UpstreamClient, UpstreamSettings},
     connect::ConnectError,
+    documents::{DocumentError, Documents},
     egress::{PrivateNetworks, ResolveError},
     relay::{Relay, RelayError, RelaySettings, RequestBody},
 };

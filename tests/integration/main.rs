@@ -5,6 +5,7 @@
 mod aha_contract;
 mod aha_says_no;
 mod architecture;
+mod auth;
 mod brake;
 mod breaker;
 mod budget;

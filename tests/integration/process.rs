@@ -7,7 +7,9 @@ mod held;
 mod plan;
 mod release;
 mod roster;
+mod secrets;
 mod serve;
+mod tokens;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -60,7 +62,7 @@ impl Installation {
         let running_aha = aha.start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
-            "[server]\nlisten = '127.0.0.1:0'\n[log]\nformat = 'json'\nlevel = 'trace'\n\
+            "[server]\nlisten = '127.0.0.1:0'\nfailed_authentications_per_minute = 1000000\n[log]\nformat = 'json'\nlevel = 'trace'\n\
              [database]\nurl = 'sqlite:bridge.db'\n\
              [apps.aha]\nconnector = 'aha'\nbase_url = '{}'\napi_key = {api_key}\ndefault_workspace = 'PRJ1'\n\
              tokens = [{{ name = 'idp', token = {token} }}]\n{app_keys}\n",
@@ -68,6 +70,14 @@ impl Installation {
         );
         std::fs::write(folder.path().join("bridge.toml"), config).unwrap();
         Self { folder, aha, _running_aha: running_aha }
+    }
+
+    /// Replaces a text of the configuration file.
+    fn edit(&self, text: &str, by: &str) {
+        let file = self.folder().join("bridge.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        assert!(config.contains(text), "{config}");
+        std::fs::write(file, config.replace(text, by)).unwrap();
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -1,6 +1,7 @@
 //! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
 
 mod assertions;
+pub mod issuer;
 pub mod process;
 pub mod random;
 pub mod raw;
@@ -346,6 +347,12 @@ impl Bridge {
         self.stop().await;
         self.start_again().await;
         self.wait_until_ready().await;
+    }
+
+    /// Stops in order, and starts again on the same database with another configuration.
+    pub async fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.restart().await;
     }
 
     /// Starts again after [`stop`](Bridge::stop) or [`crash`](Bridge::crash), on the same database.

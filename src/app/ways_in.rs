@@ -1,0 +1,58 @@
+//! Who may call an app, from its configuration.
+
+use std::sync::Arc;
+
+use crate::{
+    auth::{
+        Authenticator, Credential, Credentials, WaysIn,
+        jwt::TrustedIssuer,
+        oauth::{AccessTokens, FederatedClient, SigningKeys, TokenEndpoint},
+    },
+    clock::Clock,
+    config,
+    store::Store,
+    upstream::Documents,
+};
+
+/// What the authenticators of all apps share.
+pub(super) struct Shared<'a> {
+    /// The database.
+    pub(super) store: &'a Store,
+    /// Time.
+    pub(super) clock: &'a Arc<dyn Clock>,
+    /// For the keys of issuers.
+    pub(super) documents: &'a Documents,
+    /// The keys of access tokens.
+    pub(super) signing_keys: &'a Arc<SigningKeys>,
+}
+
+/// Who is let in to `app`.
+pub(super) fn authenticator(app: &config::App, shared: &Shared<'_>) -> Authenticator {
+    let Shared { store, clock, documents, signing_keys } = shared;
+    let name = app.name.as_str();
+    let credentials = Arc::new(Credentials::new(name, Credential::all_configured(app), (*clock).clone()));
+    let entra = app.auth.entra.iter().map(|rule| TrustedIssuer::entra(rule, documents, clock));
+    let others = app.auth.jwt.iter().map(|rule| TrustedIssuer::any(rule, documents, clock));
+    let token_endpoint = app.auth.oauth.as_ref().map(|oauth| TokenEndpoint {
+        credentials: credentials.clone(),
+        clients: oauth.clients.iter().map(|client| client.id.clone()).collect(),
+        federated: oauth
+            .federated
+            .iter()
+            .map(|rule| FederatedClient {
+                issuer: TrustedIssuer::of_assertions(rule, documents, clock),
+                replay: rule.replay,
+            })
+            .collect(),
+        access_tokens: AccessTokens::new(name, oauth.token_lifetime, (*signing_keys).clone()),
+        store: (*store).clone(),
+        clock: (*clock).clone(),
+    });
+    let ways_in = WaysIn {
+        raw_token: app.auth.raw_token,
+        basic: app.auth.basic.clone(),
+        issuers: entra.chain(others).collect(),
+        token_endpoint,
+    };
+    Authenticator::new(credentials, ways_in, (*clock).clone())
+}

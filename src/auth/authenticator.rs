@@ -1,0 +1,145 @@
+//! Who is let in to one app.
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::{HeaderMap, header};
+
+use super::{
+    Refused,
+    authorization::{self, Presented},
+    credential::Kind,
+    credentials::{Client, Credentials},
+    jwt::{Problem, Shown, TrustedIssuer, Unverified},
+    oauth::{ISSUER, TokenEndpoint},
+};
+use crate::{clock::Clock, config, scim::discovery::AuthenticationScheme};
+
+/// Decides who is let in to one app.
+#[derive(Debug)]
+pub struct Authenticator {
+    credentials: Arc<Credentials>,
+    ways_in: WaysIn,
+    clock: Arc<dyn Clock>,
+}
+
+/// The ways into one app, beside bearer tokens.
+#[derive(Debug, Default)]
+pub struct WaysIn {
+    /// Tokens that no scheme stands before (`OKT-17`).
+    pub raw_token: bool,
+    /// Tokens as passwords of HTTP Basic.
+    pub basic: Option<config::Basic>,
+    /// JWTs.
+    pub issuers: Vec<TrustedIssuer>,
+    /// The app's own token endpoint.
+    pub token_endpoint: Option<TokenEndpoint>,
+}
+
+impl Authenticator {
+    /// Lets in whoever has one of these credentials, or comes in another of these ways.
+    pub fn new(credentials: Arc<Credentials>, ways_in: WaysIn, clock: Arc<dyn Clock>) -> Self {
+        Self { credentials, ways_in, clock }
+    }
+
+    /// The name of who sends these headers, for the log and the record. Nobody of another app is found.
+    ///
+    /// # Errors
+    /// When nobody is let in for them.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+    ) -> Result<String, Refused> {
+        let client = client(headers, address);
+        match authorization::read(headers)? {
+            Presented::Bearer(token) => match self.by_token(token, client)? {
+                Some(name) => Ok(name),
+                None => self.by_jwt(token).await,
+            },
+            Presented::Raw(token) if self.ways_in.raw_token => {
+                self.by_token(token, client)?.ok_or(Refused::Invalid)
+            }
+            Presented::Basic(pair) => {
+                let basic = self.ways_in.basic.as_ref().ok_or(Refused::Invalid)?;
+                if basic.user.as_ref().is_some_and(|user| *user != pair.user) {
+                    return Err(Refused::Invalid);
+                }
+                self.by_token(pair.password.expose(), client)?.ok_or(Refused::Invalid)
+            }
+            Presented::Raw(_) => Err(Refused::Invalid),
+        }
+    }
+
+    /// The app's token endpoint, if it has one.
+    pub fn token_endpoint(&self) -> Option<&TokenEndpoint> {
+        self.ways_in.token_endpoint.as_ref()
+    }
+
+    /// The app's opaque tokens.
+    pub fn credentials(&self) -> &Arc<Credentials> {
+        &self.credentials
+    }
+
+    /// Whether HTTP Basic is accepted, which a challenge then says.
+    pub fn accepts_basic(&self) -> bool {
+        self.ways_in.basic.is_some()
+    }
+
+    /// What is accepted now, the scheme first that is best.
+    pub fn schemes(&self) -> Vec<AuthenticationScheme> {
+        let has_tokens = self.credentials.list().iter().any(|one| one.kind == Kind::BearerToken);
+        [
+            (self.ways_in.token_endpoint.is_some(), AuthenticationScheme::ClientCredentials),
+            (!self.ways_in.issuers.is_empty(), AuthenticationScheme::JsonWebToken),
+            (has_tokens, AuthenticationScheme::BearerToken),
+            (has_tokens && self.ways_in.raw_token, AuthenticationScheme::TokenWithoutScheme),
+            (has_tokens && self.ways_in.basic.is_some(), AuthenticationScheme::Basic),
+        ]
+        .into_iter()
+        .filter_map(|(is_accepted, scheme)| is_accepted.then_some(scheme))
+        .collect()
+    }
+
+    fn by_token(&self, token: &str, client: Client<'_>) -> Result<Option<String>, Refused> {
+        Ok(self.credentials.find(&Kind::BearerToken, token, client)?.map(|credential| credential.name))
+    }
+
+    async fn by_jwt(&self, token: &str) -> Result<String, Refused> {
+        let has_none = self.ways_in.issuers.is_empty() && self.ways_in.token_endpoint.is_none();
+        if has_none || !Unverified::is_like(token) {
+            return Err(Refused::Invalid);
+        }
+        self.verify(token).await.map_err(|problem| {
+            let app = self.credentials.app();
+            tracing::warn!(app, reason = %problem, "a JWT was refused");
+            match problem {
+                Problem::KeysUnavailable(_) => Refused::KeysUnavailable,
+                _ => Refused::Invalid,
+            }
+        })
+    }
+
+    /// The token names who issued it; that one's rules and keys alone decide. Several rules may be about one issuer.
+    async fn verify(&self, token: &str) -> Result<String, Problem> {
+        let parsed = Unverified::parse(token)?;
+        if let Some(endpoint) = &self.ways_in.token_endpoint
+            && parsed.issuer() == Some(ISSUER)
+        {
+            return endpoint.admit(parsed);
+        }
+        let mut problem = Problem::Issuer(Shown::new(parsed.issuer().unwrap_or_default()));
+        let now = self.clock.now();
+        for issuer in self.ways_in.issuers.iter().filter(|issuer| issuer.is_named_by(&parsed)) {
+            match issuer.believe(Unverified::parse(token)?, now).await {
+                Ok(_) => return Ok(issuer.name.clone()),
+                Err(found) => problem = found,
+            }
+        }
+        Err(problem)
+    }
+}
+
+/// Who sends these headers from `address`, by their own account.
+fn client(headers: &HeaderMap, address: Option<IpAddr>) -> Client<'_> {
+    Client { address, user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()) }
+}

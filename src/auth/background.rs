@@ -1,0 +1,99 @@
+//! What keeps the authenticators fresh, without any request.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Credentials,
+    expiry::{ExpiryWarnings, Warning},
+    oauth::SigningKeys,
+};
+use crate::{
+    clock::Clock,
+    store::{Store, StoreError, spent_assertions, token_uses},
+};
+
+/// How often it is read what was made and what was revoked. So long a revoked token may still work.
+const REFRESH_EVERY: Duration = Duration::from_secs(2);
+
+/// Every how many refreshes the last uses are written down, and what has expired is forgotten.
+const WRITE_EVERY: u32 = 5;
+
+/// What is kept fresh.
+#[derive(Debug)]
+pub struct Background {
+    /// The tokens of every app.
+    pub credentials: Vec<Arc<Credentials>>,
+    /// The keys of access tokens, if an app gives any.
+    pub signing_keys: Option<Arc<SigningKeys>>,
+    /// The database.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Background {
+    /// Keeps all fresh until `stopping`, and writes down the last uses at the end.
+    pub async fn run(self, stopping: CancellationToken) {
+        let mut warnings = ExpiryWarnings::default();
+        // A database that fails, fails every two seconds.
+        let mut had_failed = false;
+        for round in 0_u32.. {
+            let now = self.clock.now();
+            for credentials in &self.credentials {
+                warnings.due(credentials, now).iter().for_each(Warning::log);
+            }
+            tokio::select! {
+                () = stopping.cancelled() => break,
+                () = self.clock.sleep_until(now + REFRESH_EVERY) => {}
+            }
+            let mut outcome = self.refresh().await;
+            if round % WRITE_EVERY == WRITE_EVERY - 1 {
+                outcome = outcome.and(self.write().await);
+            }
+            match outcome {
+                Err(reason) if !had_failed => {
+                    tracing::warn!(reason, "tokens cannot be read again; those that are known count");
+                    had_failed = true;
+                }
+                Err(_) => {}
+                Ok(()) => had_failed = false,
+            }
+        }
+        if let Err(reason) = self.write().await {
+            tracing::warn!(reason, "the last uses of tokens could not be written down");
+        }
+    }
+
+    async fn refresh(&self) -> Result<(), String> {
+        for credentials in &self.credentials {
+            credentials.refresh(&self.store).await.map_err(|error| error.to_string())?;
+        }
+        if let Some(keys) = &self.signing_keys {
+            keys.refresh().await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self) -> Result<(), String> {
+        let now = self.clock.now();
+        let uses: Vec<_> = self
+            .credentials
+            .iter()
+            .flat_map(|one| one.take_uses().into_iter().map(|(id, last)| (one.app().to_owned(), id, last)))
+            .collect();
+        if uses.is_empty() && self.signing_keys.is_none() {
+            return Ok(());
+        }
+        let written = self.store.write(move |transaction| {
+            Box::pin(async move {
+                for (app, id, last) in &uses {
+                    token_uses::save(transaction, app, id, last).await?;
+                }
+                spent_assertions::forget_expired(transaction, now).await
+            })
+        });
+        written.await.map_err(|error: StoreError| error.to_string())
+    }
+}

@@ -1,0 +1,117 @@
+//! `POST /{app}/oauth/token`: an app's own token endpoint.
+//!
+//! It is not SCIM's: its answers are those of RFC 6749 §5, and the one place that chooses a status for them is here.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use serde_json::json;
+
+use crate::auth::{
+    Client,
+    oauth::{AccessToken, GrantError, Shown},
+};
+
+use super::{
+    Service,
+    caller::{Seen, client_address, find_app, no_such_endpoint},
+    error::Failure,
+};
+
+/// The largest body, in bytes: an assertion of 16 KiB, encoded, and the rest.
+const MOST_BYTES: usize = 64 * 1024;
+
+pub(super) async fn token(
+    State(service): State<Arc<Service>>,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Response, Failure> {
+    let app = find_app(&mut parts, &service).await?;
+    let Some(endpoint) = app.authenticator().token_endpoint() else { return Err(no_such_endpoint(&parts)) };
+    let Ok(body) = to_bytes(body, MOST_BYTES).await else {
+        return Ok(refuse(&GrantError::InvalidRequest(
+            "The body is too large, or was not received completely.",
+        )));
+    };
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let client = Client { address: client_address(&parts.extensions), user_agent };
+    Ok(match endpoint.grant(&parts.headers, &body, client).await {
+        Ok(granted) => {
+            Seen::of(&parts.extensions).actor.get_or_init(|| granted.client.clone());
+            grant(&granted)
+        }
+        Err(error) => refuse(&error),
+    })
+}
+
+/// The answer to every other method (RFC 6749 §3.2), which no credentials are asked for: it tells nothing.
+pub(super) async fn method_not_allowed(
+    State(service): State<Arc<Service>>,
+    mut parts: Parts,
+) -> Result<Response, Failure> {
+    let app = find_app(&mut parts, &service).await?;
+    if app.authenticator().token_endpoint().is_none() {
+        return Err(no_such_endpoint(&parts));
+    }
+    let body =
+        json!({ "error": "invalid_request", "error_description": "The token endpoint takes POST only." });
+    let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, body);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    Ok(response)
+}
+
+/// RFC 6749 §5.1.
+fn grant(granted: &AccessToken) -> Response {
+    let mut body = json!({
+        "access_token": granted.token.expose(),
+        "token_type": "Bearer",
+        "expires_in": granted.expires_in.as_secs(),
+    });
+    if let Some(scope) = &granted.scope {
+        body["scope"] = scope.as_str().into();
+    }
+    answer(StatusCode::OK, body)
+}
+
+/// RFC 6749 §5.2.
+fn refuse(error: &GrantError) -> Response {
+    let status = match error {
+        GrantError::InvalidClient(_) | GrantError::ExpiredSecret { .. } => StatusCode::UNAUTHORIZED,
+        GrantError::InvalidRequest(_) | GrantError::UnsupportedGrantType | GrantError::InvalidScope => {
+            StatusCode::BAD_REQUEST
+        }
+        GrantError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        GrantError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    if let GrantError::Store(error) = error {
+        tracing::error!(%error, "a request for a token failed in the database");
+    }
+    let mut response =
+        answer(status, json!({ "error": error.code(), "error_description": error.to_string() }));
+    match error {
+        GrantError::InvalidClient(Shown::InHeader)
+        | GrantError::ExpiredSecret { shown: Shown::InHeader, .. } => {
+            let challenge = HeaderValue::from_static("Basic realm=\"scim-bridge\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        GrantError::Unavailable => {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// Tokens are kept by nobody in between (RFC 6749 §5.1, `AUTH-5`).
+fn answer(status: StatusCode, body: serde_json::Value) -> Response {
+    let mut response = (status, body.to_string()).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
