@@ -23,6 +23,7 @@ use crate::{
     http::{
         self, Admission, Certificates, Gate, Mounted, MountedApp, PatchAnswers, Service, TlsError, Transport,
     },
+    passthrough,
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, admissions, rosters, users},
@@ -191,6 +192,11 @@ impl App {
             tasks.spawn(worker::run(target.clone(), owner.clone(), workers_stopping.clone()));
             if let Some(every) = roster_every {
                 tasks.spawn(roster::run(target, every, roster, workers_stopping.clone()));
+            }
+        }
+        for app in self.service.apps.values() {
+            if let Mounted::PassedThrough(mount) = app {
+                tasks.spawn(passthrough::watch_key(mount.app.clone(), workers_stopping.clone()));
             }
         }
         tasks.spawn(self.refreshing.run(workers_stopping.clone()));

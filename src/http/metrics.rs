@@ -61,6 +61,9 @@ struct Readings {
     revocations_limit: ByApp,
     under_way: ByApp,
     token_expiry: ByPart,
+    units_used: ByPart,
+    units_limit: ByPart,
+    key_expiry: ByApp,
 }
 
 /// Answers all meters.
@@ -72,7 +75,7 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -
         readings.read_tokens(name, app, now);
         match app {
             Mounted::Bridged(app) => readings.read_target(&app.bridged.target, now).await?,
-            Mounted::PassedThrough(mount) => readings.read_passed_through(&mount.app).await?,
+            Mounted::PassedThrough(mount) => readings.read_passed_through(&mount.app, now).await?,
         }
     }
     let mut text = String::new();
@@ -89,7 +92,7 @@ impl Readings {
     fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("scim_bridge");
         registry.register("build", "The version", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        let by_app: [(_, _, &ByApp); 11] = [
+        let by_app: [(_, _, &ByApp); 12] = [
             ("target_up", "1 while calls reach the target, 0 while it fails or refuses us", &self.target_up),
             ("users", "Users that are served", &self.users),
             ("held_users", "Users whose loss of access waits for a person", &self.held),
@@ -108,12 +111,17 @@ impl Readings {
             ("roster_accounts", "Accounts at the last listing", &self.accounts),
             ("brake_revocations", "Users who lost access within the brake's window", &self.revocations),
             ("brake_revocations_limit", "How many may", &self.revocations_limit),
+            (
+                "target_key_expires_in_seconds",
+                "Until the key of the target's other API ends",
+                &self.key_expiry,
+            ),
             ("requests_under_way", "Requests that are being passed through", &self.under_way),
         ];
         for (name, help, family) in by_app {
             registry.register(name, help, family.clone());
         }
-        let by_part: [(_, _, &ByPart); 5] = [
+        let by_part: [(_, _, &ByPart); 7] = [
             ("queue_users", "Users that the target does not agree with yet; part: the lane", &self.queue),
             (
                 "queue_oldest_age_seconds",
@@ -122,6 +130,12 @@ impl Readings {
             ),
             ("budget_limit", "Calls that may be sent; part: per second or minute", &self.budget_limit),
             ("findings", "Open findings of the roster; part: their kind", &self.findings),
+            (
+                "target_units_used",
+                "Units of the target's other API; part: by the workspace or the key",
+                &self.units_used,
+            ),
+            ("target_units_limit", "How many may be used, where that is limited", &self.units_limit),
             ("token_expires_in_seconds", "Until a token expires; part: its name", &self.token_expiry),
         ];
         for (name, help, family) in by_part {
@@ -133,8 +147,7 @@ impl Readings {
     fn read_tokens(&self, name: &str, app: &Mounted, now: Time) {
         for token in app.authenticator().credentials().list().iter() {
             let Some(expires_at) = token.expires_at else { continue };
-            let left = expires_at.since(now).as_secs_f64() - now.since(expires_at).as_secs_f64();
-            set_part(&self.token_expiry, name, &token.name, left);
+            set_part(&self.token_expiry, name, &token.name, seconds_left(expires_at, now));
         }
     }
 
@@ -172,13 +185,26 @@ impl Readings {
         Ok(())
     }
 
-    async fn read_passed_through(&self, app: &PassedThrough) -> Result<(), Failure> {
+    async fn read_passed_through(&self, app: &PassedThrough, now: Time) -> Result<(), Failure> {
         let is_up = !matches!(app.condition(), Condition::Resting { .. });
         set(&self.target_up, app.name(), f64::from(u8::from(is_up)));
         let brake = app.brake_state().await?;
         set(&self.revocations, app.name(), number(brake.passed));
         set(&self.revocations_limit, app.name(), number(brake.most));
         set(&self.under_way, app.name(), app.under_way() as f64);
+        let Some(usage) = app.key_usage() else { return Ok(()) };
+        for (part, used, limit) in [
+            ("workspace", usage.workspace_used, usage.workspace_limit),
+            ("key", usage.key_used, usage.key_limit),
+        ] {
+            set_part(&self.units_used, app.name(), part, number(used));
+            if let Some(limit) = limit {
+                set_part(&self.units_limit, app.name(), part, number(limit));
+            }
+        }
+        if let Some(ends_at) = usage.ends_at {
+            set(&self.key_expiry, app.name(), seconds_left(ends_at, now));
+        }
         Ok(())
     }
 }
@@ -189,6 +215,11 @@ fn set(family: &ByApp, app: &str, value: f64) {
 
 fn set_part(family: &ByPart, app: &str, part: &str, value: f64) {
     family.get_or_create(&Part { app: app.to_owned(), part: part.to_owned() }).set(value);
+}
+
+/// Below zero once it is over.
+fn seconds_left(end: Time, now: Time) -> f64 {
+    end.since(now).as_secs_f64() - now.since(end).as_secs_f64()
 }
 
 /// Exact up to 2^53, which nothing here comes near.
