@@ -66,7 +66,7 @@ async fn who_guesses_tokens_is_slowed_down_and_the_identity_provider_beside_it_i
 }
 
 #[tokio::test]
-async fn requests_beyond_the_number_that_an_app_works_on_are_told_to_come_again() {
+async fn requests_beyond_the_number_that_an_app_works_on_are_told_to_come_again_c_19() {
     let setup = Setup::aha().app_keys("max_concurrent_requests = 50\nconfirm_within = '25s'");
     let bridge = setup.start().await;
     bridge.aha.fault(Fault::delay(Duration::from_secs(3600)).always());
@@ -91,7 +91,7 @@ async fn requests_beyond_the_number_that_an_app_works_on_are_told_to_come_again(
 
 /// The gallery's validation and Entra ID's gallery want at least 25 requests a second without a 429.
 #[tokio::test]
-async fn a_hundred_requests_at_a_time_meet_no_429() {
+async fn a_hundred_requests_at_a_time_meet_no_429_c_19() {
     let bridge = Setup::memory().start().await;
     let requests = (0..100).map(|_| bridge.get("/Users"));
     for answer in futures_util::future::join_all(requests).await {
