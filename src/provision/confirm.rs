@@ -54,7 +54,7 @@ pub(super) async fn confirm(
         Submission::Pending { user, watch } => (user, watch),
     };
     let target = &app.target;
-    target.wake.notify_one();
+    target.rouse(&user.id);
     let settled = until(&*target.clock, deadline, async {
         tokio::select! {
             biased;

@@ -12,6 +12,7 @@ use scim_bridge::{
     },
 };
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::harness::{Bridge, Setup, as_time_passes, eventually, pass_time, user};
 
@@ -134,6 +135,76 @@ async fn a_bridge_that_was_killed_goes_on_with_what_it_had_called() {
     eventually("the second's calls", async || bridge.aha.calls().len() >= 16).await;
     assert!(bridge.aha.calls().len() <= 20, "{}", bridge.aha.calls());
     assert_eq!(bridge.aha.calls().answered(429).len(), 0);
+}
+
+/// Forty people are renamed at once, more than a second allows. Who is asked to leave whose change waits for its turn is
+/// disabled with what is kept for leavers, before any time has passed.
+#[tokio::test]
+async fn who_leaves_while_a_change_of_them_waits_for_its_turn_leaves_at_once() {
+    let (setup, clock) = limited(RateRules::default());
+    let bridge = setup.with(|aha| seed_people(aha, 40)).start().await;
+    let paths = paths_of_people(&bridge).await;
+    clock.advance(Duration::from_secs(120));
+    for path in &paths {
+        let rename = json!([{ "op": "replace", "path": "name.familyName", "value": "Renamed" }]);
+        assert_eq!(bridge.patch(path, rename).await.status, 200);
+    }
+    eventually("what a second allows", async || bridge.aha.calls().len() == 18).await;
+    let waiting = in_hand(&bridge).await;
+    for email in &waiting[..2] {
+        disable(&bridge, &id_of(&bridge, email).await).await;
+    }
+    let has_left = |email: &String| !bridge.aha.find_user_by_email(email).unwrap().enabled;
+    eventually("both have left", async || waiting[..2].iter().all(has_left)).await;
+    assert_eq!(bridge.aha.calls().len(), 20);
+}
+
+/// That nobody has an account who is not to have any is looked up in the lane of changes.
+#[tokio::test]
+async fn a_leaver_does_not_wait_behind_new_users_without_access() {
+    let (setup, clock) = limited(RateRules::default());
+    let bridge = setup.with(|aha| seed_people(aha, 1)).start().await;
+    clock.advance(Duration::from_secs(120));
+    for number in 0..40 {
+        let mut inactive = user(&format!("inactive{number}@example.com"));
+        inactive["active"] = json!(false);
+        assert_eq!(bridge.post("/Users", &inactive).await.status, 201);
+    }
+    eventually("what a second allows", async || bridge.aha.calls().len() >= 18).await;
+    disable(&bridge, &id_of(&bridge, "person0@example.com").await).await;
+    eventually("the leaver has left", async || {
+        !bridge.aha.find_user_by_email("person0@example.com").unwrap().enabled
+    })
+    .await;
+    assert_eq!(bridge.aha.calls().len(), 19);
+    as_time_passes(&clock, Duration::from_millis(100), bridge.wait_until_idle()).await;
+    assert_eq!(bridge.aha.invitations().len(), 0);
+}
+
+/// The `userName`s of those whom the worker is at work on, once that are as many as it has places for.
+async fn in_hand(bridge: &Bridge) -> Vec<String> {
+    let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
+    let mut in_hand: Vec<String> = Vec::new();
+    for _ in 0..10_000 {
+        let leased = sqlx::query_scalar("SELECT user_name_key FROM users WHERE lease_owner IS NOT NULL");
+        in_hand = leased.fetch_all(&mut database).await.unwrap();
+        if in_hand.len() == 16 {
+            return in_hand;
+        }
+    }
+    panic!("there is room for more: {in_hand:?}");
+}
+
+fn seed_people(aha: &scim_bridge::sim::aha::SimulatedAha, count: usize) {
+    for number in 0..count {
+        aha.seed(Person::new("Some", "Person", &format!("person{number}@example.com")));
+    }
+}
+
+async fn paths_of_people(bridge: &Bridge) -> Vec<String> {
+    let list = bridge.get("/Users?filter=userName+sw+%22person%22&count=200").await;
+    let people = list.body["Resources"].as_array().unwrap();
+    people.iter().map(|user| format!("/Users/{}", user["id"].as_str().unwrap())).collect()
 }
 
 async fn id_of(bridge: &Bridge, user_name: &str) -> String {
