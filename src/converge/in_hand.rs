@@ -4,7 +4,7 @@
 //! and then leases are over whose calls are still out. What is in hand is never claimed a second time, however late it is.
 //!
 //! So who asks for something new of a user that is in hand must reach the work that goes on: it may wait for a turn that is
-//! far off, with a change, while the user is to lose access now. [`InHand::overtake`] tells it.
+//! far off, with a change, while the user is to lose access now. That is what `overtake` is for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

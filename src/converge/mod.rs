@@ -50,6 +50,9 @@ use self::{
     outcome::Outcomes,
 };
 
+/// The longest that work is put off, apart from invitations that wait for their turn.
+pub const LONGEST_WAIT: Duration = backoff::AFTER_REJECTION;
+
 /// One app's target, and everything that is shared by those who work on it.
 #[derive(Debug)]
 pub struct Target {

@@ -159,6 +159,46 @@ async fn who_leaves_while_a_change_of_them_waits_for_its_turn_leaves_at_once() {
     assert_eq!(bridge.aha.calls().len(), 20);
 }
 
+/// The machine's clock was an hour ahead when all of that happened, and was set right before the next start.
+#[tokio::test]
+async fn a_clock_that_was_set_back_holds_up_nobody_for_as_long() {
+    // Aha! keeps its own time.
+    let (setup, clock) = limited(RateRules::unlimited());
+    let mut bridge = setup.with(|aha| seed_people(aha, 24)).start().await;
+    clock.advance(Duration::from_secs(120));
+    let email = |number: usize| format!("person{number}@example.com");
+    let is_enabled = |bridge: &Bridge, number| bridge.aha.find_user_by_email(&email(number)).unwrap().enabled;
+    disable(&bridge, &id_of(&bridge, &email(20)).await).await;
+    eventually("the deactivation", async || !is_enabled(&bridge, 20)).await;
+    bridge.aha.fault(Fault::html(503).on(DISABLE));
+    disable(&bridge, &id_of(&bridge, &email(21)).await).await;
+    eventually("the failure", async || bridge.status().await["queue"]["revoke"]["failing"] == 1).await;
+    for number in 0..18 {
+        disable(&bridge, &id_of(&bridge, &email(number)).await).await;
+    }
+    eventually("what a second allows", async || bridge.aha.calls().len() == 20).await;
+
+    let earlier = ManualClock::new(clock.now() - Duration::from_secs(3_600));
+    bridge.restart_by(&earlier).await;
+    let started_at = earlier.now();
+    disable(&bridge, &id_of(&bridge, &email(22)).await).await;
+    pass_time(&earlier, Duration::from_millis(25), "both deactivations", async || {
+        !is_enabled(&bridge, 21) && !is_enabled(&bridge, 22)
+    })
+    .await;
+    let took = earlier.now().since(started_at);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    // What was seen later by the other clock is seen anew.
+    bridge.aha.disable(bridge.aha.find_user_by_email(&email(23)).unwrap().id);
+    bridge.aha.enable(bridge.aha.find_user_by_email(&email(20)).unwrap().id);
+    as_time_passes(&earlier, Duration::from_millis(100), bridge.wait_until_idle()).await;
+    bridge.next_roster(&earlier, Duration::from_secs(15 * 60)).await;
+    for (number, active) in [(23, false), (20, true)] {
+        let shown = bridge.get(&format!("/Users/{}", id_of(&bridge, &email(number)).await)).await;
+        assert_eq!(shown.body["active"], active, "{shown}");
+    }
+}
+
 /// That nobody has an account who is not to have any is looked up in the lane of changes.
 #[tokio::test]
 async fn a_leaver_does_not_wait_behind_new_users_without_access() {

@@ -25,7 +25,7 @@ pub use self::{
     managed::{InHands, count_in_hands, page_in_hands, page_settled},
     narrowing::{Narrowing, count_matching, page},
     queue::{
-        Ahead, Claim, Claimed, Outlook, QueueDepth, ahead, claim, depth, hasten_revocations,
+        Ahead, Claim, Claimed, Outlook, QueueDepth, ahead, bring_back, claim, depth, hasten_revocations,
         look, release_all, renew,
     },
     read::{count, find_all, find_any, find_shown},
