@@ -199,6 +199,26 @@ async fn a_clock_that_was_set_back_holds_up_nobody_for_as_long() {
     }
 }
 
+/// A gateway in front of Aha!, or the company's proxy, tells of limits of its own.
+#[tokio::test]
+async fn what_a_page_of_a_gateway_says_of_limits_does_not_count() {
+    let (setup, clock) = limited(RateRules { headers: RateHeaders::Absent, ..RateRules::default() });
+    let bridge = setup.start().await;
+    clock.advance(Duration::from_secs(120));
+    let reset = clock.now().as_micros() / 1_000_000 + 50;
+    let page = Fault::html(503).header("x-ratelimit-limit", "1").header("x-ratelimit-remaining", "0");
+    bridge.aha.fault(page.header("x-ratelimit-reset", &reset.to_string()));
+    let started_at = clock.now();
+    for number in 0..6 {
+        bridge.create_user(&format!("joiner{number}@example.com")).await;
+    }
+    pass_time(&clock, Duration::from_millis(25), "the invitations", async || {
+        bridge.aha.invitations().len() == 6
+    })
+    .await;
+    assert!(clock.now().since(started_at) < Duration::from_secs(10));
+}
+
 /// That nobody has an account who is not to have any is looked up in the lane of changes.
 #[tokio::test]
 async fn a_leaver_does_not_wait_behind_new_users_without_access() {

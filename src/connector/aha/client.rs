@@ -218,7 +218,11 @@ impl Client {
         let response = self.http.send(method, path, query, body.as_ref()).await.map_err(|error| {
             TargetError::Unavailable { reason: format!("Aha! could not be called: {error}") }
         })?;
-        if let Some(report) = rate::report(&response, self.config.rate, self.clock.now()) {
+        // A gateway's page may tell of the gateway's own limits.
+        let is_of_aha = response.is_json() || response.status == StatusCode::TOO_MANY_REQUESTS;
+        if let Some(report) =
+            rate::report(&response, self.config.rate, self.clock.now()).filter(|_| is_of_aha)
+        {
             allowance.note(report);
         }
         Ok(response)
