@@ -26,6 +26,7 @@ use crate::{
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, admissions, rosters, users},
+    telemetry::metrics::Metrics,
     upstream::{Documents, SetupError},
 };
 
@@ -151,6 +152,7 @@ impl App {
                 clock.clone(),
             ),
             store: store.clone(),
+            metrics: Metrics::default(),
             clock: clock.clone(),
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,

@@ -37,6 +37,7 @@ mod invitations;
 mod letter_of_the_rfc;
 mod lifecycle;
 mod lists;
+mod metrics;
 mod mutations;
 mod okta;
 mod okta_spec;

@@ -222,3 +222,24 @@ async fn an_app_that_is_passed_through_stands_beside_a_bridged_one() {
     let body: Value = Answer::of(unknown).await.body;
     assert!(body["apps"]["passed"].is_null(), "{body}");
 }
+
+#[tokio::test]
+async fn requests_that_are_passed_through_are_counted_and_timed() {
+    let passed = Passed::start().await;
+    passed.get("/Users?count=1").await;
+    passed.get("/Groups/1/x").await;
+    passed.target.reply(Reply::HangUp);
+    passed.send_json("PATCH", "/Users/1", "{}").await.error(502);
+    let url = format!("{}/metrics", passed.bridge.root());
+    let answer = reqwest::Client::new().get(url).bearer_auth(IDP_TOKEN).send().await.unwrap();
+    let text = answer.text().await.unwrap();
+    for line in [
+        "scim_bridge_requests_total{app=\"passed\",operation=\"GET passed through\",status=\"204\"} 2",
+        "scim_bridge_requests_total{app=\"passed\",operation=\"PATCH passed through\",status=\"502\"} 1",
+        "scim_bridge_request_duration_seconds_count{app=\"passed\",operation=\"GET passed through\"} 2",
+        "scim_bridge_target_up{app=\"passed\"} 1.0",
+        "scim_bridge_requests_under_way{app=\"passed\"} 0.0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
