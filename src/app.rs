@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, Time, until},
     config::{self, Config, Connector},
     converge::{
-        Target,
+        LONGEST_WAIT, Target,
         roster::{self, Progress, RosterState},
         worker,
     },
@@ -258,7 +258,7 @@ async fn mount(
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
-    start_anew(store, &name, clock.now(), target.in_doubt_until(clock.now())).await?;
+    start_anew(&target).await?;
     roster::abandon_turns_of_servers(&target).await?;
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
@@ -277,14 +277,25 @@ async fn mount(
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
-/// carried out by `calls_seen_at`, or never will be. How many invitations are sent may have been changed.
-async fn start_anew(store: &Store, app: &str, now: Time, calls_seen_at: Time) -> Result<(), StoreError> {
-    let app = app.to_owned();
-    store
+/// carried out by now and twice the time that it may take, or never will be. How many invitations are sent may have been
+/// changed, and the clock may have been set back.
+async fn start_anew(target: &Target) -> Result<(), StoreError> {
+    let (app, now) = (target.app.clone(), target.clock.now());
+    let calls_seen_at = target.in_doubt_until(now);
+    let latest_due = calls_seen_at.max(now + LONGEST_WAIT);
+    // Whole tables would have to be looked through for times that lie ahead.
+    let was_set_back = target.budget.start_anew().await?;
+    target
+        .store
         .write(move |transaction| {
             Box::pin(async move {
                 users::release_all(transaction, &app, calls_seen_at).await?;
-                admissions::forget_turns(transaction, &app, now).await
+                admissions::forget_turns(transaction, &app, now).await?;
+                if was_set_back {
+                    users::bring_back(transaction, &app, now, latest_due, calls_seen_at).await?;
+                    admissions::bring_back(transaction, &app, now).await?;
+                }
+                Ok(())
             })
         })
         .await

@@ -13,6 +13,7 @@ use crate::{
         budget::{Budget, Limits, Rate},
         guard::Guard,
         health::HealthMonitor,
+        in_hand::InHand,
         outcome::Outcomes,
     },
     store::Store,
@@ -53,6 +54,7 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
         convergence,
         call_timeout,
         wake: Notify::new(),
+        in_hand: InHand::default(),
     }))
 }
 

@@ -18,6 +18,7 @@ use super::{
     Target, brake,
     budget::Permit,
     doubt::{self, NothingFound},
+    in_hand::Held,
     journal::Journal,
     outcome::Rejection,
     pace,
@@ -42,11 +43,12 @@ fn step_length(target: &Target) -> Duration {
     PERMIT_WAIT + target.call_timeout + Duration::from_secs(10)
 }
 
-/// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
-pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
+/// Works on `user`, which the caller has claimed and which is `held` meanwhile, until the target agrees, refuses or fails, and
+/// settles the row.
+pub(super) async fn converge(target: Arc<Target>, user: User, held: Held, stopping: CancellationToken) {
     let id = user.id.clone();
     let mut permit = None;
-    let attempted = attempt(&target, user, &mut permit, &stopping).await;
+    let attempted = attempt(&target, user, &held, &mut permit, &stopping).await;
     if let Some(permit) = permit {
         // It was not needed in the end.
         permit.close().await;
@@ -69,6 +71,7 @@ pub(super) fn starting_point(user: &User) -> Observed {
 async fn attempt(
     target: &Target,
     mut user: User,
+    held: &Held,
     permit: &mut Option<Permit>,
     stopping: &CancellationToken,
 ) -> Result<(), StoreError> {
@@ -84,7 +87,11 @@ async fn attempt(
     while calls < MAX_CALLS {
         let desired = Desired::of(&user.resource, !user.is_live());
         let plan = target.connector.plan(&desired, &sighting.observed);
-        let lane = desired.lane(&plan);
+        let lane = match plan.first() {
+            // Where it is not urgent to find out whether there is an account, the queue knows.
+            Some(Call::Find { .. }) if !desired.enabled => user.lane,
+            _ => desired.lane(&plan),
+        };
         let invites = plan.iter().any(Call::invites);
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
@@ -131,14 +138,19 @@ async fn attempt(
         if !keep(target, &mut user).await? {
             return Ok(());
         }
+        let mut is_overtaken = false;
         if permit.is_none() {
             *permit = tokio::select! {
                 biased;
                 permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
                 () = stopping.cancelled() => None,
+                () = held.overtaken() => {
+                    is_overtaken = true;
+                    None
+                }
             };
         }
-        if permit.is_none() {
+        if permit.is_none() && !is_overtaken {
             // After a look-up, to go back to the queue would mean to look again.
             if sighting.observed == Observed::Absent && !stopping.is_cancelled() {
                 continue;
@@ -149,13 +161,14 @@ async fn attempt(
         if let Some(reason) = target.health.stopped() {
             return settle::postponed(target, user, sighting, reason).await;
         }
-        // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
+        // What is desired may have changed while the budget was waited for. The newest counts, and a permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
             Some(newest) if newest.version != user.version => {
                 user = User { lease: user.lease, ..newest };
                 continue;
             }
+            Some(_) if permit.is_none() => continue,
             Some(_) => {}
             None => return Ok(()),
         }

@@ -12,7 +12,7 @@ use crate::{
     store::{
         StoreError, User, UserId,
         admissions::{self, AdmissionKind},
-        users::{self, Adopted, Ownership},
+        users::{self, Ownership, Settled},
     },
 };
 
@@ -187,8 +187,8 @@ impl Totals {
     }
 }
 
-/// Looks at all users for whom something is to be done, and hands each to `tell`; in plan mode also at those whose account
-/// was found and stays as it is. What is in memory does not grow with their number.
+/// Looks at all users for whom something is to be done, and hands each to `tell`; in plan mode also at those who are managed
+/// and whose account stays as it is. What is in memory does not grow with their number.
 ///
 /// # Errors
 /// When the database fails, or `tell` does.
@@ -197,12 +197,12 @@ pub async fn all<E: From<StoreError>>(
     accounts: Accounts,
     mut tell: impl FnMut(&User, &Forecast) -> Result<(), E>,
 ) -> Result<Totals, E> {
-    let adopted = if target.is_carried_out() { Adopted::LeftOut } else { Adopted::Listed };
+    let settled = if target.is_carried_out() { Settled::LeftOut } else { Settled::Listed };
     let mut totals = Totals::default();
     let mut revoked = 0;
     let mut after = String::new();
     loop {
-        let users = users::list_unsettled(&target.store, &target.app, adopted, &after, STEP).await?;
+        let users = users::list_unsettled(&target.store, &target.app, settled, &after, STEP).await?;
         let Some(last) = users.last() else { break };
         last.id.as_str().clone_into(&mut after);
         let mut revocations = Vec::new();

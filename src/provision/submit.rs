@@ -50,6 +50,15 @@ pub(super) enum Submission {
     },
 }
 
+impl Submission {
+    /// Lets the worker begin, where the target must be brought to agree.
+    pub(super) fn rouse(&self, target: &Target) {
+        if let Self::Pending { user, .. } = self {
+            target.rouse(&user.id);
+        }
+    }
+}
+
 impl Change {
     pub(super) fn new(app: &BridgedApp, request: &Request) -> Self {
         Self {
@@ -96,8 +105,12 @@ pub(super) async fn submit(
     }
     refuse_taken(transaction, change, &before, &resource).await?;
     refuse_guarded(change, &before, &plan).await?;
-    let lane = desired.lane(&plan);
     let is_new = before.version == 0;
+    let lane = match desired.lane(&plan) {
+        // Nobody is known to have access: there is only to look whether somebody has, and no leaver is to wait for that.
+        Lane::Revoke if is_new && !may_have_account(&before) => Lane::Change,
+        lane => lane,
+    };
     let is_revocation = lane == Lane::Revoke && !is_new;
     refuse_while_blocked(change, is_revocation, &plan)?;
     if is_new_grant(&before, lane, &plan) {
@@ -256,6 +269,11 @@ fn refuse_while_blocked(change: &Change, is_revocation: bool, plan: &[Call]) -> 
         Some(reason) if !is_revocation && !plan.is_empty() => Err(blocked(&reason, "Nothing was changed.")),
         _ => Ok(()),
     }
+}
+
+/// Whether the target has, or may have, an account that was made for the user.
+pub(super) fn may_have_account(user: &User) -> bool {
+    user.account().is_some() || matches!(user.observed, Observed::Suspected { .. })
 }
 
 /// Whether access is to be given that was not to be given already: who waits in the queue for it keeps the place.

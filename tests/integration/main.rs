@@ -15,6 +15,7 @@ mod coalescing;
 mod coverage_of_facts;
 mod crash;
 mod cursors;
+mod database_fails;
 mod discovery;
 mod discovery_is_true;
 mod doubt;

@@ -138,7 +138,7 @@ impl Client {
             },
         });
         let answer: UserBody = self.write(Method::PUT, &path, body, Subject::User, allowance).await?;
-        let account = answer.into_user().into_account();
+        let account = the_same(&before.id, answer.into_user())?.into_changed_account(before, changes.enabled);
         if changes.given_name.is_none() && changes.family_name.is_none() {
             return Ok(account.remembering(before));
         }
@@ -170,7 +170,7 @@ impl Client {
     ) -> Result<Option<Account>, TargetError> {
         let path = format!("/users/{}", encode_segment(id));
         match self.read::<UserBody>(&path, &[], Subject::User, allowance).await {
-            Ok(body) => Ok(Some(body.into_user().into_account())),
+            Ok(body) => Ok(Some(the_same(id, body.into_user())?.into_account())),
             Err(TargetError::AccountNotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -218,7 +218,11 @@ impl Client {
         let response = self.http.send(method, path, query, body.as_ref()).await.map_err(|error| {
             TargetError::Unavailable { reason: format!("Aha! could not be called: {error}") }
         })?;
-        if let Some(report) = rate::report(&response, self.config.rate, self.clock.now()) {
+        // A gateway's page may tell of the gateway's own limits.
+        let is_of_aha = response.is_json() || response.status == StatusCode::TOO_MANY_REQUESTS;
+        if let Some(report) =
+            rate::report(&response, self.config.rate, self.clock.now()).filter(|_| is_of_aha)
+        {
             allowance.note(report);
         }
         Ok(response)
@@ -315,6 +319,19 @@ fn the_only(accounts: Vec<Account>, email: &str) -> Result<Option<Account>, Targ
         });
     }
     Ok(same.pop())
+}
+
+/// The user of an answer, which must be the one that was asked about: what is done next would be done to the other one.
+fn the_same(id: &str, user: User) -> Result<User, TargetError> {
+    if user.id() == id {
+        return Ok(user);
+    }
+    Err(TargetError::Unavailable {
+        reason: format!(
+            "Aha! was asked about the user {id} and answered about {}. Check base_url, and any proxy in between",
+            user.id()
+        ),
+    })
 }
 
 /// What a call is about, which decides what a 404 means.

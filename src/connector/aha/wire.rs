@@ -37,6 +37,7 @@ fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<S
         Number(u64),
     }
     Ok(match Id::deserialize(deserializer)? {
+        Id::Text(text) if text.is_empty() => return Err(serde::de::Error::custom("an id that is empty")),
         Id::Text(text) => text,
         Id::Number(number) => number.to_string(),
     })
@@ -52,6 +53,13 @@ impl User {
     pub fn created_at(&self) -> Option<Time> {
         let timestamp: jiff::Timestamp = self.created_at.as_deref()?.parse().ok()?;
         Some(Time::from_micros(timestamp.as_microsecond()))
+    }
+
+    /// The account that it was `before` and that was sent `enabled`: what an answer leaves out is so.
+    pub fn into_changed_account(self, before: &Account, enabled: Option<bool>) -> Account {
+        let enabled = self.enabled.or(enabled).unwrap_or(before.enabled);
+        let administrator = self.administrator.unwrap_or(before.administrator);
+        Account { enabled, administrator, ..self.into_account() }
     }
 
     /// The account it describes. One that is not said to be disabled is enabled, as new ones are.

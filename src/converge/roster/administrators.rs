@@ -137,9 +137,7 @@ async fn what_undid(
 ) -> Result<Option<&'static str>, StoreError> {
     let account_id = finding.account_id.as_deref().unwrap_or_default();
     let user = find_user(transaction, scope, account_id).await?;
-    let observed = user.as_ref().and_then(User::account);
-    let observed =
-        observed.map(|account| Powers { enabled: account.enabled, administrator: account.administrator });
+    let observed = user.as_ref().and_then(User::account).map(Powers::of);
     let Some(powers) = listed.get(account_id).copied().or(observed) else {
         return Ok(Some("the account is gone"));
     };

@@ -355,6 +355,14 @@ impl Bridge {
         self.restart().await;
     }
 
+    /// Stops in order and starts again with another clock, as where it was set meanwhile.
+    pub async fn restart_by(&mut self, clock: &ManualClock) {
+        self.stop().await;
+        self.clock = Arc::new(clock.clone());
+        self.start_again().await;
+        self.wait_until_ready().await;
+    }
+
     /// Starts again after [`stop`](Bridge::stop) or [`crash`](Bridge::crash), on the same database.
     pub async fn start_again(&mut self) {
         self.running = Some(Running::start(&self.config, self.clock.clone(), self.killable).await);
