@@ -7,7 +7,7 @@ use anyhow::bail;
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Connector},
-    connector::{TargetError, allowance::Unlimited, registry::connect},
+    connector::{CredentialsOwner, TargetError, allowance::Unlimited, registry::connect},
     passthrough::probe::{Finding, Level, Probe},
     store::{Store, StoreError},
 };
@@ -92,10 +92,12 @@ async fn of_credentials(app: &config::App, clock: &Arc<dyn Clock>) -> Finding {
     };
     // One call beside the budget, which is in a database that may be what is wrong.
     match directory.credentials_owner(&mut Unlimited).await {
-        Ok(owner) => Finding::ok(format!(
-            "{target} takes the API key, which is that of the account {}; the bridge never disables it",
-            owner.account_id
+        Ok(CredentialsOwner { account_id: Some(account_id), .. }) => Finding::ok(format!(
+            "{target} takes the API key, which is that of the account {account_id}; the bridge never disables it"
         )),
+        Ok(CredentialsOwner { email, .. }) => {
+            Finding::ok(format!("{target} takes the API key, which is that of {email}"))
+        }
         Err(TargetError::RateLimited { .. }) => Finding::warning(format!(
             "{target} takes no more calls for now (rate limit); try again in a minute"
         )),

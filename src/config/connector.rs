@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::{
     aha::AhaConfig,
+    aha_account::AhaAccount,
     reader::{Table, quoted},
     scim::ScimConfig,
     source::{Read, Source},
@@ -18,6 +19,16 @@ pub enum Connector {
     Memory,
     /// The target's own SCIM endpoint, to which requests are passed through.
     Scim(Box<ScimConfig>),
+}
+
+impl Connector {
+    /// The Aha! account that is called, if it is one.
+    pub fn aha_account(&self) -> Option<&AhaAccount> {
+        match self {
+            Self::Aha(aha) => Some(&aha.account),
+            Self::Memory | Self::Scim(_) => None,
+        }
+    }
 }
 
 /// The words that `connector` takes.

@@ -106,16 +106,16 @@ fn every_key_that_an_admin_sets_means_what_it_says() {
     assert_eq!(tokens, [("okta", "s3cr3t-okta-token"), ("entra", "t-2")]);
 
     let aha = aha_of(&config);
-    assert_eq!(aha.base_url.as_str(), "https://acme.aha.io");
-    assert_eq!(aha.api_key.expose(), KEY);
+    assert_eq!(aha.account.base_url.as_str(), "https://acme.aha.io");
+    assert_eq!(aha.account.api_key.expose(), KEY);
     assert_eq!(aha.default_workspace, "PRJ1");
     assert_eq!(aha.default_role, Role::ProductOwner);
     assert_eq!(aha.identity_provider_id, Some(483_954_339));
-    assert_eq!(aha.roster_every, Duration::from_mins(90));
-    assert_eq!((aha.rate.per_second.get(), aha.rate.per_minute.get()), (10, 150));
-    assert_eq!(aha.protected, ["breakglass@example.com"]);
-    assert_eq!(aha.request_timeout, Duration::from_millis(500));
-    assert_eq!(aha.contact.as_deref(), Some("it@example.com"));
+    assert_eq!(aha.account.roster_every, Duration::from_mins(90));
+    assert_eq!((aha.account.rate.per_second.get(), aha.account.rate.per_minute.get()), (10, 150));
+    assert_eq!(aha.account.protected, ["breakglass@example.com"]);
+    assert_eq!(aha.account.request_timeout, Duration::from_millis(500));
+    assert_eq!(aha.account.contact.as_deref(), Some("it@example.com"));
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn what_is_left_out_has_the_documented_default() {
     );
     let aha = aha_of(&config);
     assert_eq!(aha.default_role, Role::Viewer);
-    assert_eq!(aha.roster_every, Duration::from_mins(15));
-    assert_eq!((aha.rate.per_second.get(), aha.rate.per_minute.get()), (20, 300));
+    assert_eq!(aha.account.roster_every, Duration::from_mins(15));
+    assert_eq!((aha.account.rate.per_second.get(), aha.account.rate.per_minute.get()), (20, 300));
 }
 
 #[rstest]

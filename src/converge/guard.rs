@@ -125,6 +125,6 @@ impl Guard {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
-            .is_some_and(|owner| owner.account_id == account.id)
+            .is_some_and(|owner| owner.account_id.as_ref() == Some(&account.id))
     }
 }
