@@ -30,7 +30,7 @@ pub use self::{
     account::{Account, Name, Observed},
     allowance::{Allowance, RateReport, RateWindow},
     call::{Call, Changes, Lane},
-    desired::Desired,
+    desired::{Desired, Standing},
     error::TargetError,
 };
 

@@ -82,14 +82,14 @@ async fn attempt(
     let mut one_administrator = None;
     let mut calls = 0;
     while calls < MAX_CALLS {
-        let desired = Desired::of(&user.resource, !user.is_live());
+        let desired = Desired::of(&user.resource, user.standing());
         let plan = target.connector.plan(&desired, &sighting.observed);
         let lane = desired.lane(&plan);
         let invites = plan.iter().any(Call::invites);
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
-        if matches!(call, Call::Update { .. }) {
+        if call.account().is_some() {
             match settle::may_change(target, user, sighting).await? {
                 Some(ours) => (user, sighting) = ours,
                 None => return Ok(()),
@@ -209,7 +209,7 @@ async fn attempt(
                 match call {
                     Call::Find { .. } => {}
                     Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
-                    Call::Update { account, .. } => {
+                    Call::Update { account, .. } | Call::Delete { account } => {
                         sighting.observed = Observed::Uncertain { account, until }
                     }
                 }
@@ -217,7 +217,7 @@ async fn attempt(
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
             Err(TargetError::AccountNotFound { reason }) => {
-                let Call::Update { account, .. } = call else {
+                let Some(account) = call.account().cloned() else {
                     return settle::failed(target, user, sighting, reason).await;
                 };
                 if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {

@@ -197,7 +197,7 @@ fn idle(case: &Case<'_>, user: &User) -> Verdict {
             ),
         );
     }
-    if user.ownership == Ownership::Unmanaged {
+    if user.is_live() && user.ownership == Ownership::Unmanaged {
         return in_sync(format!(
             "no identity provider has written to this user; the account was found at {target}, and the bridge changes nothing \
              about it"

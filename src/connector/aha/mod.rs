@@ -18,7 +18,7 @@ use crate::{clock::Clock, config::AhaConfig, upstream::SetupError};
 use self::client::Client;
 use super::{
     Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, Observed,
-    TargetError, aha_api::email_key,
+    TargetError, aha_api::email_key, error::RejectionKind,
 };
 
 /// The connector for one Aha! account.
@@ -68,6 +68,10 @@ impl Connector for Aha {
                 Call::Update { account, changes } => {
                     self.client.update(account, changes, allowance).await.map(Observed::Present)
                 }
+                Call::Delete { account } => Err(TargetError::Rejected {
+                    reason: format!("Aha! cannot delete users, so {} stays", account.email),
+                    rejection: RejectionKind::Forbidden,
+                }),
             }
         }
         .boxed()

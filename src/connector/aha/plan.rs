@@ -101,6 +101,7 @@ mod tests {
             given_name: Some("Mary".into()),
             family_name: Some("Ann Smith".into()),
             enabled: true,
+            deleted: false,
         }
     }
 
