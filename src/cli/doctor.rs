@@ -74,7 +74,7 @@ async fn of_app(app: &config::App, clock: &Arc<dyn Clock>) -> Vec<Finding> {
             Ok(probe) => findings.extend(probe.run().await),
             Err(error) => findings.push(Finding::problem(error.to_string())),
         },
-        Connector::Aha(_) => findings.push(of_credentials(app, clock).await),
+        Connector::Aha(_) | Connector::AhaPortal(_) => findings.push(of_credentials(app, clock).await),
         Connector::Memory => findings.push(Finding::ok("its target is in memory; there is nothing to ask")),
     }
     findings

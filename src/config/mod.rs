@@ -10,6 +10,7 @@
 
 mod aha;
 mod aha_account;
+mod aha_portal;
 mod app;
 mod auth;
 mod base_url;
@@ -39,6 +40,7 @@ mod tests;
 pub use self::{
     aha::{AhaConfig, Role},
     aha_account::{AhaAccount, Rate},
+    aha_portal::{AhaPortalConfig, OnDelete, PortalPermission},
     app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer, UnknownMembers},
     auth::{
         AssertionIssuer, Auth, Basic, ClaimRule, Client, ClientSecret, Entra, Federated, JwtRule, OAuth,

@@ -46,7 +46,7 @@ fn memory(keys: &str) -> String {
 fn aha_of(config: &Config) -> &AhaConfig {
     match &config.apps["aha"].connector {
         Connector::Aha(aha) => aha,
-        Connector::Memory | Connector::Scim(_) => panic!("the app is an Aha!"),
+        other => panic!("the app is an Aha!: {other:?}"),
     }
 }
 
@@ -196,7 +196,7 @@ base_url = "https://example.com"
     bridge.toml:19: apps.Aha.tokens[1].name: "okta" is the name of another token of this app
     bridge.toml:19: apps.Aha.tokens[1].token: is the same token as apps.Aha.tokens[0].token; each must be different
     bridge.toml:22: apps.metrics: the name of an app is the first part of its URL, and this one is ours; choose another
-    bridge.toml:24: apps.metrics.roster_every: is a key of connector "aha" only; remove it, or change the connector
+    bridge.toml:24: apps.metrics.roster_every: is a key of connectors "aha" and "aha-portal" only; remove it, or change the connector
     bridge.toml:26: apps.ahrefs.token: missing: the bearer token that the target's support issued
     bridge.toml:30: nonsense: unknown key; the keys here are server, database, log, apps
     "#);
@@ -375,7 +375,7 @@ fn each_missing_key_is_told_with_what_it_is() {
 )]
 #[case(
     "api_key = 's3cr3t'",
-    "api_key: is a key of connectors \"aha\" and \"scim\" only; remove it, or change the connector"
+    "api_key: is a key of connectors \"aha\", \"aha-portal\" and \"scim\" only; remove it, or change the connector"
 )]
 #[case(
     "anything = 1",
@@ -386,11 +386,8 @@ fn a_problem_of_a_memory_app_is_told(#[case] key: &str, #[case] expected: &str) 
 }
 
 #[rstest]
-#[case(
-    "aha-portal",
-    "this version has no connector \"aha-portal\" yet; write \"aha\", \"memory\" or \"scim\""
-)]
-#[case("Aha!", "there is no connector \"Aha!\"; write \"aha\", \"memory\" or \"scim\"")]
+#[case("Aha!", "there is no connector \"Aha!\"; write \"aha\", \"aha-portal\", \"memory\" or \"scim\"")]
+#[case("", "there is no connector \"\"; write \"aha\", \"aha-portal\", \"memory\" or \"scim\"")]
 fn a_connector_that_there_is_not_is_told_without_a_word_on_its_keys(
     #[case] kind: &str,
     #[case] expected: &str,
@@ -516,7 +513,7 @@ fn a_passed_through_app_has_the_documented_defaults() {
 )]
 #[case(
     "roster_every = '1m'",
-    "roster_every: is a key of connector \"aha\" only; remove it, or change the connector"
+    "roster_every: is a key of connectors \"aha\" and \"aha-portal\" only; remove it, or change the connector"
 )]
 fn a_problem_of_a_passed_through_app_is_told(#[case] key: &str, #[case] expected: &str) {
     assert_eq!(problems(&scim(key)), format!("bridge.toml:5: apps.ahrefs.{expected}"));

@@ -13,6 +13,7 @@
 pub mod account;
 pub mod aha;
 mod aha_api;
+pub mod aha_portal;
 pub mod allowance;
 pub mod call;
 #[cfg(test)]
