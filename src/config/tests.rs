@@ -13,6 +13,7 @@ pub(super) fn environment(name: &str) -> Option<String> {
     match name {
         "AHA_API_KEY" => Some(KEY.to_owned()),
         "AHA_OKTA_TOKEN" => Some("s3cr3t-okta-token\n".to_owned()),
+        "CUSTOMERS_OKTA_TOKEN" => Some("s3cr3t-customers-token".to_owned()),
         "AHREFS_SCIM_TOKEN" => Some("s3cr3t-ahrefs-token".to_owned()),
         "AHREFS_ENTRA_TOKEN" => Some("s3cr3t-entra-token".to_owned()),
         "AHREFS_API_KEY" => Some("s3cr3t-ahrefs-key".to_owned()),
@@ -359,7 +360,7 @@ fn each_missing_key_is_told_with_what_it_is() {
     bridge.toml:2: apps.aha.base_url: missing: the address of the account, as in "https://acme.aha.io"
     bridge.toml:2: apps.aha.api_key: missing: an API key of an Aha! administrator
     bridge.toml:2: apps.aha.default_workspace: missing: the prefix of the workspace that new users join
-    bridge.toml:4: apps.lab.connector: missing: the kind of target; write "aha", "memory" or "scim"
+    bridge.toml:4: apps.lab.connector: missing: the kind of target; write "aha", "aha-portal", "memory" or "scim"
     "#);
 }
 
