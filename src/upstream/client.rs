@@ -205,6 +205,10 @@ pub(super) async fn read(
         |error: reqwest::Error| TransportError::Http { host: host.to_owned(), error: error.without_url() };
     let mut response = request.send().await.map_err(failed)?;
     let mut body = Vec::new();
+    // Nothing of what says itself that it is too large is waited for.
+    if response.content_length().is_some_and(|length| length > most_bytes as u64) {
+        return Err(TransportError::TooLarge { most_bytes });
+    }
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > most_bytes {
             return Err(TransportError::TooLarge { most_bytes });
