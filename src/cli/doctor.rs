@@ -80,7 +80,7 @@ async fn of_app(app: &config::App, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a target that is called takes our credentials.
+/// Whether a target that is called takes our credentials, and they are good for its accounts.
 async fn of_credentials(app: &config::App, clock: &Arc<dyn Clock>) -> Finding {
     let connector = match connect(app, clock.clone()) {
         Ok(connector) => connector,
@@ -90,13 +90,17 @@ async fn of_credentials(app: &config::App, clock: &Arc<dyn Clock>) -> Finding {
     let Some(directory) = connector.directory() else {
         return Finding::ok(format!("{target} needs no credentials"));
     };
-    // One call beside the budget, which is in a database that may be what is wrong.
-    match directory.credentials_owner(&mut Unlimited).await {
+    // Two calls beside the budget, which is in a database that may be what is wrong.
+    let owner = match directory.credentials_owner(&mut Unlimited).await {
+        Ok(owner) => directory.accounts(1, &mut Unlimited).await.map(|_| owner),
+        Err(error) => Err(error),
+    };
+    match owner {
         Ok(CredentialsOwner { account_id: Some(account_id), .. }) => Finding::ok(format!(
-            "{target} takes the API key, which is that of the account {account_id}; the bridge never disables it"
+            "{target} lists its accounts to the API key, which is that of the account {account_id}; the bridge never disables it"
         )),
         Ok(CredentialsOwner { email, .. }) => {
-            Finding::ok(format!("{target} takes the API key, which is that of {email}"))
+            Finding::ok(format!("{target} lists its accounts to the API key, which is that of {email}"))
         }
         Err(TargetError::RateLimited { .. }) => Finding::warning(format!(
             "{target} takes no more calls for now (rate limit); try again in a minute"

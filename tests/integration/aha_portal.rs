@@ -2,6 +2,7 @@
 //! those who are deleted.
 
 mod deletion;
+mod doctor;
 mod two_apps;
 
 use std::collections::BTreeMap;
@@ -146,4 +147,18 @@ async fn who_has_an_account_of_aha_itself_is_another_person_to_the_portal() {
     bridge.delete(&format!("/Users/{owner}")).await.no_content();
     assert!(bridge.aha.find_user_by_email(ADMINISTRATOR).unwrap().enabled);
     bridge.post("/Users", &user("kim.lee@example.com")).await.written(201);
+}
+
+#[tokio::test]
+async fn creates_are_paced_as_if_each_sent_an_invitation() {
+    let keys = "invites_per_hour = 1\nconfirm_within = '1s'";
+    let bridge = Setup::portal().app_keys(keys).start().await;
+    bridge.create_user(SAM).await;
+    assert_eq!(counts(&bridge), expected([(FIND, 1), (CREATE, 1)]));
+    let kim = bridge.create_user("kim.lee@example.com").await;
+    assert_eq!(counts(&bridge), expected([]), "nobody is looked up before it is the turn of the create");
+    // Who leaves does not wait for a turn.
+    bridge.delete(&format!("/Users/{kim}")).await.no_content();
+    bridge.wait_until_idle().await;
+    assert_eq!(bridge.aha.portal_invitations().len(), 1);
 }

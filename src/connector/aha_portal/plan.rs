@@ -14,15 +14,15 @@ use crate::{
 
 /// The calls that remain, in order.
 pub(super) fn plan(desired: &Desired, observed: &Observed, on_delete: OnDelete) -> Vec<Call> {
-    let look_up = |email: &str| {
-        let find = Call::Find { email: email.to_owned() };
-        let create = || Call::Create { email: desired.email.clone(), name: desired.name_for_create() };
-        if desired.enabled { vec![find, create()] } else { vec![find] }
-    };
+    let find = |email: &str| Call::Find { email: email.to_owned() };
+    let create = || Call::Create { email: desired.email.clone(), name: desired.name_for_create() };
     match observed {
-        Observed::Unknown => look_up(&desired.email),
-        Observed::Suspected { email, .. } => look_up(email),
-        Observed::Absent => look_up(&desired.email).split_off(1),
+        Observed::Unknown if desired.enabled => vec![find(&desired.email), create()],
+        Observed::Unknown => vec![find(&desired.email)],
+        Observed::Suspected { email, .. } if desired.enabled => vec![find(email), create()],
+        Observed::Suspected { email, .. } => vec![find(email)],
+        Observed::Absent if desired.enabled => vec![create()],
+        Observed::Absent => Vec::new(),
         Observed::Present(account) | Observed::Uncertain { account, .. }
             if desired.deleted && on_delete == OnDelete::Delete =>
         {
