@@ -127,7 +127,7 @@ impl App {
                     let mount = passed_through::mount(scim, settings, authenticator)?;
                     Mounted::PassedThrough(Arc::new(mount))
                 }
-                Connector::Aha(_) | Connector::Memory => {
+                Connector::Aha(_) | Connector::AhaPortal(_) | Connector::Memory => {
                     let (mounted, behind) =
                         mount(app, public_url, authenticator, &cursor_key, &shared).await?;
                     background.push(behind);

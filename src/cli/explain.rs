@@ -80,7 +80,7 @@ impl Explain {
         let (store, app, now) = (&target.store, target.app.as_str(), target.clock.now());
         let (mut plan, mut groups, mut ahead) = (Vec::new(), Vec::new(), 0);
         if let Some(user) = user {
-            plan = target.connector.plan(&Desired::of(&user.resource, !user.is_live()), &user.observed);
+            plan = target.connector.plan(&Desired::of(&user.resource, user.standing()), &user.observed);
             groups = members::memberships(store, app, &[user.id.as_str()]).await?;
             groups.sort_by(|one, other| one.display.cmp(&other.display));
             if let Some(due_at) = user.due_at {

@@ -26,6 +26,11 @@ pub enum Call {
         /// What to change about it.
         changes: Changes,
     },
+    /// Delete an existing account for good, at a target that can. It answers that there is none.
+    Delete {
+        /// The account as it was last seen.
+        account: Account,
+    },
 }
 
 /// What an update changes; `None` leaves a thing alone.
@@ -111,6 +116,7 @@ impl Call {
             Self::Find { .. } => "find",
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
         }
     }
 
@@ -120,6 +126,15 @@ impl Call {
             Self::Find { .. } => "look for the account by its e-mail".to_owned(),
             Self::Create { .. } => "create the account, which sends an invitation".to_owned(),
             Self::Update { account, changes } => format!("{} account {}", changes.describe(), account.id),
+            Self::Delete { account } => format!("delete account {}", account.id),
+        }
+    }
+
+    /// The account that it changes, if it changes one that is there.
+    pub const fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Find { .. } | Self::Create { .. } => None,
+            Self::Update { account, .. } | Self::Delete { account } => Some(account),
         }
     }
 
@@ -132,6 +147,7 @@ impl Call {
                 Some(true) => Lane::Grant,
                 None => Lane::Change,
             },
+            Self::Delete { .. } => Lane::Revoke,
         }
     }
 

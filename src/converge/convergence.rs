@@ -85,7 +85,7 @@ async fn attempt(
     let mut one_administrator = None;
     let mut calls = 0;
     while calls < MAX_CALLS {
-        let desired = Desired::of(&user.resource, !user.is_live());
+        let desired = Desired::of(&user.resource, user.standing());
         let plan = target.connector.plan(&desired, &sighting.observed);
         let lane = match plan.first() {
             // Where it is not urgent to find out whether there is an account, the queue knows.
@@ -96,7 +96,7 @@ async fn attempt(
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
-        if matches!(call, Call::Update { .. }) {
+        if call.account().is_some() {
             match settle::may_change(target, user, sighting).await? {
                 Some(ours) => (user, sighting) = ours,
                 None => return Ok(()),
@@ -222,7 +222,7 @@ async fn attempt(
                 match call {
                     Call::Find { .. } => {}
                     Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
-                    Call::Update { account, .. } => {
+                    Call::Update { account, .. } | Call::Delete { account } => {
                         sighting.observed = Observed::Uncertain { account, until }
                     }
                 }
@@ -230,7 +230,7 @@ async fn attempt(
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
             Err(TargetError::AccountNotFound { reason }) => {
-                let Call::Update { account, .. } = call else {
+                let Some(account) = call.account().cloned() else {
                     return settle::failed(target, user, sighting, reason).await;
                 };
                 if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {

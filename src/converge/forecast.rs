@@ -41,6 +41,8 @@ pub enum Action {
     Enable,
     /// It loses its access.
     Disable,
+    /// It goes for good.
+    Delete,
     /// Something is wanted that must not be done: the target's account is guarded.
     Refuse,
     /// Nothing is changed. There may be a look-up to make sure that there is no account.
@@ -49,13 +51,14 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 8] = [
+    pub const ALL: [Action; 9] = [
         Self::Create,
         Self::CreateOrAdopt,
         Self::Adopt,
         Self::Change,
         Self::Enable,
         Self::Disable,
+        Self::Delete,
         Self::Refuse,
         Self::Nothing,
     ];
@@ -69,6 +72,7 @@ impl Action {
             Self::Change => "change",
             Self::Enable => "enable",
             Self::Disable => "disable",
+            Self::Delete => "delete",
             Self::Refuse => "refuse",
             Self::Nothing => "nothing",
         }
@@ -99,7 +103,7 @@ impl Forecast {
     /// What would be done for `user`.
     pub fn of(user: &User, connector: &dyn Connector, accounts: Accounts) -> Self {
         let calls = if user.is_pending() || user.due_at.is_some() {
-            let desired = Desired::of(&user.resource, !user.is_live());
+            let desired = Desired::of(&user.resource, user.standing());
             connector.plan(&desired, &starting_point(user))
         } else {
             Vec::new()
@@ -112,6 +116,7 @@ impl Forecast {
                 Some(true) => Action::Enable,
                 None => Action::Change,
             },
+            (Some(Call::Delete { .. }), _) => Action::Delete,
             (Some(Call::Find { .. }) | None, _) => {
                 let has_account = user.is_live() && user.account().is_some();
                 if has_account && user.ownership == Ownership::Adopted {

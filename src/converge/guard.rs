@@ -61,17 +61,25 @@ impl Guard {
         logins: &[&str],
         leaving: Leaving,
     ) -> Result<Option<String>, StoreError> {
-        let Call::Update { account, changes } = call else { return Ok(None) };
+        let Some(account) = call.account() else { return Ok(None) };
+        let new_email = match call {
+            Call::Update { changes, .. } => changes.email.as_deref(),
+            _ => None,
+        };
         self.see(account);
         // To take the login away from a protected account is to take the account away, and its protection with it.
-        let is_renamed = changes.email.as_deref().is_some_and(|email| fold(email) != fold(&account.email));
+        let is_renamed = new_email.is_some_and(|email| fold(email) != fold(&account.email));
         let is_protected = || {
             let accounts = self.protected_accounts.read().unwrap_or_else(PoisonError::into_inner);
             accounts.contains(&account.id) || logins.iter().any(|login| self.is_protected(login))
         };
-        let back = changes.email.as_deref().is_some_and(|email| self.is_protected(email));
+        let back = new_email.is_some_and(|email| self.is_protected(email));
         if (call.revokes() || (is_renamed && !back)) && is_protected() {
-            let what = if call.revokes() { "disabled" } else { "given another e-mail" };
+            let what = match call {
+                Call::Delete { .. } => "deleted",
+                _ if call.revokes() => "disabled",
+                _ => "given another e-mail",
+            };
             return Ok(Some(format!(
                 "This account must not be {what}: {} is in the list of protected accounts of app {app}. If it is meant, take it \
                  out of `protected` first",
@@ -103,12 +111,8 @@ impl Guard {
     /// Lets one administrator after the other be disabled: of two at a time, each would count the other as the one who is
     /// left. To be held from the question until what was done is recorded.
     pub async fn one_administrator(&self, call: &Call) -> Option<MutexGuard<'_, ()>> {
-        match call {
-            Call::Update { account, .. } if account.administrator && call.revokes() => {
-                Some(self.administrators.lock().await)
-            }
-            _ => None,
-        }
+        let account = call.account().filter(|_| call.revokes())?;
+        if account.administrator { Some(self.administrators.lock().await) } else { None }
     }
 
     fn is_protected(&self, email: &str) -> bool {
@@ -125,6 +129,6 @@ impl Guard {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
-            .is_some_and(|owner| owner.account_id == account.id)
+            .is_some_and(|owner| owner.account_id.as_ref() == Some(&account.id))
     }
 }

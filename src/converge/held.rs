@@ -5,7 +5,7 @@
 
 use crate::{
     clock::Time,
-    connector::{Connector, Desired, Observed},
+    connector::{Connector, Desired, Observed, Standing},
     store::{
         StoreError, Transaction, User, UserId,
         admissions::Counted,
@@ -76,7 +76,7 @@ async fn keep(
     user.modified_at = now;
     (user.answered, user.fallback) = (Answered::Yes, None);
     (user.held_at, user.attempts, user.failure) = (None, 0, None);
-    let desired = Desired::of(&user.resource, false);
+    let desired = Desired::of(&user.resource, Standing::Live);
     let plan = connector.plan(&desired, &user.observed);
     user.lane = desired.lane(&plan);
     if plan.is_empty() {

@@ -62,6 +62,7 @@ pub(super) async fn put_back(
         let may_be_enabled_by_us =
             may_have_been_created || !is_certain && user.account().is_some_and(|account| !account.enabled);
         user.deleted_at = Some(now);
+        user.ownership = Ownership::Unmanaged;
         user.answered = Answered::Yes;
         user.version += 1;
         if may_be_enabled_by_us {
@@ -85,7 +86,7 @@ pub(super) async fn put_back(
     events::append(transaction, happened(&user, now, EventKind::PutBack).detail(restored)).await?;
     user.resource = fallback.resource;
     user.ownership = fallback.ownership;
-    let desired = Desired::of(&user.resource, !user.is_live());
+    let desired = Desired::of(&user.resource, user.standing());
     let plan = connector.plan(&desired, &user.observed);
     user.account_key = connector.account_key(&desired);
     user.version += 1;

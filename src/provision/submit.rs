@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::Time,
-    connector::{Call, Desired, Lane, Observed},
+    connector::{Call, Desired, Lane, Observed, Standing},
     converge::{Target, outcome::Watch, put_back::fallback_of, queue_wait::long_wait},
     scim::resource::Resource,
     store::{
@@ -76,7 +76,7 @@ impl Change {
 
     /// What `resource` has in common with other users that are the same account.
     pub(super) fn account_key(&self, resource: &Resource) -> Option<String> {
-        self.target.connector.account_key(&Desired::of(resource, false))
+        self.target.connector.account_key(&Desired::of(resource, Standing::Live))
     }
 }
 
@@ -94,7 +94,8 @@ pub(super) async fn submit(
     kind: EventKind,
 ) -> Result<Submission, ProvisionError> {
     let deletes = kind == EventKind::Deleted;
-    let desired = Desired::of(&resource, deletes);
+    let standing = if deletes { Standing::Deleted } else { Standing::Live };
+    let desired = Desired::of(&resource, standing);
     let plan = change.target.connector.plan(&desired, &before.observed);
     if before.version > 0
         && !deletes

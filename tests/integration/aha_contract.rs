@@ -33,6 +33,13 @@ const PLAYS: &[(&str, &str, &str)] = &[
     ("GET", "/products/{id}", "/products/PRJ1"),
     ("GET", "/identity_providers", "/identity_providers"),
     ("GET", "/identity_providers/{id}", "/identity_providers/Okta"),
+    ("GET", "/idea_portals/{idea_portal_id}/portal_users", "/idea_portals/IDEAS/portal_users"),
+    ("POST", "/idea_portals/{idea_portal_id}/portal_users", "/idea_portals/IDEAS/portal_users"),
+    ("GET", "/idea_portals/{idea_portal_id}/portal_users/{id}", "/idea_portals/IDEAS/portal_users/Hedy"),
+    ("PUT", "/idea_portals/{idea_portal_id}/portal_users/{id}", "/idea_portals/IDEAS/portal_users/Hedy"),
+    ("DELETE", "/idea_portals/{idea_portal_id}/portal_users/{id}", "/idea_portals/IDEAS/portal_users/Hedy"),
+    ("GET", "/portal_users", "/portal_users"),
+    ("GET", "/portal_users/{id}", "/portal_users/Hedy"),
     ("GET", "/me", "/me"),
 ];
 
@@ -48,6 +55,20 @@ const MEANT: &[(&str, &[&str], &str)] = &[
         "GET /users",
         &["users[].identity_provider.id", "users[].identity_provider.name"],
         "the examples know passwords only; what users of an identity provider show is not known",
+    ),
+    (
+        "GET /idea_portals/{idea_portal_id}/portal_users",
+        &[
+            "portal_users[].created_at",
+            "portal_users[].updated_at",
+            "portal_users[].portal_user_subscriptions",
+        ],
+        "the example asks for chosen `fields`; older ones, and that of all portals, have the times",
+    ),
+    (
+        "PUT /idea_portals/{idea_portal_id}/portal_users/{id}",
+        &["portal_user.unsubscribed_from_weekly_emails"],
+        "the example's request sets it, and its answer is that of another one",
     ),
     ("PUT /users/{id}", &["accessed_at"], "null for who never came, as in the example of GET /users/{id}"),
     (
@@ -132,6 +153,9 @@ async fn play(
             place = place.replace("Okta", &provider.to_string());
         }
     }
+    let portal = aha.find_portal("IDEAS").unwrap();
+    let hedy = aha.find_portal_user_by_email(portal, "hedy@customer.example").unwrap();
+    place = place.replace("Hedy", &hedy.id.to_string());
     let url = format!("{}/api/v1{place}", running.base_url());
     let request = reqwest::Client::new().request(method.parse().unwrap(), url).bearer_auth(DEMO_API_KEY);
     let request = match &body {

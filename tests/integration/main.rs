@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aha_contract;
+mod aha_portal;
 mod aha_says_no;
 mod architecture;
 mod auth;

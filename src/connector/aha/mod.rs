@@ -5,7 +5,6 @@
 
 mod client;
 mod plan;
-mod rate;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -14,12 +13,12 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 
-use crate::{clock::Clock, config::AhaConfig, scim::fold::fold, upstream::SetupError};
+use crate::{clock::Clock, config::AhaConfig, upstream::SetupError};
 
 use self::client::Client;
 use super::{
     Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, Observed,
-    TargetError,
+    TargetError, aha_api::email_key, error::RejectionKind,
 };
 
 /// The connector for one Aha! account.
@@ -69,6 +68,10 @@ impl Connector for Aha {
                 Call::Update { account, changes } => {
                     self.client.update(account, changes, allowance).await.map(Observed::Present)
                 }
+                Call::Delete { account } => Err(TargetError::Rejected {
+                    reason: format!("Aha! cannot delete users, so {} stays", account.email),
+                    rejection: RejectionKind::Forbidden,
+                }),
             }
         }
         .boxed()
@@ -102,13 +105,4 @@ impl Directory for Aha {
     ) -> BoxFuture<'a, Result<CredentialsOwner, TargetError>> {
         self.client.credentials_owner(allowance).boxed()
     }
-}
-
-/// An e-mail folded for comparison. Aha! logs in by e-mail; whether it tells case apart is not documented, so we never do.
-fn email_key(email: &str) -> String {
-    fold(email).into_owned()
-}
-
-fn same_email(a: &str, b: &str) -> bool {
-    email_key(a) == email_key(b)
 }

@@ -7,9 +7,7 @@
 //! After a change whose answer was lost, nothing that was seen before can be compared with: all that is desired is sent, also
 //! what seems to be there. A look instead would cost a call and, while the lost change is still on its way, be wrong.
 
-use crate::connector::{Account, Call, Changes, Desired, Name, Observed};
-
-use super::same_email;
+use crate::connector::{Account, Call, Changes, Desired, Name, Observed, aha_api::same_email};
 
 /// The calls that remain, in order.
 pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
@@ -103,6 +101,7 @@ mod tests {
             given_name: Some("Mary".into()),
             family_name: Some("Ann Smith".into()),
             enabled: true,
+            deleted: false,
         }
     }
 

@@ -252,6 +252,7 @@ async fn a_person_joins_changes_leaves_and_returns_whatever_aha_does_where_its_d
         given_name: Some("Sam".into()),
         family_name: Some("Doe".into()),
         enabled: true,
+        deleted: false,
     };
     let married =
         Desired { family_name: Some("Jones".into()), email: "sam.jones@example.com".into(), ..sam.clone() };

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    connector::Desired,
+    connector::{Desired, Standing},
     store::{
         StoreError, Transaction, User,
         findings::{self, Finding, FindingKind, Nature},
@@ -96,8 +96,9 @@ async fn look_at_former(
 ) -> Result<(), StoreError> {
     let user = find_user(transaction, scope, account_id).await?;
     // Whoever must not have access need not be an administrator either.
-    let is_asserted =
-        |user: &User| user.ownership != Ownership::Unmanaged && Desired::of(&user.resource, false).enabled;
+    let is_asserted = |user: &User| {
+        user.ownership != Ownership::Unmanaged && Desired::of(&user.resource, Standing::Live).enabled
+    };
     let Some(user) = user.filter(is_asserted) else { return Ok(()) };
     let found = Found {
         kind: FindingKind::NoLongerAdministrator,

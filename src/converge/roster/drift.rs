@@ -1,7 +1,7 @@
 //! How a user's account differs from what the IdP asserted. Pure: it is what the connector's plan would close.
 
 use crate::{
-    connector::{Account, Call, Changes, Connector, Desired, Lane, Name, Observed},
+    connector::{Account, Call, Changes, Connector, Desired, Lane, Name, Observed, Standing},
     store::{User, findings::FindingKind, users::Ownership},
 };
 
@@ -29,7 +29,7 @@ pub(super) fn of(user: &User, connector: &dyn Connector) -> Option<Drift> {
     if !user.is_live() || user.ownership == Ownership::Unmanaged || !is_seen {
         return None;
     }
-    let desired = Desired::of(&user.resource, false);
+    let desired = Desired::of(&user.resource, Standing::Live);
     let plan = connector.plan(&desired, &user.observed);
     let name = user.resource.user_name().unwrap_or_default();
     let target = connector.target();
@@ -39,7 +39,7 @@ pub(super) fn of(user: &User, connector: &dyn Connector) -> Option<Drift> {
             let differences = differences(name, target, &desired, &account, &changes);
             Some(Drift { differences, remedy: Remedy::Change(lane) })
         }
-        Call::Find { .. } | Call::Create { .. } => {
+        Call::Find { .. } | Call::Create { .. } | Call::Delete { .. } => {
             let sentence = format!(
                 "{name}: the account is not at {target} any more, while the identity provider says active"
             );

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Inside, in reading order: `world` is what the account holds, `routes` is what every call passes,
-//! `users`, `product_users`, `product_roles` and `catalogue` are the endpoints, `wire` is how records look; `rate`,
+//! `users`, `product_users`, `product_roles`, `portals` and `catalogue` are the endpoints, `wire` is how records look; `rate`,
 //! `fault` and `log` stand around them.
 
 mod answer;
@@ -27,6 +27,7 @@ mod fault;
 mod ids;
 mod log;
 mod page;
+mod portals;
 mod product_roles;
 mod product_users;
 mod rate;
@@ -56,8 +57,9 @@ use self::{
 };
 pub use self::{
     fault::Fault,
-    ids::{IdentityProviderId, UserId, WorkspaceId},
+    ids::{IdentityProviderId, PortalId, PortalUserId, UserId, WorkspaceId},
     log::{Call, Calls, Mark, Outcome, fingerprint},
+    portals::{PortalInvitation, PortalPerson, PortalUser},
     seed::{DEMO_API_KEY, Person},
     serve::RunningAha,
     switches::Switches,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     SimulatedAha,
     ids::IdentityProviderId,
+    portals::PortalPerson,
     switches::Switches,
     user::{AdministratorRoles, Role},
 };
@@ -71,7 +72,7 @@ impl Person {
 
 impl SimulatedAha {
     /// The account of the demonstration: a dozen people at example.com, three workspaces (`PRJ1` to `PRJ3`), a SAML
-    /// identity provider, and an administrator who owns [`DEMO_API_KEY`].
+    /// identity provider, an administrator who owns [`DEMO_API_KEY`], and the ideas portal `IDEAS` with three users.
     pub fn demo(clock: Arc<dyn Clock>) -> Self {
         let aha = Self::new(Switches::default(), clock);
         aha.add_workspace("PRJ1", "Project 1");
@@ -100,6 +101,14 @@ impl SimulatedAha {
         ];
         for colleague in colleagues {
             aha.seed(colleague);
+        }
+        let portal = aha.add_portal("IDEAS");
+        for customer in [
+            PortalPerson::new("Hedy", "Lamarr", "hedy@customer.example"),
+            PortalPerson::new("Mary", "Jackson", "mary@customer.example").disabled(),
+            PortalPerson::new("Alan", "Turing", "alan.turing@example.com").employee(),
+        ] {
+            aha.seed_portal_user(portal, customer);
         }
         aha
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     ids::{IdSequence, IdentityProviderId, UserId, WorkspaceId},
+    portals::Portals,
     switches::{EmailFilter, Seats},
     user::User,
 };
@@ -56,6 +57,7 @@ pub(super) struct World {
     pub(super) workspaces: BTreeMap<WorkspaceId, Workspace>,
     pub(super) identity_providers: BTreeMap<IdentityProviderId, IdentityProvider>,
     pub(super) invitations: Vec<Invitation>,
+    pub(super) portals: Portals,
     /// Who owns each API key.
     pub(super) api_keys: HashMap<String, UserId>,
 }
@@ -64,6 +66,11 @@ impl World {
     /// The id of the next user.
     pub(super) fn next_user_id(&mut self) -> UserId {
         UserId(self.ids.next())
+    }
+
+    /// The id of the next record of any other kind.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.ids.next()
     }
 
     /// The user whose id `text` spells.

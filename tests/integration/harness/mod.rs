@@ -35,6 +35,9 @@ pub const TOKEN: &str = "test-token-0123456789abcdef0123456789abcdef";
 /// The e-mail of the administrator whose API key the bridge uses.
 pub const ADMINISTRATOR: &str = "key.owner@example.com";
 
+/// The key of the ideas portal of [`Setup::portal`].
+pub const PORTAL: &str = "PRTL";
+
 /// How the bridge of a test is made.
 pub struct Setup {
     aha: SimulatedAha,
@@ -84,6 +87,13 @@ impl Setup {
     pub fn aha_with_manual_clock() -> (Self, ManualClock) {
         let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
         (Self::aha_with_clock(Arc::new(clock.clone())), clock)
+    }
+
+    /// The same account with an ideas portal, whose users are provisioned.
+    pub fn portal() -> Self {
+        let setup = Self { connector: "aha-portal", ..Self::aha() };
+        setup.aha.add_portal(PORTAL);
+        setup
     }
 
     /// A target that accepts everything.
@@ -153,7 +163,7 @@ impl Setup {
         self
     }
 
-    /// Adds sections, such as a second app.
+    /// Adds sections, such as a second app. `{aha}` in them stands for the address of the simulated Aha!.
     #[must_use]
     pub fn config(mut self, sections: &str) -> Self {
         self.more.push_str(sections);
@@ -193,6 +203,14 @@ impl Setup {
                 self.rate.1,
                 self.brake
             ),
+            "aha-portal" => format!(
+                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\nportal_id = '{PORTAL}'\n\
+                 rate = {{ per_second = {}, per_minute = {} }}\n{}\n",
+                running_aha.base_url(),
+                self.rate.0,
+                self.rate.1,
+                self.brake
+            ),
             _ => String::new(),
         };
         let toml = format!(
@@ -203,7 +221,7 @@ impl Setup {
             self.server_keys,
             self.connector,
             self.app_keys,
-            self.more
+            self.more.replace("{aha}", running_aha.base_url())
         );
         let config = Config::parse(&toml, "test.toml", folder.path(), &|_| None).unwrap();
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
