@@ -8,33 +8,37 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
 
 use axum::response::Response;
 use http::StatusCode;
-use hyper::body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::scim::error;
 
-/// Tells refusals of hyper from those that were passed through from a target, which may be as empty and stay so.
+/// How many refusals of our own are still to be written. One that was passed through from a target may be as empty as hyper's, and
+/// stays so.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ours(Arc<AtomicBool>);
+pub(super) struct Ours(Arc<AtomicUsize>);
 
 impl Ours {
     /// Sees each answer before hyper writes it.
     pub(super) fn see(&self, answer: Response) -> Response {
-        let is_empty_refusal =
-            answer.status().is_client_error() && answer.body().size_hint().exact() == Some(0);
-        self.0.store(is_empty_refusal, Ordering::Relaxed);
+        if answer.status().is_client_error() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
         answer
     }
 
-    fn is_empty_refusal(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    fn is_next(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    fn was_written(&self) {
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
     }
 }
 
@@ -63,10 +67,14 @@ impl<S: AsyncWrite + Unpin> Refusals<S> {
     }
 }
 
+/// The status, if the bytes begin with the head of a refusal.
+fn refused(bytes: &[u8]) -> Option<StatusCode> {
+    let status = bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
+    StatusCode::from_bytes(status).ok().filter(StatusCode::is_client_error)
+}
+
 /// The refusal with a body, if the bytes are the head of one without.
-fn filled(head: &[u8]) -> Option<Vec<u8>> {
-    let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
-    let status = StatusCode::from_bytes(status).ok().filter(StatusCode::is_client_error)?;
+fn filled(status: StatusCode, head: &[u8]) -> Option<Vec<u8>> {
     let head = str::from_utf8(head).ok()?.strip_suffix("\r\n\r\n")?;
     let (before, after) = head.split_once("\r\ncontent-length: 0")?;
     let detail = match status {
@@ -98,21 +106,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Refusals<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_pending(context))?;
-        // Only then: an answer of ours may look the same.
-        let filled = if self.ours.is_empty_refusal() { None } else { filled(bytes) };
-        match filled {
-            Some(filled) => {
-                self.pending = filled;
-                Poll::Ready(Ok(bytes.len()))
-            }
-            None => Pin::new(&mut self.stream).poll_write(context, bytes),
-        }
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -120,12 +115,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Answers without a body come in one piece.
-        if let [head] = slices {
-            return self.poll_write(context, head);
+        let this = &mut *self;
+        ready!(this.poll_pending(context))?;
+        let refused = slices.first().and_then(|first| refused(first));
+        let is_ours = this.ours.is_next();
+        // What hyper refuses comes in one piece.
+        if let ([head], Some(status), false) = (slices, refused, is_ours)
+            && let Some(filled) = filled(status, head)
+        {
+            this.pending = filled;
+            return Poll::Ready(Ok(head.len()));
         }
-        ready!(self.poll_pending(context))?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, slices))?;
+        if refused.is_some() && is_ours {
+            this.ours.was_written();
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -186,10 +191,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_refusal_of_a_target_stays_empty() {
+    async fn an_empty_refusal_of_a_target_stays_empty_and_the_next_of_hyper_does_not() {
         let ours = Ours::default();
-        let answer = Response::builder().status(400).body(axum::body::Body::empty()).unwrap();
-        let _ = ours.see(answer);
-        assert_eq!(written(ours, &[EMPTY]).await, EMPTY);
+        for status in [200, 400] {
+            let answer = Response::builder().status(status).body(axum::body::Body::empty()).unwrap();
+            let _ = ours.see(answer);
+        }
+        let read = written(ours, &["HTTP/1.1 200 OK\r\n\r\n", EMPTY, EMPTY]).await;
+        let rest = read.strip_prefix(&format!("HTTP/1.1 200 OK\r\n\r\n{EMPTY}")).unwrap();
+        assert!(rest.contains("api:messages:2.0:Error"), "{rest}");
     }
 }
