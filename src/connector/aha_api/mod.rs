@@ -85,7 +85,8 @@ impl AhaApi {
             TargetError::Unavailable { reason: format!("Aha! could not be called: {error}") }
         })?;
         // A gateway's page may tell of the gateway's own limits.
-        let is_of_aha = response.is_json() || response.status == StatusCode::TOO_MANY_REQUESTS;
+        let has_no_page = matches!(response.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::NO_CONTENT);
+        let is_of_aha = response.is_json() || has_no_page;
         if let Some(report) = rate::report(&response, self.rate, self.clock.now()).filter(|_| is_of_aha) {
             allowance.note(report);
         }
