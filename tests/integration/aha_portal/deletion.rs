@@ -149,7 +149,9 @@ async fn a_create_that_is_undone_disables_what_it_enabled_and_deletes_nobody() {
 
 #[tokio::test]
 async fn who_is_deleted_and_made_again_while_aha_is_down_has_one_account_in_the_end() {
-    let (mut bridge, id) = start_with_sam(Setup::portal().app_keys("confirm_within = '100ms'")).await;
+    // A call that breaks off stays in doubt for twice as long as a call may take.
+    let keys = "confirm_within = '100ms'\nrequest_timeout = '1s'";
+    let (mut bridge, id) = start_with_sam(Setup::portal().app_keys(keys)).await;
     bridge.unplug_aha().await;
     bridge.delete(&format!("/Users/{id}")).await.no_content();
     let again = bridge.create_user(SAM).await;
