@@ -2,13 +2,14 @@
 
 mod passed_through;
 mod retention;
+mod rotation;
 mod target;
 mod ways_in;
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -31,7 +32,7 @@ use crate::{
     upstream::{Documents, SetupError},
 };
 
-pub use self::target::target;
+pub use self::target::{credentials, login, target};
 use self::{
     target::roster_every,
     ways_in::{Shared, authenticator},
@@ -47,6 +48,8 @@ pub struct App {
     transport: Transport,
     background: Vec<Background>,
     refreshing: Refreshing,
+    /// Counts how often it was asked to look at files again.
+    reloads: watch::Sender<u64>,
     store: Store,
     clock: Arc<dyn Clock>,
     shutdown_grace: Duration,
@@ -77,6 +80,10 @@ pub enum StartError {
     /// The certificates.
     #[error(transparent)]
     Certificates(#[from] TlsError),
+    /// The files of certificates that are asked for automatically.
+    #[cfg(feature = "acme")]
+    #[error(transparent)]
+    Acme(#[from] http::acme::AcmeError),
     /// A target's client.
     #[error("app {app}: {source}")]
     Target {
@@ -138,11 +145,19 @@ impl App {
         }
         let gate = |app: &config::App| Gate::new(app.allow_from.clone(), app.max_concurrent_requests);
         let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app))).collect();
+        #[cfg(feature = "acme")]
+        let acme = config.server.acme.clone().zip(config.server.tls.clone());
+        #[cfg(feature = "acme")]
+        if let Some((acme, files)) = &acme {
+            http::acme::prepare(acme, files)?;
+        }
         let certificates = config.server.tls.clone().map(Certificates::load).transpose()?;
         let transport = Transport {
             max_connections: config.server.max_connections,
             max_header_bytes: config.server.max_header_bytes,
             certificates: certificates.map(Arc::new),
+            #[cfg(feature = "acme")]
+            acme,
         };
         let service = Arc::new(Service {
             apps,
@@ -165,7 +180,29 @@ impl App {
             clock: clock.clone(),
         };
         let (shutdown_grace, keep_events) = (config.server.shutdown_grace, config.database.keep_events);
-        Ok(Self { service, transport, background, refreshing, store, clock, shutdown_grace, keep_events })
+        let reloads = watch::Sender::new(0);
+        Ok(Self {
+            service,
+            transport,
+            background,
+            refreshing,
+            reloads,
+            store,
+            clock,
+            shutdown_grace,
+            keep_events,
+        })
+    }
+
+    /// What has the running bridge look at once at the files that it looks at now and then: certificates and API keys.
+    pub fn reload(&self) -> impl Fn() + Send + 'static + use<> {
+        let (reloads, certificates) = (self.reloads.clone(), self.transport.certificates.clone());
+        move || {
+            reloads.send_modify(|reloads| *reloads += 1);
+            if let Some(certificates) = &certificates {
+                certificates.look();
+            }
+        }
     }
 
     /// Waits until the accounts of every target are known, which takes [`run`](App::run).
@@ -190,6 +227,10 @@ impl App {
         let owner = format!("worker-{}", UserId::new(self.clock.now()));
         for Background { target, roster, roster_every } in self.background {
             tasks.spawn(worker::run(target.clone(), owner.clone(), workers_stopping.clone()));
+            if let Some(credentials) = target.credentials.clone() {
+                let asked = self.reloads.subscribe();
+                tasks.spawn(rotation::run(target.clone(), credentials, asked, workers_stopping.clone()));
+            }
             if let Some(every) = roster_every {
                 tasks.spawn(roster::run(target, every, roster, workers_stopping.clone()));
             }
@@ -273,7 +314,10 @@ async fn mount(
         cursors: Cursors::of(&name, cursor_key),
     };
     let patch_answers = PatchAnswers { user: app.user_patch_answer, group: app.group_patch_answer };
-    Ok((MountedApp { bridged, authenticator, patch_answers }, Background { target, roster, roster_every }))
+    let login =
+        login(app, store, clock).map_err(|source| StartError::Target { app: name, source })?.map(Arc::new);
+    let mounted = MountedApp { bridged, authenticator, patch_answers, login };
+    Ok((mounted, Background { target, roster, roster_every }))
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been

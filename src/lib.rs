@@ -22,10 +22,11 @@
 //! | [`converge`] | the worker, the queue's lanes, the budget, the breaker, the roster | `store`, `connector`, `scim`, `config` (an app's rules) |
 //! | [`provision`] | the use cases, one a SCIM operation | `converge`, `store`, `connector`, `scim` |
 //! | [`passthrough`] | the faithful proxy in front of a target's own SCIM endpoint | `upstream`, `store`, `scim` (repairs), `config` |
+//! | [`login`] | the token that a person's login at a target gives | `store`, `connector`, `upstream`, `config` |
 //! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
 //! | [`auth`] | who is calling | `store`, `upstream`, `config`, `scim` (the names of schemes) |
 //! | [`telemetry`] | the log, what is counted and timed | `config` |
-//! | [`http`] | routes, layers, statuses, meters | `provision`, `passthrough`, `auth`, and what they know; `config`, `telemetry` |
+//! | [`http`] | routes, layers, statuses, meters | `provision`, `passthrough`, `auth`, `login`, and what they know; `config`, `telemetry` |
 //! | [`app`] | how it is all put together | everything above |
 //! | [`sim`] | simulated targets, for the demo and for tests | `scim` |
 //! | [`cli`] | the commands | everything above |
@@ -42,6 +43,8 @@ pub mod store;
 
 pub mod converge;
 pub mod provision;
+
+pub mod login;
 
 pub mod explain;
 

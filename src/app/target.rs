@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     clock::Clock,
-    config::{self, Convergence},
-    connector::registry::connect,
+    config::{self, Convergence, TargetCredentials},
+    connector::{api_key::KeptApiKey, credentials::Credentials, registry::connect},
     converge::{
         Target,
         budget::{Budget, Limits, Rate},
@@ -16,10 +16,15 @@ use crate::{
         in_hand::InHand,
         outcome::Outcomes,
     },
+    login::{self, Login},
     store::Store,
+    upstream::SetupError,
 };
 
 use super::StartError;
+
+/// What is called with credentials of ours, whomever of it a connector is for.
+const AHA: &str = "Aha!";
 
 /// How the accounts of `app` are listed and changed. Nothing is sent yet.
 ///
@@ -27,8 +32,12 @@ use super::StartError;
 /// When its client cannot be set up.
 pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Result<Arc<Target>, StartError> {
     let name = app.name.as_str().to_owned();
-    let connector =
-        connect(app, clock.clone()).map_err(|source| StartError::Target { app: name.clone(), source })?;
+    let failed = |source| StartError::Target { app: name.clone(), source };
+    let credentials = credentials(app, Some(store), clock).map_err(failed)?;
+    let connector = connect(app, credentials.clone(), clock.clone()).map_err(failed)?;
+    // Where there are none they never change.
+    let changes =
+        credentials.as_ref().map_or_else(|| watch::channel(0).1, |credentials| credentials.changes());
     let (limits, protected, convergence, call_timeout) = match app.connector.aha_account() {
         Some(aha) => {
             let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
@@ -45,10 +54,11 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
     Ok(Arc::new(Target {
         app: name,
         connector,
+        credentials,
         store: store.clone(),
         clock: clock.clone(),
         budget: Budget::new(limits, store, clock),
-        guard: Guard::new(protected),
+        guard: Guard::new(protected, changes),
         health: HealthMonitor::default(),
         outcomes: Outcomes::default(),
         convergence,
@@ -56,6 +66,42 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
         wake: Notify::new(),
         in_hand: InHand::default(),
     }))
+}
+
+/// What calls to the target of `app` carry; `None` where there is nobody to call, and where a login is kept in a database that
+/// is not there.
+///
+/// # Errors
+/// When no client for the target's logins can be made.
+pub fn credentials(
+    app: &config::App,
+    store: Option<&Store>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn Credentials>>, SetupError> {
+    Ok(match app.connector.credentials() {
+        None => None,
+        Some(TargetCredentials::ApiKey(key)) => {
+            Some(Arc::new(KeptApiKey::new(app.name.as_str(), AHA, key.clone())))
+        }
+        Some(TargetCredentials::Login(_)) => match store {
+            Some(store) => login(app, store, clock)?.map(|login| Arc::new(login) as _),
+            None => None,
+        },
+    })
+}
+
+/// The login at the target of `app`; `None` where there is none.
+///
+/// # Errors
+/// When no client for it can be made.
+pub fn login(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Result<Option<Login>, SetupError> {
+    let (Some(TargetCredentials::Login(client)), Some(aha)) =
+        (app.connector.credentials(), app.connector.aha_account())
+    else {
+        return Ok(None);
+    };
+    let (app, base_url) = (app.name.as_str(), aha.base_url.as_str());
+    Login::new(login::Settings { app, target: AHA, base_url, client, store, clock }).map(Some)
 }
 
 /// How often the accounts of `app` are listed; `None` where that is not possible.

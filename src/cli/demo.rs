@@ -43,7 +43,9 @@ impl Demo {
         // Signals are heard before there is anything to leave behind.
         let left_behind = Arc::new(OnceLock::<PathBuf>::new());
         let leaving = left_behind.clone();
-        let stopping = signal::stopping(move || leaving.get().into_iter().for_each(|folder| remove(folder)))?;
+        let stopping = signal::stopping(signal::Hangup::Stops, move || {
+            leaving.get().into_iter().for_each(|folder| remove(folder));
+        })?;
         let folder = tempfile::Builder::new().prefix("scim-bridge-demo-").tempdir()?;
         left_behind.get_or_init(|| folder.path().to_owned());
         let clock = Arc::new(SystemClock);

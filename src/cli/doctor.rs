@@ -1,5 +1,7 @@
 //! `scim-bridge doctor`: does everything that the bridge needs work, and what is to be done where it does not?
 
+mod credentials;
+
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -7,31 +9,38 @@ use anyhow::bail;
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Connector},
-    connector::{CredentialsOwner, TargetError, allowance::Unlimited, registry::connect},
     passthrough::probe::{Finding, Level, Probe},
     store::{Store, StoreError},
 };
 
+pub(super) use self::credentials::of_credentials;
 use super::ConfigFile;
 
 pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mut worst = Level::Ok;
-    let mut print = |subject: &str, findings: Vec<Finding>| {
-        for Finding { level, text } in findings {
-            worst = worst.max(level);
-            println!("{:<8} {subject}: {text}", word(level));
-        }
-    };
-    print("database", vec![of_database(&config).await]);
+    let mut worst = print("database", vec![of_database(&config).await]);
+    let store = Store::open_beside(&config.database.url).await.ok();
     for app in config.apps.values() {
-        print(&format!("app {}", app.name), of_app(app, &clock).await);
+        worst = worst.max(print(&format!("app {}", app.name), of_app(app, store.as_ref(), &clock).await));
+    }
+    if let Some(store) = store {
+        store.close().await;
     }
     if worst == Level::Problem {
         bail!("something does not work; each line that begins with \"problem\" says what to do");
     }
     Ok(())
+}
+
+/// Prints what was found about `subject`, and answers how bad the worst of it is.
+pub(super) fn print(subject: &str, findings: Vec<Finding>) -> Level {
+    let mut worst = Level::Ok;
+    for Finding { level, text } in findings {
+        worst = worst.max(level);
+        println!("{:<8} {subject}: {text}", word(level));
+    }
+    worst
 }
 
 fn word(level: Level) -> &'static str {
@@ -62,7 +71,7 @@ async fn of_database(config: &Config) -> Finding {
     Finding::ok(format!("{url} is there and up to date"))
 }
 
-async fn of_app(app: &config::App, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+async fn of_app(app: &config::App, store: Option<&Store>, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if app.has_no_way_in() {
         findings.push(Finding::warning(
@@ -74,37 +83,10 @@ async fn of_app(app: &config::App, clock: &Arc<dyn Clock>) -> Vec<Finding> {
             Ok(probe) => findings.extend(probe.run().await),
             Err(error) => findings.push(Finding::problem(error.to_string())),
         },
-        Connector::Aha(_) | Connector::AhaPortal(_) => findings.push(of_credentials(app, clock).await),
+        Connector::Aha(_) | Connector::AhaPortal(_) => {
+            findings.extend(of_credentials(app, store, clock).await)
+        }
         Connector::Memory => findings.push(Finding::ok("its target is in memory; there is nothing to ask")),
     }
     findings
-}
-
-/// Whether a target that is called takes our credentials, and they are good for its accounts.
-async fn of_credentials(app: &config::App, clock: &Arc<dyn Clock>) -> Finding {
-    let connector = match connect(app, clock.clone()) {
-        Ok(connector) => connector,
-        Err(error) => return Finding::problem(error.to_string()),
-    };
-    let target = connector.target();
-    let Some(directory) = connector.directory() else {
-        return Finding::ok(format!("{target} needs no credentials"));
-    };
-    // Two calls beside the budget, which is in a database that may be what is wrong.
-    let owner = match directory.credentials_owner(&mut Unlimited).await {
-        Ok(owner) => directory.accounts(1, &mut Unlimited).await.map(|_| owner),
-        Err(error) => Err(error),
-    };
-    match owner {
-        Ok(CredentialsOwner { account_id: Some(account_id), .. }) => Finding::ok(format!(
-            "{target} lists its accounts to the API key, which is that of the account {account_id}; the bridge never disables it"
-        )),
-        Ok(CredentialsOwner { email, .. }) => {
-            Finding::ok(format!("{target} lists its accounts to the API key, which is that of {email}"))
-        }
-        Err(TargetError::RateLimited { .. }) => Finding::warning(format!(
-            "{target} takes no more calls for now (rate limit); try again in a minute"
-        )),
-        Err(error) => Finding::problem(format!("{target} cannot be used: {error}")),
-    }
 }

@@ -8,6 +8,7 @@ mod explain;
 mod healthcheck;
 mod held;
 mod lift_brake;
+mod login;
 mod migrate;
 mod plan;
 mod release;
@@ -63,6 +64,8 @@ enum Command {
     Audit(audit::Audit),
     /// Let all who lose access through an app that is passed through lose it, for a while, however many.
     LiftBrake(lift_brake::LiftBrake),
+    /// Log in at an app's target, for the bridge to call with: prints the URL to open, and waits until somebody has.
+    Login(login::LoginCommand),
     /// Make, list and revoke the tokens that open an app. A running server notices within seconds.
     #[command(subcommand)]
     Token(token::Token),
@@ -99,6 +102,7 @@ pub async fn run() -> ExitCode {
         Command::Explain(explain) => explain.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::LiftBrake(lift_brake) => lift_brake.run().await,
+        Command::Login(login) => login.run().await,
         Command::Token(token) => token.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };

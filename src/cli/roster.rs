@@ -56,7 +56,7 @@ impl RosterCommand {
 }
 
 async fn sync(target: &Target) -> anyhow::Result<()> {
-    let stopping = signal::stopping(|| {})?;
+    let stopping = signal::stopping(signal::Hangup::Stops, || {})?;
     match roster::sync(target, Caller::Command, &stopping).await {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => Err(anyhow!(

@@ -6,21 +6,21 @@ use anyhow::Context;
 
 use crate::{app::App, clock::SystemClock, http, telemetry};
 
-use super::{ConfigFile, signal};
+use super::{
+    ConfigFile,
+    signal::{self, Hangup},
+};
 
 pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
     telemetry::logs::start(&config.log)?;
-    let stopping = signal::stopping(|| {})?;
+    let stopping = signal::stopping(Hangup::IsForOthers, || {})?;
     let listen = config.server.listen;
     let listener = http::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let public_url = match &config.server.public_url {
-        Some(url) => url.as_str().to_owned(),
-        None if config.server.tls.is_some() => format!("https://{address}"),
-        None => format!("http://{address}"),
-    };
+    let public_url = config.server.public_url_at(address);
     let app = App::open(&config, &public_url, Arc::new(SystemClock)).await?;
+    signal::on_hangup(app.reload())?;
     for name in config.apps.keys() {
         tracing::info!(app = name.as_str(), url = format!("{public_url}/{name}/scim/v2"), "app");
     }

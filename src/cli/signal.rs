@@ -1,14 +1,26 @@
-//! Signals to stop.
+//! Signals: to stop, and to look at files again.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGTERM, SIGINT, or SIGHUP of a terminal that is closed. The second ends the
-/// process at once, after `last_act`.
+/// What SIGHUP means: that of a terminal which is closed, or that by which servers are told to read their files again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hangup {
+    /// It stops the process.
+    Stops,
+    /// It has another meaning, see [`on_hangup`].
+    IsForOthers,
+}
+
+/// A token that is cancelled by the first SIGTERM, SIGINT, or SIGHUP if that [stops](Hangup::Stops). The second ends the process
+/// at once, after `last_act`.
 ///
 /// # Errors
 /// When the system does not let us listen for signals.
-pub(super) fn stopping(last_act: impl Fn() + Send + 'static) -> std::io::Result<CancellationToken> {
+pub(super) fn stopping(
+    on_hangup: Hangup,
+    last_act: impl Fn() + Send + 'static,
+) -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -19,7 +31,7 @@ pub(super) fn stopping(last_act: impl Fn() + Send + 'static) -> std::io::Result<
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
-                _ = hangup.recv() => {}
+                _ = hangup.recv(), if on_hangup == Hangup::Stops => {}
             }
             if asked > 1 {
                 last_act();
@@ -30,4 +42,19 @@ pub(super) fn stopping(last_act: impl Fn() + Send + 'static) -> std::io::Result<
         }
     });
     Ok(stopping)
+}
+
+/// Does `act` at each SIGHUP.
+///
+/// # Errors
+/// When the system does not let us listen for signals.
+pub(super) fn on_hangup(act: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("files of keys and certificates are looked at again");
+            act();
+        }
+    });
+    Ok(())
 }

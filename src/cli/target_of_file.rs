@@ -35,13 +35,19 @@ impl TargetOfFile {
 
     /// The app's configuration, with the database open.
     pub(super) async fn open_store(&self) -> anyhow::Result<(config::App, Store)> {
+        let (_, app, store) = self.open_with_config().await?;
+        Ok((app, store))
+    }
+
+    /// The same, and the whole configuration.
+    pub(super) async fn open_with_config(&self) -> anyhow::Result<(Config, config::App, Store)> {
         let config = self.file.load()?;
         let app = self.find(&config)?.clone();
         let store = Store::open_beside(&config.database.url).await.with_context(|| {
             let file = self.file.config.display();
             format!("if this database was never used, make it with: scim-bridge migrate --config {file}")
         })?;
-        Ok((app, store))
+        Ok((config, app, store))
     }
 
     /// The arguments that name the same app to another command.

@@ -5,21 +5,20 @@ use std::{num::NonZeroU32, time::Duration};
 use super::{
     base_url::BaseUrl,
     convergence::Convergence,
+    credentials::TargetCredentials,
     duration::duration,
     reader::{Table, Value, quoted},
-    secret::secret,
     server::base_url,
     source::Read,
 };
-use crate::secret::Secret;
 
 /// How to reach an Aha! account, and how to treat the people in it.
 #[derive(Clone, Debug)]
 pub struct AhaAccount {
     /// The account's address, `https://acme.aha.io`; the connector adds `/api/v1`.
     pub base_url: BaseUrl,
-    /// An API key of an administrator.
-    pub api_key: Secret,
+    /// An API key of an administrator, or the login of one.
+    pub credentials: TargetCredentials,
     /// How often the full list of accounts is read.
     pub roster_every: Duration,
     /// How much of Aha!'s limits is ours.
@@ -62,8 +61,8 @@ impl AhaAccount {
             "the address of the account, as in \"https://acme.aha.io\"",
             |value| account_url(&value, allow_http.unwrap_or(true)),
         );
-        let api_key =
-            table.required("api_key", "an API key of an Aha! administrator", |value| secret(&value));
+        let credentials =
+            TargetCredentials::read(table, "an API key of an Aha! administrator, or login instead");
         let roster_every = table.or("roster_every", Duration::from_mins(15), |value| {
             duration(&value, Duration::from_secs(1)..=Duration::from_hours(24))
         });
@@ -77,7 +76,7 @@ impl AhaAccount {
         allow_http?;
         Ok(Self {
             base_url: base_url?,
-            api_key: api_key?,
+            credentials: credentials?,
             roster_every: roster_every?,
             rate: rate?,
             protected: protected?,

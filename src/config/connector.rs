@@ -6,6 +6,7 @@ use super::{
     aha::AhaConfig,
     aha_account::AhaAccount,
     aha_portal::AhaPortalConfig,
+    credentials::TargetCredentials,
     reader::{Table, quoted},
     scim::ScimConfig,
     source::{Read, Source},
@@ -32,6 +33,11 @@ impl Connector {
             Self::AhaPortal(portal) => Some(&portal.account),
             Self::Memory | Self::Scim(_) => None,
         }
+    }
+
+    /// What calls to the target are authenticated with, if the bridge itself makes calls there.
+    pub fn credentials(&self) -> Option<&TargetCredentials> {
+        self.aha_account().map(|account| &account.credentials)
     }
 }
 

@@ -59,13 +59,15 @@ impl Config {
     ) -> Result<Self, Problems> {
         let source = Source::new(text, folder, environment);
         let (tree, errors) = DeTable::parse_recoverable(text);
-        let read =
-            well_formed(&source, &errors).and_then(|()| Self::read(Table::root(&source, tree.get_ref())));
+        let read = well_formed(&source, &errors)
+            .and_then(|()| Self::read(&source, Table::root(&source, tree.get_ref())));
         source.finish(file, read)
     }
 
-    fn read(mut root: Table<'_>) -> Read<Self> {
+    fn read(source: &Source<'_>, mut root: Table<'_>) -> Read<Self> {
         let server = root.section("server", Server::read);
+        source
+            .set_sealing_key(server.as_ref().map(|server| server.secret_key.clone()).map_err(|known| *known));
         let database = root.section("database", Database::read);
         let log = root.section("log", Log::read);
         let request_timeout = server.as_ref().unwrap_or(&Server::default()).request_timeout;

@@ -8,6 +8,8 @@
 //!
 //! `config/scim-bridge.toml` in the repository documents every key; tests hold the two together.
 
+#[cfg(feature = "acme")]
+mod acme;
 mod aha;
 mod aha_account;
 mod aha_portal;
@@ -16,6 +18,7 @@ mod auth;
 mod base_url;
 mod connector;
 mod convergence;
+mod credentials;
 mod database;
 mod duration;
 mod file;
@@ -37,6 +40,8 @@ mod annotated_file;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "acme")]
+pub use self::acme::Acme;
 pub use self::{
     aha::{AhaConfig, Role},
     aha_account::{AhaAccount, Rate},
@@ -49,6 +54,7 @@ pub use self::{
     base_url::{BaseUrl, InvalidBaseUrl},
     connector::Connector,
     convergence::{Brake, Convergence, Drift, Mode},
+    credentials::{ApiKey, Login, TargetCredentials},
     database::Database,
     duration::written as written_duration,
     load::Config,
@@ -56,6 +62,7 @@ pub use self::{
     network::Networks,
     problem::{Problem, Problems},
     scim::{Repair, ScimConfig},
+    secret::NoSecret,
     server::Server,
     tls::Tls,
     token::{Token, is_label},

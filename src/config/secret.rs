@@ -1,16 +1,52 @@
 //! Where a secret comes from: the file itself, `{ env = "NAME" }` or `{ file = "path" }`.
 
-use super::{file::file, reader::Value, source::Read};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    file::{file, read_text},
+    reader::Value,
+    source::Read,
+};
 use crate::secret::Secret;
 
 /// What is longer is not a secret but the wrong file.
 const MOST_BYTES: usize = 4096;
 
+/// What stands where a secret should is none. A fragment that follows the name of the place.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSecret {
+    /// Nothing.
+    #[error("is empty")]
+    Empty,
+    /// More than any secret has.
+    #[error("is longer than {MOST_BYTES} bytes")]
+    TooLong,
+    /// What no HTTP header can hold.
+    #[error("holds a space, a line break or another character that no token has")]
+    Characters,
+    /// Its file cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+}
+
 /// Reads a secret. All of them travel in HTTP headers, so what could not (RFC 9110 §5.5) is a problem here and not
 /// later in a request.
 pub(super) fn secret(value: &Value<'_>) -> Read<Secret> {
+    located(value).map(|(secret, _)| secret)
+}
+
+/// The secret in the file at `path`, as it is now.
+pub(super) fn read_secret(path: &Path) -> Result<Secret, NoSecret> {
+    check(without_final_newline(&read_text(path, MOST_BYTES as u64)?))
+}
+
+/// Reads a secret, and the file that it stands in, if it does.
+pub(super) fn located(value: &Value<'_>) -> Read<(Secret, Option<PathBuf>)> {
     if let Some(text) = value.as_string() {
-        return checked(value, text);
+        return Ok((checked(value, text)?, None));
     }
     let mut table = value
         .as_table()
@@ -19,7 +55,8 @@ pub(super) fn secret(value: &Value<'_>) -> Read<Secret> {
     let file = table.optional("file", |value| from_file(&value));
     table.finish()?;
     match (environment?, file?) {
-        (Some(secret), None) | (None, Some(secret)) => Ok(secret),
+        (Some(secret), None) => Ok((secret, None)),
+        (None, Some((secret, path))) => Ok((secret, Some(path))),
         (None, None) | (Some(_), Some(_)) => Err(value.report("expected exactly one of env and file")),
     }
 }
@@ -36,9 +73,9 @@ fn from_environment(value: &Value<'_>) -> Read<Secret> {
     checked(value, without_final_newline(&text))
 }
 
-fn from_file(value: &Value<'_>) -> Read<Secret> {
-    let (_, text) = file(value, MOST_BYTES as u64)?;
-    checked(value, without_final_newline(&text))
+fn from_file(value: &Value<'_>) -> Read<(Secret, PathBuf)> {
+    let (path, text) = file(value, MOST_BYTES as u64)?;
+    Ok((checked(value, without_final_newline(&text))?, path))
 }
 
 /// Editors and `echo` end a file with a newline, which is not part of the secret.
@@ -48,14 +85,18 @@ fn without_final_newline(text: &str) -> &str {
 }
 
 fn checked(value: &Value<'_>, text: &str) -> Read<Secret> {
+    check(text).map_err(|problem| value.report(problem))
+}
+
+fn check(text: &str) -> Result<Secret, NoSecret> {
     if text.is_empty() {
-        return Err(value.report("is empty"));
+        return Err(NoSecret::Empty);
     }
     if text.len() > MOST_BYTES {
-        return Err(value.report(format_args!("is longer than {MOST_BYTES} bytes")));
+        return Err(NoSecret::TooLong);
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(value.report("holds a space, a line break or another character that no token has"));
+        return Err(NoSecret::Characters);
     }
     Ok(Secret::new(text))
 }

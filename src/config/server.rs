@@ -1,11 +1,15 @@
 //! `[server]`: where we listen, and what a request may take.
 
+#[cfg(not(feature = "acme"))]
+use std::convert::Infallible;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     time::Duration,
 };
 
+#[cfg(feature = "acme")]
+use super::acme::Acme;
 use super::{
     base_url::BaseUrl,
     convergence::count,
@@ -14,7 +18,7 @@ use super::{
     reader::{Table, Value, quoted},
     secret::secret,
     source::Read,
-    tls::Tls,
+    tls::{Made, Tls},
 };
 use crate::secret::Secret;
 
@@ -48,6 +52,9 @@ pub struct Server {
     pub failed_authentications_per_minute: NonZeroU32,
     /// Certificates; `None`: connections are not encrypted.
     pub tls: Option<Tls>,
+    /// How the certificates are asked for; `None`: whoever wrote the files does.
+    #[cfg(feature = "acme")]
+    pub acme: Option<Acme>,
     /// What secrets in the database are sealed with.
     pub secret_key: Option<Secret>,
 }
@@ -68,12 +75,23 @@ impl Default for Server {
             trusted_proxies: Networks::default(),
             failed_authentications_per_minute: FAILED_AUTHENTICATIONS_PER_MINUTE,
             tls: None,
+            #[cfg(feature = "acme")]
+            acme: None,
             secret_key: None,
         }
     }
 }
 
 impl Server {
+    /// How clients reach us if we listen on `address`, without a slash at the end.
+    pub fn public_url_at(&self, address: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().to_owned(),
+            None if self.tls.is_some() => format!("https://{address}"),
+            None => format!("http://{address}"),
+        }
+    }
+
     /// Reads the section.
     pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
         let default = Self::default();
@@ -100,9 +118,19 @@ impl Server {
             default.failed_authentications_per_minute,
             |value| count(&value),
         );
-        let tls = table.optional("tls", |value| Tls::read(value.table()?));
+        let acme = acme(&mut table);
+        let made = if matches!(acme, Ok(None)) { Made::ByOthers } else { Made::ByUs };
+        let tls = table.optional("tls", |value| Tls::read(value.table()?, made));
+        if let (Ok(Some(_)), Ok(None)) = (&acme, &tls) {
+            return Err(table.report(
+                "acme needs tls, which names the files that the certificate and its key are written to",
+            ));
+        }
         let secret_key = table.optional("secret_key", |value| secret_key(&value));
         table.finish()?;
+        let acme = acme?;
+        #[cfg(not(feature = "acme"))]
+        let None = acme;
         Ok(Self {
             listen: listen?,
             public_url: public_url?,
@@ -114,9 +142,25 @@ impl Server {
             trusted_proxies: trusted_proxies?,
             failed_authentications_per_minute: failed_authentications_per_minute?,
             tls: tls?,
+            #[cfg(feature = "acme")]
+            acme,
             secret_key: secret_key?,
         })
     }
+}
+
+#[cfg(feature = "acme")]
+fn acme(table: &mut Table<'_>) -> Read<Option<Acme>> {
+    table.optional("acme", |value| Acme::read(value.table()?))
+}
+
+#[cfg(not(feature = "acme"))]
+fn acme(table: &mut Table<'_>) -> Read<Option<Infallible>> {
+    table.refuse(
+        "acme",
+        "this program was built without ACME; build it with: cargo build --release --features acme",
+    )?;
+    Ok(None)
 }
 
 fn address(value: &Value<'_>) -> Read<SocketAddr> {

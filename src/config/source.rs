@@ -3,6 +3,7 @@
 use std::{cell::RefCell, fmt, path::Path};
 
 use super::problem::{Problem, Problems};
+use crate::secret::Secret;
 
 /// How an environment variable is looked up; the program passes the process environment, tests a closure of their own.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -20,6 +21,8 @@ pub(super) struct Source<'a> {
     /// Where each line but the first begins, in bytes.
     line_starts: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
+    /// `server.secret_key`, once it was read.
+    sealing_key: RefCell<Read<Option<Secret>>>,
     /// The folder that relative file names start from.
     pub(super) folder: &'a Path,
     /// Where `{ env = "NAME" }` is looked up.
@@ -30,7 +33,23 @@ impl<'a> Source<'a> {
     /// A source without problems.
     pub(super) fn new(text: &str, folder: &'a Path, environment: Environment<'a>) -> Self {
         let line_starts = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
-        Self { line_starts, problems: RefCell::default(), folder, environment }
+        Self {
+            line_starts,
+            problems: RefCell::default(),
+            sealing_key: RefCell::new(Ok(None)),
+            folder,
+            environment,
+        }
+    }
+
+    /// Tells what secrets are sealed with, or that a problem was reported about it.
+    pub(super) fn set_sealing_key(&self, key: Read<Option<Secret>>) {
+        *self.sealing_key.borrow_mut() = key;
+    }
+
+    /// What secrets are sealed with; `None` if the file does not say.
+    pub(super) fn sealing_key(&self) -> Read<Option<Secret>> {
+        self.sealing_key.borrow().clone()
     }
 
     /// The number of the line that holds the byte at `offset`, counted from 1.

@@ -108,7 +108,10 @@ fn every_key_that_an_admin_sets_means_what_it_says() {
 
     let aha = aha_of(&config);
     assert_eq!(aha.account.base_url.as_str(), "https://acme.aha.io");
-    assert_eq!(aha.account.api_key.expose(), KEY);
+    let TargetCredentials::ApiKey(api_key) = &aha.account.credentials else {
+        panic!("{:?}", aha.account.credentials)
+    };
+    assert_eq!((api_key.key.expose(), &api_key.file), (KEY, &None));
     assert_eq!(aha.default_workspace, "PRJ1");
     assert_eq!(aha.default_role, Role::ProductOwner);
     assert_eq!(aha.identity_provider_id, Some(483_954_339));
@@ -358,7 +361,7 @@ fn a_problem_of_a_key_that_an_aha_app_must_have_is_told(
 fn each_missing_key_is_told_with_what_it_is() {
     insta::assert_snapshot!(problems("\n[apps.aha]\nconnector = 'aha'\n[apps.lab]\n"), @r#"
     bridge.toml:2: apps.aha.base_url: missing: the address of the account, as in "https://acme.aha.io"
-    bridge.toml:2: apps.aha.api_key: missing: an API key of an Aha! administrator
+    bridge.toml:2: apps.aha.api_key: missing: an API key of an Aha! administrator, or login instead
     bridge.toml:2: apps.aha.default_workspace: missing: the prefix of the workspace that new users join
     bridge.toml:4: apps.lab.connector: missing: the kind of target; write "aha", "aha-portal", "memory" or "scim"
     "#);

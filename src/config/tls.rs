@@ -23,17 +23,35 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the section.
-    pub(super) fn read(mut table: Table<'_>) -> Read<Self> {
+    /// Reads the section. What is `made` by the bridge need not be there yet.
+    pub(super) fn read(mut table: Table<'_>, made: Made) -> Read<Self> {
         let certificate =
             table.required("certificate", "the file of the certificate and its chain, in PEM", |value| {
-                readable(&value)
+                place(&value, made)
             });
-        let key = table
-            .required("key", "the file of the certificate's private key, in PEM", |value| readable(&value));
+        let key = table.required("key", "the file of the certificate's private key, in PEM", |value| {
+            place(&value, made)
+        });
         let client_authorities = table.optional("client_authorities", |value| readable(&value));
         table.finish()?;
         Ok(Self { certificate: certificate?, key: key?, client_authorities: client_authorities? })
+    }
+}
+
+/// Who makes the certificate and its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// The admin.
+    ByOthers,
+    /// The bridge, with ACME.
+    ByUs,
+}
+
+/// Where a certificate or a key is, or will be.
+fn place(value: &Value<'_>, made: Made) -> Read<PathBuf> {
+    match made {
+        Made::ByOthers => readable(value),
+        Made::ByUs => Ok(value.source.folder.join(value.string()?)),
     }
 }
 

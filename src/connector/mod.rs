@@ -4,6 +4,7 @@
 //! what the IdP [`Desired`] and what we [`Observed`] to the calls that remain. And how one such call is made:
 //! [`Connector::perform`], which answers with what the target then holds. Everything else (queue, lanes, budget, retries,
 //! leases) is the bridge's and the same for all targets; a connector never sleeps, never retries and never touches the store.
+//! What it calls with is given to it as [`Credentials`](credentials::Credentials), which may change at any time.
 //!
 //! The calls form a small closed vocabulary, [`Call`]. It is data rather than closures, so that a plan can be compared,
 //! printed and counted before anything is sent.
@@ -15,9 +16,12 @@ pub mod aha;
 mod aha_api;
 pub mod aha_portal;
 pub mod allowance;
+pub mod api_key;
+pub mod authorized;
 pub mod call;
 #[cfg(test)]
 mod conformance;
+pub mod credentials;
 pub mod desired;
 pub mod error;
 pub mod memory;

@@ -4,17 +4,24 @@ use std::sync::Arc;
 
 use crate::{clock::Clock, config, upstream::SetupError};
 
-use super::{Connector, aha::Aha, aha_portal::AhaPortal, memory::Memory};
+use super::{Connector, aha::Aha, aha_portal::AhaPortal, credentials::Credentials, memory::Memory};
 
-/// Makes the connector that an app is configured with.
+/// Makes the connector that an app is configured with. `credentials` are what its target is called with, if it is.
 ///
 /// # Errors
-/// When its client cannot be set up, or the app is passed through.
-pub fn connect(app: &config::App, clock: Arc<dyn Clock>) -> Result<Arc<dyn Connector>, SetupError> {
+/// When its client cannot be set up, there are no credentials for it, or the app is passed through.
+pub fn connect(
+    app: &config::App,
+    credentials: Option<Arc<dyn Credentials>>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Connector>, SetupError> {
+    let credentials = credentials.ok_or(SetupError::NoCredentials);
     Ok(match &app.connector {
-        config::Connector::Aha(aha) => Arc::new(Aha::new(app.name.as_str(), (**aha).clone(), clock)?),
+        config::Connector::Aha(aha) => {
+            Arc::new(Aha::new(app.name.as_str(), (**aha).clone(), credentials?, clock)?)
+        }
         config::Connector::AhaPortal(portal) => {
-            Arc::new(AhaPortal::new(app.name.as_str(), (**portal).clone(), clock)?)
+            Arc::new(AhaPortal::new(app.name.as_str(), (**portal).clone(), credentials?, clock)?)
         }
         config::Connector::Memory => Arc::new(Memory),
         config::Connector::Scim(_) => return Err(SetupError::PassedThrough),

@@ -90,6 +90,13 @@ impl Breaker {
         }
     }
 
+    /// Where nothing is sent, the next probe is at this time.
+    pub(super) fn probe_at(&mut self, time: Time) {
+        if matches!(self.traffic, Traffic::Stopped { .. }) {
+            self.traffic = Traffic::Stopped { probe_at: time };
+        }
+    }
+
     /// There is nothing to probe with: the next piece of work tells.
     pub(super) fn try_one(&mut self) {
         self.traffic = Traffic::OneCall;

@@ -217,8 +217,10 @@ async fn attempt(
                 return settle::postponed(target, user, sighting, error.to_string()).await;
             }
             Err(TargetError::Unavailable { reason }) => {
-                // It may have been applied all the same.
-                let until = target.in_doubt_until(called_at);
+                // It may have been applied all the same. It was sent when there were credentials for it, which may have taken a
+                // while, and at the latest so long ago that we gave up.
+                let sent_at = called_at.max(target.clock.now() - target.call_timeout);
+                let until = target.in_doubt_until(sent_at);
                 match call {
                     Call::Find { .. } => {}
                     Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
@@ -297,9 +299,10 @@ async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
         permit.close().await;
         return Err(TargetError::Unavailable { reason });
     }
+    let issue = target.guard.issue();
     let result = directory.credentials_owner(&mut permit).await;
     target.heed(permit, &result).await;
-    target.guard.set_credentials_owner(result?);
+    target.guard.set_credentials_owner(issue, result?);
     Ok(())
 }
 

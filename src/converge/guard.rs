@@ -5,7 +5,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::{
     connector::{Account, Call, CredentialsOwner},
@@ -17,27 +17,43 @@ use crate::{
 };
 
 /// Knows whom not to disable at one target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Guard {
     protected: HashSet<String>,
     /// The ids of accounts that were seen with a protected e-mail since the start: somebody may have renamed them since.
     protected_accounts: RwLock<HashSet<String>>,
-    credentials_owner: RwLock<Option<CredentialsOwner>>,
+    /// Whose the credentials were, and which ones.
+    credentials_owner: RwLock<Option<(Issue, CredentialsOwner)>>,
+    /// Counts how often the credentials were replaced.
+    changes: watch::Receiver<u64>,
     administrators: Mutex<()>,
 }
 
+/// Which of the credentials that follow one another are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Issue(u64);
+
 impl Guard {
-    /// A guard of the e-mails in `protected`.
-    pub fn new(protected: &[String]) -> Self {
+    /// A guard of the e-mails in `protected`, and of the owner of the credentials; `changes` counts how often these were
+    /// replaced.
+    pub fn new(protected: &[String], changes: watch::Receiver<u64>) -> Self {
         Self {
             protected: protected.iter().map(|email| fold(email).into_owned()).collect(),
-            ..Self::default()
+            protected_accounts: RwLock::default(),
+            credentials_owner: RwLock::default(),
+            changes,
+            administrators: Mutex::default(),
         }
     }
 
+    /// The credentials that are in use now; to be asked for before it is asked whose they are.
+    pub fn issue(&self) -> Issue {
+        Issue(*self.changes.borrow())
+    }
+
     /// The owner of the credentials is known.
-    pub fn set_credentials_owner(&self, owner: CredentialsOwner) {
-        *self.credentials_owner.write().unwrap_or_else(PoisonError::into_inner) = Some(owner);
+    pub fn set_credentials_owner(&self, issue: Issue, owner: CredentialsOwner) {
+        *self.credentials_owner.write().unwrap_or_else(PoisonError::into_inner) = Some((issue, owner));
     }
 
     /// An account was seen: if it is a protected one, its id is from now on.
@@ -119,9 +135,10 @@ impl Guard {
         self.protected.contains(&*fold(email))
     }
 
-    /// Whether the owner of the credentials is known yet.
+    /// Whether the owner of the credentials is known yet; of those that are in use now.
     pub fn knows_credentials_owner(&self) -> bool {
-        self.credentials_owner.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        let owner = self.credentials_owner.read().unwrap_or_else(PoisonError::into_inner);
+        owner.as_ref().is_some_and(|(issue, _)| *issue == self.issue())
     }
 
     fn owns_credentials(&self, account: &Account) -> bool {
@@ -129,6 +146,9 @@ impl Guard {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
-            .is_some_and(|owner| owner.account_id.as_ref() == Some(&account.id))
+            // Whose those before were is nothing to those that are in use now.
+            .is_some_and(|(issue, owner)| {
+                *issue == self.issue() && owner.account_id.as_ref() == Some(&account.id)
+            })
     }
 }

@@ -120,6 +120,23 @@ impl HealthMonitor {
         let _ = self.state.subscribe().wait_for(|state| !state.is_stopped()).await;
     }
 
+    /// Waits until something else may be sent than `traffic`.
+    pub async fn until_other_than(&self, traffic: Traffic) {
+        // The sender is `self`, so waiting cannot fail.
+        let _ = self.state.subscribe().wait_for(|state| state.breaker.traffic() != traffic).await;
+    }
+
+    /// There are other credentials: where the ones before were refused, it is probed at once whether these are accepted.
+    pub fn credentials_changed(&self, now: Time) {
+        self.state.send_if_modified(|state| {
+            let was_refused = state.credentials_refused().is_some();
+            if was_refused {
+                state.breaker.probe_at(now);
+            }
+            was_refused
+        });
+    }
+
     /// There is nothing to probe with: the next piece of work goes first.
     pub fn try_one(&self) {
         self.state.send_modify(|state| {

@@ -38,7 +38,7 @@ use tokio::sync::Notify;
 use crate::{
     clock::{Clock, Time},
     config::{Convergence, Mode},
-    connector::{Connector, TargetError},
+    connector::{Connector, TargetError, credentials::Credentials},
     store::{Store, UserId},
 };
 
@@ -60,6 +60,8 @@ pub struct Target {
     pub app: String,
     /// How the target is called.
     pub connector: Arc<dyn Connector>,
+    /// What it is called with; `None` where there is nobody to call.
+    pub credentials: Option<Arc<dyn Credentials>>,
     /// Where the users are.
     pub store: Store,
     /// Time.

@@ -204,8 +204,8 @@ async fn rest_in_plan_mode(target: &Target, stopping: &CancellationToken) {
 async fn probe(target: &Target, probe_at: Time, stopping: &CancellationToken) {
     tokio::select! {
         () = stopping.cancelled() => return,
-        // A call that was out may be answered after all.
-        () = target.health.while_stopped() => return,
+        // A call that was out may be answered after all, and new credentials are tried at once.
+        () = target.health.until_other_than(Traffic::Stopped { probe_at }) => return,
         () = target.clock.sleep_until(probe_at) => {}
     }
     let Some(directory) = target.connector.directory() else {
@@ -217,10 +217,11 @@ async fn probe(target: &Target, probe_at: Time, stopping: &CancellationToken) {
         () = stopping.cancelled() => return,
         permit = target.budget.permit(Lane::Revoke) => permit,
     };
+    let issue = target.guard.issue();
     let result = directory.credentials_owner(&mut permit).await;
     target.heed_probe(permit, &result).await;
     if let Ok(owner) = result {
-        target.guard.set_credentials_owner(owner);
+        target.guard.set_credentials_owner(issue, owner);
     }
     if target.health.stopped().is_none() {
         hasten_revocations(target).await;

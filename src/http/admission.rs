@@ -30,7 +30,7 @@ use crate::{
 };
 
 use super::{
-    Service,
+    Service, callback,
     error::Failure,
     listen::{Certificate, Peer},
     passthrough::OfTarget,
@@ -104,13 +104,19 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request,
     let admission = &service.admission;
     let peer = request.extensions().get::<Peer>().copied();
     let address = request.extensions().get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
-    let app = request.uri().path().split('/').nth(1).unwrap_or_default();
+    let mut segments = request.uri().path().split('/').skip(1);
+    let app = segments.next().unwrap_or_default();
+    // A person who logs in at the target comes from elsewhere than the identity provider, and shows the login's state instead.
+    let is_for_clients = !segments.eq(callback::SEGMENTS);
     let mut place = None;
     if let Some(gate) = admission.gates.get(app) {
-        if peer.is_some_and(|peer| peer.certificate == Certificate::Missing) {
+        if is_for_clients && peer.is_some_and(|peer| peer.certificate == Certificate::Missing) {
             return Failure::NoCertificate.into_response();
         }
-        if !gate.allow_from.is_empty() && !address.is_some_and(|address| gate.allow_from.contains(address)) {
+        if is_for_clients
+            && !gate.allow_from.is_empty()
+            && !address.is_some_and(|address| gate.allow_from.contains(address))
+        {
             tracing::warn!(app, client.address = %ClientAddress(address), "a request from a network that is not allowed");
             return Failure::ForeignNetwork.into_response();
         }

@@ -150,8 +150,9 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
     };
     let budget = target.budget.usage().await?.map(|usage| said_of_budget(&usage));
     let (brake, held) = (brake_status(target).await?, held_status(target).await?);
+    let credentials = target.credentials.as_ref().map(|credentials| credentials.standing());
     Ok(json!({
-        "mode": mode, "target": health, "budget": budget, "roster": roster, "queue": queue, "brake": brake, "held": held, "users": users,
+        "mode": mode, "target": health, "credentials": credentials, "budget": budget, "roster": roster, "queue": queue, "brake": brake, "held": held, "users": users,
     }))
 }
 

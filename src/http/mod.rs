@@ -7,6 +7,7 @@ mod admission;
 mod answer;
 mod body;
 mod bulk;
+mod callback;
 mod caller;
 mod discovery;
 mod error;
@@ -24,6 +25,8 @@ mod search;
 mod state;
 mod users;
 
+#[cfg(feature = "acme")]
+pub use self::listen::acme;
 pub use self::{
     admission::{Admission, ClientAddress, Gate},
     listen::{Certificates, TlsError, Transport, bind, serve},

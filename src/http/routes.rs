@@ -8,7 +8,8 @@ use axum::{
 };
 
 use super::{
-    Service, bulk, discovery, error, groups, health, layers, metrics, oauth, passthrough, search, users,
+    Service, bulk, callback, discovery, error, groups, health, layers, metrics, oauth, passthrough, search,
+    users,
 };
 
 /// The whole service, layers included.
@@ -36,6 +37,7 @@ pub fn router(service: Arc<Service>) -> Router {
     let routes = Router::new()
         .nest("/{app}/scim/v2", scim)
         .route("/{app}/oauth/token", post(oauth::token).fallback(oauth::method_not_allowed))
+        .route("/{app}/oauth/callback", get(callback::callback))
         .merge(passthrough::routes(&service))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

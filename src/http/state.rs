@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::Admission;
 use crate::{
-    auth::Authenticator, clock::Clock, config::PatchAnswer, passthrough::PassedThrough,
+    auth::Authenticator, clock::Clock, config::PatchAnswer, login::Login, passthrough::PassedThrough,
     provision::BridgedApp, store::Store, telemetry::metrics::Metrics,
 };
 
@@ -64,6 +64,8 @@ pub struct MountedApp {
     pub authenticator: Authenticator,
     /// How PATCH is answered.
     pub patch_answers: PatchAnswers,
+    /// The login of a person at the target, if it is called with one.
+    pub login: Option<Arc<Login>>,
 }
 
 /// How a PATCH is answered when the request does not ask for attributes: clients disagree (`C-8`, `C-9`).

@@ -19,8 +19,6 @@ pub struct UpstreamSettings {
     pub app: String,
     /// All paths are appended to it; no slash at the end.
     pub base_url: String,
-    /// Sent as `Authorization: Bearer …`.
-    pub token: Secret,
     /// How long one call may take.
     pub timeout: Duration,
     /// Whom the target's operator may write to; part of the User-Agent.
@@ -44,6 +42,9 @@ pub enum SetupError {
     /// The certificates that are trusted could not be loaded.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
+    /// Nobody has said what the target is called with.
+    #[error("there are no credentials to call the target with")]
+    NoCredentials,
     /// The app is passed through, and has no accounts here.
     #[error("it is passed through to the target's own SCIM endpoint, so the bridge keeps nothing of it")]
     PassedThrough,
@@ -141,13 +142,9 @@ impl UpstreamClient {
     /// A client for the target of `settings`.
     ///
     /// # Errors
-    /// When the token or the contact cannot be a header value, or TLS cannot be set up.
+    /// When the contact cannot be a header value, or TLS cannot be set up.
     pub fn new(settings: UpstreamSettings) -> Result<Self, SetupError> {
         let mut headers = HeaderMap::new();
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose()))
-            .map_err(|_| SetupError::Header { what: "token" })?;
-        authorization.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, authorization);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         let version = env!("CARGO_PKG_VERSION");
         let user_agent = match &settings.contact {
@@ -167,12 +164,14 @@ impl UpstreamClient {
         Ok(Self { http, app: settings.app, base_url: settings.base_url, clock: settings.clock })
     }
 
-    /// Makes one call and reads the whole answer. Never retries: whether a call may be repeated is its caller's to know.
+    /// Makes one call, with `token` as `Authorization: Bearer …`, and reads the whole answer. Never retries: whether a call may
+    /// be repeated is its caller's to know.
     ///
     /// # Errors
     /// When there is no complete answer in time.
     pub async fn send(
         &self,
+        token: &Secret,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
@@ -180,6 +179,7 @@ impl UpstreamClient {
     ) -> Result<Response, TransportError> {
         let started = self.clock.now();
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base_url));
+        request = request.bearer_auth(token.expose());
         if !query.is_empty() {
             request = request.query(query);
         }

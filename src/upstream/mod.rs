@@ -6,6 +6,7 @@ mod connect;
 mod documents;
 mod egress;
 mod relay;
+mod token_endpoint;
 
 pub use self::{
     client::{Response, SetupError, TransportError, UpstreamClient, UpstreamSettings},
@@ -13,4 +14,5 @@ pub use self::{
     documents::{DocumentError, Documents},
     egress::{PrivateNetworks, ResolveError},
     relay::{Relay, RelayError, RelaySettings, RequestBody},
+    token_endpoint::{Grant, Granted, NotGranted, TokenEndpoint},
 };

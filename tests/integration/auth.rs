@@ -55,6 +55,7 @@ async fn expect_in(bridge: &Bridge, token: &str) {
 
 /// Asserts that none of these tokens is let in, and that whoever sends one does not hear why.
 async fn expect_out(bridge: &Bridge, hostile: Vec<(&str, String)>) {
+    println!("{} hostile tokens", hostile.len());
     let mut wrong = Vec::new();
     for (what, token) in hostile {
         let answer = knock(bridge, &format!("Bearer {token}")).await;

@@ -1,6 +1,7 @@
 //! The built program as its users meet it: commands, signals, exit codes, and what it says.
 
 mod commands;
+mod credentials;
 mod demo;
 mod explain;
 mod held;

@@ -1,5 +1,7 @@
 //! Connections and who is let in: limits, slow clients, networks, guesses, certificates.
 
+#[cfg(feature = "acme")]
+mod acme;
 mod admission;
 mod limits;
 mod tls;

@@ -12,9 +12,10 @@ use crate::{
     connector::{
         Account, AccountPage, Allowance, Changes, CredentialsOwner, Name, Observed, TargetError,
         aha_api::{
-            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, encode_segment, expect_same, forbidden, the_only,
+            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, Owner, encode_segment, expect_same, forbidden, the_only,
             to_json, too_many_found,
         },
+        credentials::Credentials,
         error::RejectionKind,
     },
     upstream::SetupError,
@@ -35,8 +36,14 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(app: &str, config: AhaConfig, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        Ok(Self { api: AhaApi::new(app, &config.account, clock.clone())?, config, clock })
+    pub(super) fn new(
+        app: &str,
+        config: AhaConfig,
+        credentials: Arc<dyn Credentials>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        let api = AhaApi::new(app, &config.account, credentials, Owner::MayBeChanged, clock.clone())?;
+        Ok(Self { api, config, clock })
     }
 
     /// `GET /users?email=`. How exactly Aha! matches is not documented, so the answer is compared again here. If it matches

@@ -18,7 +18,7 @@ use crate::{clock::Clock, config::AhaConfig, upstream::SetupError};
 use self::client::Client;
 use super::{
     Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, Observed,
-    TargetError, aha_api::email_key, error::RejectionKind,
+    TargetError, aha_api::email_key, credentials::Credentials, error::RejectionKind,
 };
 
 /// The connector for one Aha! account.
@@ -28,12 +28,17 @@ pub struct Aha {
 }
 
 impl Aha {
-    /// A connector that calls the Aha! account of `config`. Sends nothing yet.
+    /// A connector that calls the Aha! account of `config` with `credentials`. Sends nothing yet.
     ///
     /// # Errors
-    /// When no HTTP client can be made from the configuration, for instance because the API key cannot be a header value.
-    pub fn new(app: &str, config: AhaConfig, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        Ok(Self { client: Client::new(app, config, clock)? })
+    /// When no HTTP client can be made from the configuration, for instance because the contact cannot be a header value.
+    pub fn new(
+        app: &str,
+        config: AhaConfig,
+        credentials: Arc<dyn Credentials>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        Ok(Self { client: Client::new(app, config, credentials, clock)? })
     }
 }
 

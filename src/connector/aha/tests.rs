@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::{ManualClock, SystemClock, Time},
     config::{self, Config},
-    connector::{Changes, Name, RateReport, allowance::Unlimited, error::RejectionKind},
+    connector::{Changes, Name, RateReport, allowance::Unlimited, api_key::KeptApiKey, error::RejectionKind},
     sim::aha::{
         DEMO_API_KEY, Fault, Person, RunningAha, SimulatedAha, Switches,
         switches::{
@@ -46,7 +46,11 @@ async fn start_with(switches: Switches, clock: Arc<dyn Clock>) -> Bench {
     let config::Connector::Aha(config) = config.apps.into_values().next().unwrap().connector else {
         panic!("the app above is an Aha! account");
     };
-    Bench { connector: Aha::new("test", *config, clock).unwrap(), aha, _running: running }
+    let config::TargetCredentials::ApiKey(api_key) = config.account.credentials.clone() else {
+        panic!("the app above has an API key");
+    };
+    let credentials = Arc::new(KeptApiKey::new("test", "Aha!", api_key));
+    Bench { connector: Aha::new("test", *config, credentials, clock).unwrap(), aha, _running: running }
 }
 
 impl Harness for Bench {

@@ -21,7 +21,12 @@ use crate::{
 
 use self::body::ErrorBody;
 pub(super) use self::body::{OwnerBody, Page, text_or_number, time};
-use super::{Account, Allowance, TargetError, error::RejectionKind};
+use super::{
+    Account, Allowance, TargetError,
+    authorized::{AuthorizedClient, Request},
+    credentials::Credentials,
+    error::RejectionKind,
+};
 
 /// The most that Aha! puts on a page.
 pub(super) const LARGEST_PAGE: &str = "200";
@@ -29,9 +34,21 @@ pub(super) const LARGEST_PAGE: &str = "200";
 /// How many pages of a search by e-mail are looked through. Only a search that matches parts of addresses has a second one.
 pub(super) const MOST_SEARCH_PAGES: u32 = 20;
 
+/// Where it is told whose credentials they are.
+const OWNER_PATH: &str = "/me";
+
+/// Whether the owner of the credentials is among those whom the calls are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// A call could disable the owner, and so lock the bridge out.
+    MayBeChanged,
+    /// The calls are about others, who may have the same ids.
+    OutOfReach,
+}
+
 /// Calls one Aha! account.
 pub(super) struct AhaApi {
-    http: UpstreamClient,
+    http: AuthorizedClient,
     rate: Rate,
     clock: Arc<dyn Clock>,
 }
@@ -43,19 +60,26 @@ impl fmt::Debug for AhaApi {
 }
 
 impl AhaApi {
-    /// Calls `account` on behalf of the app `app`. Sends nothing yet.
+    /// Calls `account` with `credentials` on behalf of the app `app`. Sends nothing yet.
     ///
     /// # Errors
     /// When no HTTP client can be made from the configuration.
-    pub(super) fn new(app: &str, account: &AhaAccount, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+    pub(super) fn new(
+        app: &str,
+        account: &AhaAccount,
+        credentials: Arc<dyn Credentials>,
+        owner: Owner,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
         let http = UpstreamClient::new(UpstreamSettings {
             app: app.to_owned(),
             base_url: format!("{}/api/v1", account.base_url.as_str()),
-            token: account.api_key.clone(),
             timeout: account.request_timeout,
             contact: account.contact.clone(),
             clock: clock.clone(),
         })?;
+        let owner_path = (owner == Owner::MayBeChanged).then_some(OWNER_PATH);
+        let http = AuthorizedClient::new("Aha!", http, credentials, owner_path);
         Ok(Self { http, rate: account.rate, clock })
     }
 
@@ -64,14 +88,14 @@ impl AhaApi {
     /// # Errors
     /// As the call fails.
     pub(super) async fn key_owner(&self, allowance: &mut dyn Allowance) -> Result<OwnerBody, TargetError> {
-        let response = self.call(Method::GET, "/me", &[], None, allowance).await?;
+        let response = self.call(Method::GET, OWNER_PATH, &[], None, allowance).await?;
         self.understand(response, forbidden)
     }
 
-    /// Makes one call, charged to `allowance`, and answers what came back, whatever its status.
+    /// Makes one call, charged to `allowance`, and answers what came back, whatever its status, but never a 401.
     ///
     /// # Errors
-    /// When nothing came back.
+    /// When nothing came back, and when no credentials are accepted.
     pub(super) async fn call(
         &self,
         method: Method,
@@ -80,10 +104,8 @@ impl AhaApi {
         body: Option<Value>,
         allowance: &mut dyn Allowance,
     ) -> Result<Response, TargetError> {
-        allowance.spend().await;
-        let response = self.http.send(method, path, query, body.as_ref()).await.map_err(|error| {
-            TargetError::Unavailable { reason: format!("Aha! could not be called: {error}") }
-        })?;
+        let request = Request { method: &method, path, query, body: body.as_ref() };
+        let response = self.http.send(request, allowance).await?;
         // A gateway's page may tell of the gateway's own limits.
         let has_no_page = matches!(response.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::NO_CONTENT);
         let is_of_aha = response.is_json() || has_no_page;
@@ -129,11 +151,6 @@ impl AhaApi {
         let said = serde_json::from_slice::<ErrorBody>(&response.body).unwrap_or_default().reason();
         let said_so = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
         match status {
-            StatusCode::UNAUTHORIZED => TargetError::CredentialsRefused {
-                reason: "Aha! does not accept the API key (401). Make a new key for the integration's Aha! user, set it as \
-                         api_key, and restart"
-                    .into(),
-            },
             StatusCode::FORBIDDEN => forbidden(&said_so),
             StatusCode::TOO_MANY_REQUESTS => {
                 TargetError::RateLimited { until: rate::calls_again_at(response, self.clock.now()) }

@@ -12,9 +12,10 @@ use crate::{
     connector::{
         Account, AccountPage, Allowance, Changes, CredentialsOwner, Name, Observed, TargetError,
         aha_api::{
-            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, encode_segment, expect_same, the_only, to_json,
+            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, Owner, encode_segment, expect_same, the_only, to_json,
             too_many_found,
         },
+        credentials::Credentials,
         error::RejectionKind,
     },
     upstream::SetupError,
@@ -32,9 +33,15 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(app: &str, config: AhaPortalConfig, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+    pub(super) fn new(
+        app: &str,
+        config: AhaPortalConfig,
+        credentials: Arc<dyn Credentials>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
         let users = format!("/idea_portals/{}/portal_users", encode_segment(&config.portal_id));
-        Ok(Self { api: AhaApi::new(app, &config.account, clock)?, config, users })
+        let api = AhaApi::new(app, &config.account, credentials, Owner::OutOfReach, clock)?;
+        Ok(Self { api, config, users })
     }
 
     /// `GET …/portal_users?email=`, which answers those "matching the given value". How exactly is not documented, so the

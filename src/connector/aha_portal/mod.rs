@@ -23,7 +23,7 @@ use crate::{
 use self::client::Client;
 use super::{
     Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, Observed,
-    TargetError, aha_api::email_key,
+    TargetError, aha_api::email_key, credentials::Credentials,
 };
 
 /// The connector for one ideas portal.
@@ -34,12 +34,17 @@ pub struct AhaPortal {
 }
 
 impl AhaPortal {
-    /// A connector that calls the ideas portal of `config`. Sends nothing yet.
+    /// A connector that calls the ideas portal of `config` with `credentials`. Sends nothing yet.
     ///
     /// # Errors
-    /// When no HTTP client can be made from the configuration, for instance because the API key cannot be a header value.
-    pub fn new(app: &str, config: AhaPortalConfig, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        Ok(Self { on_delete: config.on_delete, client: Client::new(app, config, clock)? })
+    /// When no HTTP client can be made from the configuration, for instance because the contact cannot be a header value.
+    pub fn new(
+        app: &str,
+        config: AhaPortalConfig,
+        credentials: Arc<dyn Credentials>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        Ok(Self { on_delete: config.on_delete, client: Client::new(app, config, credentials, clock)? })
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::SystemClock,
     config::{self, Config},
-    connector::{Changes, Name, allowance::Unlimited, error::RejectionKind},
+    connector::{Changes, Name, allowance::Unlimited, api_key::KeptApiKey, error::RejectionKind},
     sim::aha::{
         DEMO_API_KEY, Fault, Person, PortalId, PortalPerson, RunningAha, SimulatedAha, Switches,
         switches::{
@@ -48,7 +48,12 @@ async fn start_with(switches: Switches, keys: &str) -> Bench {
     let config::Connector::AhaPortal(config) = config.apps.into_values().next().unwrap().connector else {
         panic!("the app above is an ideas portal");
     };
-    Bench { connector: AhaPortal::new("test", *config, clock).unwrap(), aha, portal, _running: running }
+    let config::TargetCredentials::ApiKey(api_key) = config.account.credentials.clone() else {
+        panic!("the app above has an API key");
+    };
+    let credentials = Arc::new(KeptApiKey::new("test", "Aha!", api_key));
+    let connector = AhaPortal::new("test", *config, credentials, clock).unwrap();
+    Bench { connector, aha, portal, _running: running }
 }
 
 impl Harness for Bench {

@@ -76,9 +76,10 @@ pub(super) async fn pass(
     // 1. Whose credentials are these? They are never disabled with themselves.
     if !target.guard.knows_credentials_owner() {
         let mut permit = pass.permit().await?;
+        let issue = target.guard.issue();
         let owner = directory.credentials_owner(&mut permit).await;
         let owner = pass.heed(permit, owner).await?;
-        target.guard.set_credentials_owner(owner);
+        target.guard.set_credentials_owner(issue, owner);
     }
     // 2. All pages; what each says is kept at once.
     let stood_still = pass.list().await?;

@@ -4,6 +4,8 @@
 //! there are, how long a client may take to send the head of a request or to take an answer, and how large a head may be.
 //! How long a whole request may take is bounded in `layers`.
 
+#[cfg(feature = "acme")]
+pub mod acme;
 mod connection;
 mod refusal;
 mod request_target;
@@ -36,6 +38,9 @@ pub struct Transport {
     pub max_header_bytes: usize,
     /// With what connections are encrypted; `None`: they are not.
     pub certificates: Option<Arc<Certificates>>,
+    /// How they are asked for, and the files that they are written to; `None`: whoever writes these does.
+    #[cfg(feature = "acme")]
+    pub acme: Option<(crate::config::Acme, crate::config::Tls)>,
 }
 
 /// The wait after a connection could not be accepted, for instance because there are no file descriptors left.
@@ -71,6 +76,11 @@ pub async fn serve(
     let routes = MapRequestLayer::new(tidy_path::<axum::body::Body>).layer(router(service));
     let connections = connection::Connections::new(routes, &transport, clock.clone());
     let _reloading = transport.certificates.clone().map(|certificates| reload(certificates, &clock));
+    #[cfg(feature = "acme")]
+    let _renewing =
+        transport.certificates.clone().zip(transport.acme.clone()).map(|(certificates, (acme, files))| {
+            until_dropped(acme::run(acme, files, certificates, clock.clone()))
+        });
     let places = Arc::new(Semaphore::new(transport.max_connections));
     let graceful = GracefulShutdown::new();
     loop {
@@ -107,8 +117,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<A
 
 /// Looks at the files of the certificates now and then, for as long as the guard lives.
 fn reload(certificates: Arc<Certificates>, clock: &Arc<dyn crate::clock::Clock>) -> DropGuard {
+    let clock = clock.clone();
+    until_dropped(async move { certificates.keep_up(&*clock).await })
+}
+
+/// Does `work` for as long as the guard lives.
+fn until_dropped(work: impl Future<Output = ()> + Send + 'static) -> DropGuard {
     let stopping = CancellationToken::new();
-    let (stopped, clock) = (stopping.clone(), clock.clone());
-    tokio::spawn(async move { stopped.run_until_cancelled(certificates.keep_up(&*clock)).await });
+    let stopped = stopping.clone();
+    tokio::spawn(async move { stopped.run_until_cancelled(work).await });
     stopping.drop_guard()
 }

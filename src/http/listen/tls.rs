@@ -7,14 +7,17 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::net::TcpStream;
+#[cfg(feature = "acme")]
+use tokio_rustls::LazyConfigAcceptor;
+#[cfg(not(feature = "acme"))]
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::{
-    TlsAcceptor,
     rustls::{
         self, RootCertStore, ServerConfig,
         crypto::aws_lc_rs::default_provider,
@@ -36,6 +39,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub struct Certificates {
     files: Tls,
     current: RwLock<Loaded>,
+    /// The files that could not be used when they were looked at last.
+    refused: Mutex<Option<Fingerprint>>,
+    /// What is shown to an authority that looks whether a domain leads here.
+    #[cfg(feature = "acme")]
+    challenges: Mutex<std::collections::HashMap<String, Arc<ServerConfig>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -99,49 +107,95 @@ impl Certificates {
     /// When they cannot be used.
     pub fn load(files: Tls) -> Result<Self, TlsError> {
         let current = RwLock::new(read(&files)?);
-        Ok(Self { files, current })
+        Ok(Self {
+            files,
+            current,
+            refused: Mutex::default(),
+            #[cfg(feature = "acme")]
+            challenges: Mutex::default(),
+        })
     }
 
     /// Looks at the files now and then, for ever, and uses what is new in them for new connections. What cannot be used is
     /// logged once, and what was there before stays in use.
     pub(super) async fn keep_up(&self, clock: &dyn Clock) {
-        let mut refused = None;
         loop {
             clock.sleep_until(clock.now() + LOOK_EVERY).await;
-            let fingerprint = fingerprint_of(&self.files).ok();
-            if fingerprint == Some(self.current().fingerprint)
-                || (fingerprint == refused && refused.is_some())
-            {
-                continue;
+            self.look();
+        }
+    }
+
+    /// Looks at the files once.
+    pub fn look(&self) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let fingerprint = fingerprint_of(&self.files).ok();
+        if fingerprint == Some(self.current().fingerprint) || (fingerprint == *refused && refused.is_some()) {
+            return;
+        }
+        match read(&self.files) {
+            Ok(loaded) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+                *refused = None;
+                tracing::info!(path = %self.files.certificate.display(), "the new certificate is in use");
             }
-            match read(&self.files) {
-                Ok(loaded) => {
-                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-                    refused = None;
-                    tracing::info!(path = %self.files.certificate.display(), "the new certificate is in use");
-                }
-                Err(error) => {
-                    // While one of two files is new, they do not fit; that is looked at again.
-                    refused = fingerprint;
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(
-                        error,
-                        "the certificate changed and cannot be used; the one before stays in use"
-                    );
-                }
+            Err(error) => {
+                // While one of two files is new, they do not fit; that is looked at again.
+                *refused = fingerprint;
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(
+                    error,
+                    "the certificate changed and cannot be used; the one before stays in use"
+                );
             }
         }
     }
 
     /// Agrees with a client on encryption.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Certificate)> {
+        #[cfg(not(feature = "acme"))]
         let stream = TlsAcceptor::from(self.current().config).accept(stream).await?;
+        #[cfg(feature = "acme")]
+        let stream = self.accept_or_answer(stream).await?;
         let certificate = match (&self.files.client_authorities, stream.get_ref().1.peer_certificates()) {
             (None, _) => Certificate::NotAsked,
             (Some(_), None) => Certificate::Missing,
             (Some(_), Some(_)) => Certificate::Shown,
         };
         Ok((stream, certificate))
+    }
+
+    /// The same, where an authority may be the client, which wants to see one certificate and then nothing more.
+    #[cfg(feature = "acme")]
+    async fn accept_or_answer(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        let hello = start.client_hello();
+        let is_challenge = hello
+            .alpn()
+            .is_some_and(|mut protocols| protocols.any(|protocol| protocol == super::acme::PROTOCOL));
+        if !is_challenge {
+            return start.into_stream(self.current().config).await;
+        }
+        let domain = hello.server_name().unwrap_or_default().to_ascii_lowercase();
+        let answer = self.challenges.lock().unwrap_or_else(PoisonError::into_inner).get(&domain).cloned();
+        let answer =
+            answer.ok_or_else(|| io::Error::other(format!("nobody asked for a certificate for {domain}")))?;
+        start.into_stream(answer).await?;
+        Err(io::Error::new(
+            io::ErrorKind::ConnectionAborted,
+            "an authority has seen that the domain leads here",
+        ))
+    }
+
+    /// What is shown to an authority that looks whether `domain` leads here.
+    #[cfg(feature = "acme")]
+    pub(super) fn set_challenge(&self, domain: &str, answer: Arc<ServerConfig>) {
+        self.challenges.lock().unwrap_or_else(PoisonError::into_inner).insert(domain.to_owned(), answer);
+    }
+
+    /// No authority looks any more.
+    #[cfg(feature = "acme")]
+    pub(super) fn clear_challenges(&self) {
+        self.challenges.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn current(&self) -> Loaded {

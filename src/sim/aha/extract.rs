@@ -22,8 +22,13 @@ impl FromRequestParts<SimulatedAha> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, aha: &SimulatedAha) -> Result<Self, Response> {
+        let now = aha.clock.now();
         let simulation = aha.lock();
-        let owner = bearer(parts).and_then(|token| simulation.world.api_keys.get(token).copied());
+        let find = |token| {
+            let of_key = simulation.world.api_keys.get(token).copied();
+            of_key.or_else(|| simulation.oauth.find_owner(token, now))
+        };
+        let owner = bearer(parts).and_then(find);
         let owner = owner.and_then(|id| simulation.world.users.get(&id));
         let keeps_key = simulation.switches.disabled_owner == DisabledOwner::KeepsKey;
         match owner.filter(|owner| owner.enabled || keeps_key) {

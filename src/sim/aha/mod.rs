@@ -26,6 +26,7 @@ mod extract;
 mod fault;
 mod ids;
 mod log;
+mod oauth;
 mod page;
 mod portals;
 mod product_roles;
@@ -51,6 +52,7 @@ use self::{
     answer::Refusal,
     fault::Faults,
     log::Log,
+    oauth::OAuth,
     rate::{Admission, RateLimiter},
     switches::RateRules,
     world::World,
@@ -83,6 +85,7 @@ struct Simulation {
     rate_limiter: RateLimiter,
     faults: Faults,
     log: Log,
+    oauth: OAuth,
 }
 
 impl SimulatedAha {

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     middleware::{Next, from_fn_with_state},
     response::Response,
-    routing::{delete, get, put},
+    routing::{delete, get, post, put},
 };
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
@@ -18,7 +18,7 @@ use super::{
     answer::{self, Broken, Refusal},
     catalogue,
     log::{Call, Outcome, call_without_body},
-    portals, product_roles, product_users,
+    oauth, portals, product_roles, product_users,
     rate::Standing,
     switches::{RetryAfter, Rounding},
     users,
@@ -51,12 +51,17 @@ pub(super) fn router(aha: SimulatedAha) -> Router {
         .route("/me", get(catalogue::me))
         // A known path with another verb, such as DELETE /users/:id, is a route that Aha! does not serve.
         .method_not_allowed_fallback(no_such_route);
+    // Whether logins count against the limits of the API is not documented; they are few.
+    let logins = Router::new()
+        .route("/oauth/authorize", get(oauth::authorize))
+        .route("/oauth/token", post(oauth::token));
     Router::new()
         .nest(PREFIX, api)
         .fallback(no_such_route)
         // From here on upwards, as the answer travels:
         // the account's rate limits,
         .layer(from_fn_with_state(aha.clone(), limit))
+        .merge(logins)
         // the faults on order, as a broken network or gateway in front of Aha!,
         .layer(from_fn_with_state(aha.clone(), spoil))
         // and the log, which misses nothing.

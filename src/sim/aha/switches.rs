@@ -49,6 +49,8 @@ pub struct Switches {
     pub portal_permission: PortalPermission,
     /// Rate limits.
     pub rate: RateRules,
+    /// Logins for applications.
+    pub oauth: OAuthRules,
     /// How far the clock of Aha! is ahead of ours.
     pub clock_ahead: std::time::Duration,
 }
@@ -364,4 +366,67 @@ pub enum RetryAfter {
     Absent,
     /// `Retry-After` in whole seconds.
     Seconds,
+}
+
+/// Logins for applications (OAuth 2.0): nothing but the access token is documented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthRules {
+    /// How long an access token is good; `None`: until it is revoked.
+    pub lifetime: Option<std::time::Duration>,
+    /// Whether it is told how long (`expires_in`).
+    pub tells_lifetime: bool,
+    /// Whether there are refresh tokens.
+    pub refresh_tokens: RefreshTokens,
+    /// The form of the answer.
+    pub answer: TokenAnswer,
+    /// The status of a refusal.
+    pub refusal_status: u16,
+    /// Whether the person is sent back with the state.
+    pub state: StateParameter,
+}
+
+impl Default for OAuthRules {
+    /// A token that is good until it is revoked.
+    fn default() -> Self {
+        Self {
+            lifetime: None,
+            tells_lifetime: true,
+            refresh_tokens: RefreshTokens::default(),
+            answer: TokenAnswer::default(),
+            refusal_status: 400,
+            state: StateParameter::default(),
+        }
+    }
+}
+
+/// Whether there are refresh tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefreshTokens {
+    /// There are none.
+    #[default]
+    None,
+    /// One is given with the login, and stays good.
+    Kept,
+    /// Each is good once, and another is given with the token.
+    Rotated,
+}
+
+/// The form of the answer with a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenAnswer {
+    /// JSON.
+    #[default]
+    Json,
+    /// A form, as endpoints answered before RFC 6749.
+    Form,
+}
+
+/// Whether the person is sent back with the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StateParameter {
+    /// As RFC 6749 §4.1.2 requires.
+    #[default]
+    SentBack,
+    /// Without it.
+    Dropped,
 }

@@ -105,6 +105,7 @@ async fn assertions_that_are_forged_or_of_others_are_refused_auth_7() {
         ("longer than a day", sign(&with(&claims, "exp", NOW + 26 * 3600))),
         ("no JWT", "x".to_owned()),
     ]);
+    println!("{} hostile assertions", hostile.len());
     for (what, assertion) in hostile {
         let answer = show(&bridge, Some("wif"), &assertion).await;
         expect_error(what, &answer, 401, "invalid_client");

@@ -5,8 +5,9 @@ pub mod issuer;
 pub mod process;
 pub mod random;
 pub mod raw;
+pub mod secrets;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, StatusCode, header};
 use scim_bridge::{
@@ -14,6 +15,7 @@ use scim_bridge::{
     clock::{Clock, ManualClock, SystemClock, Time},
     config::Config,
     converge::Target,
+    login::Login,
     sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
     store::{Store, StoreError},
 };
@@ -52,6 +54,7 @@ pub struct Setup {
     files: Vec<(&'static str, String)>,
     workspace: &'static str,
     brake: &'static str,
+    credentials: String,
 }
 
 impl Setup {
@@ -80,6 +83,7 @@ impl Setup {
             files: Vec::new(),
             workspace: "PRJ1",
             brake: "brake = { max_revocations = 1_000_000 }",
+            credentials: format!("api_key = '{DEMO_API_KEY}'"),
         }
     }
 
@@ -124,6 +128,12 @@ impl Setup {
     #[must_use]
     pub fn brake(self, brake: &'static str) -> Self {
         Self { brake, ..self }
+    }
+
+    /// Calls Aha! with something else than the API key of its administrator: the line that says with what.
+    #[must_use]
+    pub fn credentials(self, line: &str) -> Self {
+        Self { credentials: line.to_owned(), ..self }
     }
 
     /// Adds lines to the section of the server.
@@ -188,6 +198,7 @@ impl Setup {
 
     /// Starts everything.
     pub async fn start_unready(self) -> Bridge {
+        secrets::watch_the_log();
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in &self.files {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -195,9 +206,10 @@ impl Setup {
         let running_aha = self.aha.start().await.unwrap();
         let target_keys = match self.connector {
             "aha" => format!(
-                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = '{}'\n\
+                "base_url = '{}'\n{}\ndefault_workspace = '{}'\n\
                  rate = {{ per_second = {}, per_minute = {} }}\n{}\n",
                 running_aha.base_url(),
+                self.credentials,
                 self.workspace,
                 self.rate.0,
                 self.rate.1,
@@ -311,6 +323,23 @@ impl Bridge {
     /// The database, as sqlx names it.
     pub fn database_url(&self) -> &str {
         &self.config.database.url
+    }
+
+    /// The folder of the configuration.
+    pub fn folder(&self) -> &Path {
+        self._folder.path()
+    }
+
+    /// What logs in at the target of the app of that name, as the command beside the server has it.
+    pub async fn login_of(&self, app: &str) -> Login {
+        let app = self.config.apps.values().find(|one| one.name.as_str() == app).unwrap();
+        scim_bridge::app::login(app, &self.store().await, &self.clock).unwrap().unwrap()
+    }
+
+    /// Opens a URL as a person's browser does, which follows redirects: the status and the page.
+    pub async fn browse(&self, url: &str) -> (u16, String) {
+        let answer = self.http.get(url).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// The database, opened beside the bridge.
@@ -618,6 +647,7 @@ impl Answer {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await?;
+        secrets::assert_none("an answer", &format!("{headers:?} {}", String::from_utf8_lossy(&bytes)));
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
         Ok(Self { status, headers, body })
     }

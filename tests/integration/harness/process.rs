@@ -11,6 +11,8 @@ use std::{
 
 use serde_json::Value;
 
+use super::secrets;
+
 /// The program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_scim-bridge");
 
@@ -140,7 +142,13 @@ impl Process {
     fn end(&mut self, status: ExitStatus) -> Ended {
         self.standard_output.finish();
         self.standard_error.finish();
-        Ended { code: status.code(), output: self.standard_output.text(), log: self.standard_error.text() }
+        let ended = Ended {
+            code: status.code(),
+            output: self.standard_output.text(),
+            log: self.standard_error.text(),
+        };
+        secrets::assert_none("what a process said", &self.said());
+        ended
     }
 
     async fn line(&mut self, lines: &Lines, wanted: impl Fn(&str) -> bool) -> String {
@@ -172,6 +180,9 @@ impl Drop for Process {
         let _ = self.watchdog.wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !thread::panicking() {
+            secrets::assert_none("what a process said", &self.said());
+        }
     }
 }
 

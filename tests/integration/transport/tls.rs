@@ -2,26 +2,41 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    SignatureAlgorithm,
+};
 use rstest::rstest;
 use scim_bridge::{
     app::App,
     clock::{ManualClock, Time},
     config::Config,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        CipherSuite, ClientConfig, RootCertStore,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+        version,
+    },
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{TOKEN, pass_time};
 
 /// Who makes certificates.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -30,8 +45,11 @@ impl Authority {
     }
 
     /// A certificate for `name` and its key.
-    fn certify(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
+    pub fn certify(&self, name: &str) -> (String, String) {
+        self.certify_key(name, KeyPair::generate().unwrap())
+    }
+
+    fn certify_key(&self, name: &str, key: KeyPair) -> (String, String) {
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
@@ -42,12 +60,18 @@ impl Authority {
         std::fs::write(folder.join("privkey.pem"), key).unwrap();
     }
 
+    /// Its own certificate, in PEM.
+    #[cfg(feature = "acme")]
+    pub fn pem(&self) -> &str {
+        &self.certificate
+    }
+
     fn root(&self) -> reqwest::Certificate {
         reqwest::Certificate::from_pem(self.certificate.as_bytes()).unwrap()
     }
 
     /// A client that trusts this authority alone, and opens a new connection for each request.
-    fn client(&self) -> reqwest::ClientBuilder {
+    pub fn client(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder().tls_certs_only([self.root()]).pool_max_idle_per_host(0)
     }
 }
@@ -106,6 +130,39 @@ async fn it_is_reached_over_tls_1_2_and_1_3(#[case] version: reqwest::tls::Versi
     assert!(reqwest::get(bridge.url.replace("https", "http")).await.is_err());
     let stranger = Authority::new().client().build().unwrap();
     assert!(bridge.status(&stranger, "/healthz").await.is_err());
+}
+
+/// Entra ID offers eight suites with TLS 1.2, those with GCM first (E1, E11); the others are CBC, which nobody offers any more.
+#[rstest]
+#[case::ecdsa_256(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, &PKCS_ECDSA_P256_SHA256)]
+#[case::ecdsa_128(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, &PKCS_ECDSA_P256_SHA256)]
+#[case::rsa_256(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, &PKCS_RSA_SHA256)]
+#[case::rsa_128(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, &PKCS_RSA_SHA256)]
+#[tokio::test]
+async fn tls_1_2_is_spoken_with_each_suite_of_gcm_that_entra_asks_for(
+    #[case] suite: CipherSuite,
+    #[case] algorithm: &'static SignatureAlgorithm,
+) {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let (certificate, key) = authority.certify_key("localhost", KeyPair::generate_for(algorithm).unwrap());
+    std::fs::write(folder.path().join("fullchain.pem"), certificate).unwrap();
+    std::fs::write(folder.path().join("privkey.pem"), key).unwrap();
+    let bridge = Encrypted::start(folder.path(), "", &clock()).await;
+
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites.retain(|offered| offered.suite() == suite);
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.certificate.as_bytes()).unwrap()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let address = bridge.url.trim_start_matches("https://");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.negotiated_cipher_suite().unwrap().suite(), suite);
 }
 
 #[tokio::test]

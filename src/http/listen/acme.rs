@@ -1,0 +1,234 @@
+//! Certificates that are asked for and renewed automatically: ACME (RFC 8555) with the challenge TLS-ALPN-01 (RFC 8737), which
+//! needs nothing but the port that the bridge listens on.
+//!
+//! The certificate and its key are written to the files that [`Certificates`] looks at, as if an admin had renewed them.
+
+use std::{fs, io, io::Write as _, path::Path, sync::Arc, time::Duration};
+
+use instant_acme::{
+    Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
+};
+use rcgen::{CertificateParams, CustomExtension, KeyPair, date_time_ymd};
+use tokio_rustls::rustls::{
+    self, ServerConfig,
+    crypto::aws_lc_rs::{default_provider, sign::any_supported_type},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+
+use super::Certificates;
+use crate::{
+    clock::{Clock, Time},
+    config::{Acme, Tls},
+};
+
+/// The protocol by which an authority asks for the answer to a challenge (RFC 8737 §6.2).
+pub(super) const PROTOCOL: &[u8] = b"acme-tls/1";
+
+/// How often it is looked whether the certificate is to be renewed.
+const LOOK_EVERY: Duration = Duration::from_hours(1);
+
+/// The first wait after a failure; doubled each time up to the longest. Let's Encrypt allows five failures an hour.
+const FIRST_WAIT: Duration = Duration::from_mins(15);
+const LONGEST_WAIT: Duration = Duration::from_hours(6);
+
+/// How long the authority may take for each of its steps.
+const PATIENCE: RetryPolicy = RetryPolicy::new().timeout(Duration::from_mins(2));
+
+/// Why there is no new certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum AcmeError {
+    /// The authority says no, or cannot be reached.
+    #[error("the authority: {0}")]
+    Authority(#[from] instant_acme::Error),
+    /// It wants to see another proof than we can give.
+    #[error("the authority offers no challenge tls-alpn-01 for {domain}")]
+    NoChallenge {
+        /// The domain.
+        domain: String,
+    },
+    /// It was not convinced.
+    #[error(
+        "the authority could not see that {domains} lead here ({status:?}); port 443 of all of them must lead to the bridge"
+    )]
+    NotReady {
+        /// The domains.
+        domains: String,
+        /// What became of the order.
+        status: OrderStatus,
+    },
+    /// A certificate could not be made or read.
+    #[error("a certificate could not be made: {0}")]
+    Certificate(String),
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl From<rcgen::Error> for AcmeError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Certificate(error.to_string())
+    }
+}
+
+/// Puts a certificate that nobody trusts where there is none yet, so that the bridge can listen, which it must to get one.
+///
+/// # Errors
+/// When the files cannot be written.
+pub fn prepare(acme: &Acme, files: &Tls) -> Result<(), AcmeError> {
+    if files.certificate.exists() && files.key.exists() {
+        return Ok(());
+    }
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(acme.domains.clone())?;
+    // It has ended, so it is renewed at once.
+    (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2000, 1, 2));
+    let certificate = params.self_signed(&key)?;
+    keep(files, &certificate.pem(), &key.serialize_pem())
+}
+
+/// Renews the certificate when a third of its time is left, for ever.
+pub(super) async fn run(acme: Acme, files: Tls, certificates: Arc<Certificates>, clock: Arc<dyn Clock>) {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let rest = match renew(&acme, &files, &certificates, clock.now()).await {
+            Ok(()) => {
+                wait = FIRST_WAIT;
+                LOOK_EVERY
+            }
+            Err(error) => {
+                tracing::error!(%error, "no new certificate could be had; it is tried again");
+                let rest = wait;
+                wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+                rest
+            }
+        };
+        clock.sleep_until(clock.now() + rest).await;
+    }
+}
+
+async fn renew(acme: &Acme, files: &Tls, certificates: &Certificates, now: Time) -> Result<(), AcmeError> {
+    if now < renewal_due(&files.certificate)? {
+        return Ok(());
+    }
+    tracing::info!(domains = acme.domains.join(", "), "a certificate is asked for");
+    let (certificate, key) = order(acme, certificates).await?;
+    keep(files, &certificate, &key)?;
+    certificates.look();
+    Ok(())
+}
+
+/// When two thirds of the time of the certificate in this file are over.
+fn renewal_due(path: &Path) -> Result<Time, AcmeError> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| AcmeError::Certificate(format!("{}: {error}", path.display()));
+    let certificate = CertificateDer::from_pem_file(path).map_err(|error| unreadable(&error))?;
+    let (_, certificate) =
+        x509_parser::parse_x509_certificate(&certificate).map_err(|error| unreadable(&error))?;
+    let validity = certificate.validity();
+    let (start, end) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+    Ok(Time::from_micros(end.saturating_sub((end - start) / 3).saturating_mul(1_000_000)))
+}
+
+/// Asks for a certificate: it and its key, in PEM.
+async fn order(acme: &Acme, certificates: &Certificates) -> Result<(String, String), AcmeError> {
+    // 1. Who asks, and for which names?
+    let account = account(acme).await?;
+    let identifiers: Vec<_> = acme.domains.iter().cloned().map(Identifier::Dns).collect();
+    let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
+    // 2. That each of them leads here is shown to whoever asks for it over TLS.
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let mut authorization = authorization?;
+        if authorization.status == AuthorizationStatus::Valid {
+            continue;
+        }
+        let domain = authorization.identifier().to_string();
+        let mut challenge = authorization
+            .challenge(ChallengeType::TlsAlpn01)
+            .ok_or_else(|| AcmeError::NoChallenge { domain: domain.clone() })?;
+        let answer = answer(&domain, challenge.key_authorization().digest().as_ref())?;
+        certificates.set_challenge(&domain, Arc::new(answer));
+        challenge.set_ready().await?;
+    }
+    let status = order.poll_ready(&PATIENCE).await;
+    certificates.clear_challenges();
+    match status? {
+        OrderStatus::Ready => {}
+        status => return Err(AcmeError::NotReady { domains: acme.domains.join(", "), status }),
+    }
+    // 3. The certificate, for a key that nobody else ever sees.
+    let key = order.finalize().await?;
+    let certificate = order.poll_certificate(&PATIENCE).await?;
+    Ok((certificate, key))
+}
+
+/// The account with the authority, made when it is first needed.
+async fn account(acme: &Acme) -> Result<Account, AcmeError> {
+    let builder = match &acme.authority {
+        Some(authority) => Account::builder_with_root(authority)?,
+        None => Account::builder()?,
+    };
+    match fs::read_to_string(&acme.account) {
+        Ok(kept) => {
+            let credentials = serde_json::from_str(&kept).map_err(|error| AcmeError::File {
+                path: acme.account.display().to_string(),
+                source: io::Error::new(io::ErrorKind::InvalidData, error),
+            })?;
+            Ok(builder.from_credentials(credentials).await?)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let contact = acme.contact.as_ref().map(|contact| format!("mailto:{contact}"));
+            let contact: Vec<_> = contact.iter().map(String::as_str).collect();
+            let new =
+                NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
+            let (account, credentials) = builder.create(&new, acme.directory.clone(), None).await?;
+            let kept = serde_json::to_string(&credentials)
+                .map_err(|error| AcmeError::Certificate(error.to_string()))?;
+            write(&acme.account, &kept)?;
+            Ok(account)
+        }
+        Err(source) => Err(AcmeError::File { path: acme.account.display().to_string(), source }),
+    }
+}
+
+/// What is shown to an authority that looks whether `domain` leads here (RFC 8737 §3).
+fn answer(domain: &str, digest: &[u8]) -> Result<ServerConfig, AcmeError> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new([domain.to_owned()])?;
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
+    let certificate = params.self_signed(&key)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let key = any_supported_type(&key).map_err(|error| AcmeError::Certificate(error.to_string()))?;
+    let certified = CertifiedKey::new(vec![certificate.der().clone()], key);
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .expect("the provider has suites for both versions")
+        .with_no_client_auth()
+        // Not as a certificate that is to be good: its critical extension is one that only the authority understands.
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    Ok(config)
+}
+
+/// Writes both. While one of them is new, they do not fit, and whoever looks then looks again.
+fn keep(files: &Tls, certificate: &str, key: &str) -> Result<(), AcmeError> {
+    write(&files.key, key)?;
+    write(&files.certificate, certificate)
+}
+
+/// Replaces a file as a whole, readable for nobody else.
+fn write(path: &Path, text: &str) -> Result<(), AcmeError> {
+    let failed = |source| AcmeError::File { path: path.display().to_string(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map(drop).map_err(|error| failed(error.error))
+}
