@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 
 use crate::{
-    connector::Desired,
-    converge::Target,
+    converge::{Target, asks},
     explain::{Case, Explanation, text::printable},
     store::{
         StoreError, User, UserId,
@@ -80,7 +79,8 @@ impl Explain {
         let (store, app, now) = (&target.store, target.app.as_str(), target.clock.now());
         let (mut plan, mut groups, mut ahead) = (Vec::new(), Vec::new(), 0);
         if let Some(user) = user {
-            plan = target.connector.plan(&Desired::of(&user.resource, !user.is_live()), &user.observed);
+            let desired = asks::desired(store, &*target.connector, user).await?;
+            plan = target.connector.plan(&desired, &user.observed);
             groups = members::memberships(store, app, &[user.id.as_str()]).await?;
             groups.sort_by(|one, other| one.display.cmp(&other.display));
             if let Some(due_at) = user.due_at {

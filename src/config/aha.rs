@@ -6,6 +6,7 @@ use super::{
     base_url::BaseUrl,
     convergence::Convergence,
     duration::duration,
+    groups::GroupRules,
     reader::{Table, Value, quoted},
     secret::secret,
     server::base_url,
@@ -26,6 +27,8 @@ pub struct AhaConfig {
     pub default_role: Role,
     /// The identity provider that new users log in with, as Aha! numbers it; `None` for a password.
     pub identity_provider_id: Option<u64>,
+    /// What groups give there.
+    pub groups: GroupRules,
     /// How often the full list of accounts is read.
     pub roster_every: Duration,
     /// How much of Aha!'s limits is ours.
@@ -110,6 +113,7 @@ impl AhaConfig {
         let default_role = table.or("default_role", Role::Viewer, |value| value.one_of(&roles));
         let identity_provider_id =
             table.optional("identity_provider_id", |value| value.integer(1..=i64::MAX as u64));
+        let groups = GroupRules::read(table);
         let roster_every = table.or("roster_every", Duration::from_mins(15), |value| {
             duration(&value, Duration::from_secs(1)..=Duration::from_hours(24))
         });
@@ -127,6 +131,7 @@ impl AhaConfig {
             default_workspace: default_workspace?,
             default_role: default_role?,
             identity_provider_id: identity_provider_id?,
+            groups: groups?,
             roster_every: roster_every?,
             rate: rate?,
             protected: protected?,
@@ -176,6 +181,15 @@ fn workspace(value: &Value<'_>) -> Read<String> {
         "{} is not the prefix or the id of a workspace: from 1 to 64 letters, digits, \"-\" and \"_\"",
         quoted(text)
     )))
+}
+
+/// A workspace as people call it: its prefix, its id or its name.
+pub(super) fn workspace_name(value: &Value<'_>) -> Read<String> {
+    let text = value.string()?;
+    if (1..=256).contains(&text.len()) && text.trim() == text {
+        return Ok(text.to_owned());
+    }
+    Err(value.report(format_args!("{} is not the prefix, the id or the name of a workspace", quoted(text))))
 }
 
 fn email(value: &Value<'_>) -> Read<String> {

@@ -17,6 +17,7 @@ mod convergence;
 mod database;
 mod duration;
 mod file;
+mod groups;
 mod load;
 mod log;
 pub mod moment;
@@ -47,6 +48,7 @@ pub use self::{
     convergence::{Brake, Convergence, Drift, Mode},
     database::Database,
     duration::written as written_duration,
+    groups::{Administration, Grant, GroupRule, GroupRules, OnDeactivate, OtherRoles, Pattern},
     load::Config,
     log::{Log, LogFormat},
     network::Networks,

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Account, Name};
+use super::{
+    Account, Name,
+    rights::{RightChange, WorkspaceRole},
+};
 
 /// One call to a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum Call {
         email: String,
         /// The person's name.
         name: Name,
+        /// The workspace that the person joins, by its id, and the role there; `None` where the configuration says.
+        into: Option<(String, WorkspaceRole)>,
     },
     /// Change an existing account.
     Update {
@@ -25,6 +30,13 @@ pub enum Call {
         account: Account,
         /// What to change about it.
         changes: Changes,
+    },
+    /// Give an account a right, or take one away.
+    ChangeRight {
+        /// The account as it was last seen.
+        account: Account,
+        /// The right.
+        change: RightChange,
     },
 }
 
@@ -106,11 +118,13 @@ impl fmt::Display for Lane {
 
 impl Call {
     /// A short name for logs and events.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Find { .. } => "find",
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
+            Self::ChangeRight { change, .. } if change.takes() => "take_right",
+            Self::ChangeRight { .. } => "give_right",
         }
     }
 
@@ -119,6 +133,7 @@ impl Call {
         match self {
             Self::Find { .. } => "look for the account by its e-mail".to_owned(),
             Self::Create { .. } => "create the account, which sends an invitation".to_owned(),
+            Self::ChangeRight { account, change } => format!("{} account {}", change.describe(), account.id),
             Self::Update { account, changes } => format!("{} account {}", changes.describe(), account.id),
         }
     }
@@ -132,6 +147,7 @@ impl Call {
                 Some(true) => Lane::Grant,
                 None => Lane::Change,
             },
+            Self::ChangeRight { change, .. } => change.lane(),
         }
     }
 
@@ -140,8 +156,18 @@ impl Call {
         matches!(self, Self::Create { .. })
     }
 
-    /// Whether the call takes access away from an account.
+    /// Whether the call takes access away from an account: it cannot log in any more.
     pub fn revokes(&self) -> bool {
-        self.lane() == Lane::Revoke
+        matches!(self, Self::Update { changes: Changes { enabled: Some(false), .. }, .. })
+    }
+
+    /// Whether the call takes an administrator role away from an account.
+    pub fn demotes(&self) -> bool {
+        matches!(self, Self::ChangeRight { change, .. } if change.demotes())
+    }
+
+    /// Whether the call is about the account itself: its access, its e-mail, its name. What it may do beyond is not.
+    pub const fn is_about_account(&self) -> bool {
+        !matches!(self, Self::ChangeRight { .. })
     }
 }

@@ -1,5 +1,9 @@
 //! What the IdP wants an account to be, read off the SCIM resource.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use crate::scim::resource::Resource;
 
 use super::{Call, Lane, Name};
@@ -15,12 +19,15 @@ pub struct Desired {
     pub family_name: Option<String>,
     /// Whether the account may log in.
     pub enabled: bool,
+    /// The names that ask for rights: those of the user's groups, and its roles and entitlements. `None` where nobody has
+    /// looked, which says nothing of rights.
+    pub asks: Option<BTreeSet<String>>,
 }
 
 impl Desired {
     /// What `resource` asks for; of a deleted user nothing but that the account be disabled.
     ///
-    /// Names come from `name`, else from `displayName`. A user without either has none: an existing account keeps its
+    /// Of rights it says nothing. Names come from `name`, else from `displayName`. A user without either has none: an existing account keeps its
     /// name then, and a new one gets [`Desired::name_for_create`].
     pub fn of(resource: &Resource, deleted: bool) -> Self {
         let mut given_name = resource.given_name().map(str::to_owned);
@@ -38,7 +45,18 @@ impl Desired {
             given_name,
             family_name,
             enabled: !deleted && resource.allows_access(),
+            asks: None,
         }
+    }
+
+    /// The same for a user of these `groups`, by their `displayName`: with the rights that they ask for, and those that
+    /// `roles` and `entitlements` of the `resource` do.
+    #[must_use]
+    pub fn in_groups(self, resource: &Resource, groups: impl IntoIterator<Item = String>) -> Self {
+        let mut asks: BTreeSet<String> = groups.into_iter().collect();
+        let own = ["roles", "entitlements"].into_iter().flat_map(|name| resource.elements(name));
+        asks.extend(own.filter_map(role_name));
+        Self { asks: Some(asks), ..self }
     }
 
     /// A first and a last name, since targets require both of a new account. What is missing is taken from the e-mail's
@@ -61,5 +79,36 @@ impl Desired {
             return Lane::Revoke;
         }
         plan.iter().map(Call::lane).min().unwrap_or(Lane::Change)
+    }
+}
+
+/// What a role or an entitlement is called. Entra ID may send the value as JSON that describes it (`ENT-29`).
+fn role_name(element: &Value) -> Option<String> {
+    let text = |name: &str| element.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let value = text("value").or_else(|| text("display"))?;
+    let described = serde_json::from_str::<Value>(value).ok();
+    let inner = described.as_ref().and_then(|described| described.get("value")?.as_str());
+    Some(inner.unwrap_or(value).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn groups_roles_and_entitlements_ask_together_ent_28_ent_29_okt_18() {
+        let described = r#"{"id":"06b0","value":"PRJ2: viewer","displayName":"Viewers"}"#;
+        let resource: Resource = serde_json::from_value(json!({
+            "userName": "sam@example.com",
+            "roles": [{"primary": true, "value": "Admin"}, {"value": described}, {"display": "Shown"}, {"type": "x"}],
+            "entitlements": [{"value": "PRJ1: owner"}],
+        }))
+        .unwrap();
+        let desired = Desired::of(&resource, false);
+        assert_eq!(desired.asks, None);
+        let asks = desired.in_groups(&resource, ["Staff".to_owned(), "Admin".to_owned()]).asks.unwrap();
+        assert_eq!(Vec::from_iter(asks), ["Admin", "PRJ1: owner", "PRJ2: viewer", "Shown", "Staff"]);
     }
 }

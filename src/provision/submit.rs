@@ -85,7 +85,7 @@ pub(super) async fn submit(
     kind: EventKind,
 ) -> Result<Submission, ProvisionError> {
     let deletes = kind == EventKind::Deleted;
-    let desired = Desired::of(&resource, deletes);
+    let desired = desired(transaction, change, &before, &resource, deletes).await?;
     let plan = change.target.connector.plan(&desired, &before.observed);
     if before.version > 0
         && !deletes
@@ -163,6 +163,26 @@ pub(super) async fn submit(
     Ok(watched(change, user))
 }
 
+/// What `resource` asks for. Who is deleted leaves all groups.
+async fn desired(
+    transaction: &mut Transaction,
+    change: &Change,
+    before: &User,
+    resource: &Resource,
+    deletes: bool,
+) -> Result<Desired, ProvisionError> {
+    let desired = Desired::of(resource, deletes);
+    if change.target.connector.group_rights().is_none() {
+        return Ok(desired);
+    }
+    let groups = match before.version {
+        0 => Vec::new(),
+        _ if deletes => Vec::new(),
+        _ => members::groups_of(transaction, &change.app, before.id.as_str()).await?,
+    };
+    Ok(desired.in_groups(resource, groups))
+}
+
 /// The IdP is answered a 2xx for this version, whatever the target will say.
 fn promise(user: &mut User) {
     user.answered = Answered::Yes;
@@ -238,7 +258,8 @@ async fn refuse_taken(
 async fn refuse_guarded(change: &Change, before: &User, plan: &[Call]) -> Result<(), ProvisionError> {
     let target = &change.target;
     let logins: Vec<_> = before.resource.login_email().into_iter().collect();
-    for call in plan {
+    // A right that must not be taken is left, and told of, when its turn comes: it has no say in the rest of the user.
+    for call in plan.iter().filter(|call| call.is_about_account()) {
         let refusal = target.guard.refusal(&target.store, &change.app, call, &logins, Leaving::LeftOut);
         if let Some(reason) = refusal.await? {
             return Err(ProvisionError::Forbidden(format!("{reason}.")));
@@ -261,7 +282,7 @@ fn refuse_while_blocked(change: &Change, is_revocation: bool, plan: &[Call]) -> 
 /// Whether access is to be given that was not to be given already: who waits in the queue for it keeps the place.
 fn is_new_grant(before: &User, lane: Lane, plan: &[Call]) -> bool {
     let waits_already = before.is_pending() && before.lane == Lane::Grant;
-    lane == Lane::Grant && !plan.is_empty() && !waits_already
+    lane == Lane::Grant && plan.iter().any(Call::is_about_account) && !waits_already
 }
 
 /// New access that could not be given for a long time is better asked for again than believed to be given.

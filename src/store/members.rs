@@ -140,6 +140,22 @@ pub async fn memberships(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<M
     Ok(memberships)
 }
 
+/// The names of the groups that a user is in, inside a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn groups_of(
+    transaction: &mut Transaction,
+    app: &str,
+    id: &str,
+) -> Result<Vec<String>, StoreError> {
+    let names = sqlx::query_scalar(
+        "SELECT display FROM group_members JOIN user_groups ON user_groups.id = group_id \
+         WHERE group_members.app = $1 AND member_id = $2",
+    );
+    Ok(names.bind(app).bind(id).fetch_all(transaction).await?)
+}
+
 /// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app.
 ///
 /// # Errors

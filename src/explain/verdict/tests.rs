@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    connector::{Account, Call, Changes, Lane},
+    connector::{Account, Call, Changes, Entitlement, Lane},
     scim::resource::Resource,
     store::{
         UserId,
@@ -21,6 +21,7 @@ fn account(enabled: bool) -> Account {
         enabled,
         administrator: false,
         written_name: None,
+        entitlement: Entitlement::default(),
     }
 }
 
@@ -48,6 +49,7 @@ fn user() -> User {
         failure: None,
         held_at: None,
         lease: None,
+        touched: 0,
     }
 }
 

@@ -49,6 +49,7 @@ pub struct Setup {
     files: Vec<(&'static str, String)>,
     workspace: &'static str,
     brake: &'static str,
+    catalogue: &'static str,
 }
 
 impl Setup {
@@ -77,6 +78,7 @@ impl Setup {
             files: Vec::new(),
             workspace: "PRJ1",
             brake: "brake = { max_revocations = 1_000_000 }",
+            catalogue: "catalogue = false",
         }
     }
 
@@ -114,6 +116,12 @@ impl Setup {
     #[must_use]
     pub fn brake(self, brake: &'static str) -> Self {
         Self { brake, ..self }
+    }
+
+    /// Sets whether roles are offered as groups, as the value of `catalogue`; without this, they are not.
+    #[must_use]
+    pub fn catalogue(self, catalogue: &'static str) -> Self {
+        Self { catalogue, ..self }
     }
 
     /// Adds lines to the section of the server.
@@ -186,12 +194,13 @@ impl Setup {
         let target_keys = match self.connector {
             "aha" => format!(
                 "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\ndefault_workspace = '{}'\n\
-                 rate = {{ per_second = {}, per_minute = {} }}\n{}\n",
+                 rate = {{ per_second = {}, per_minute = {} }}\n{}\n{}\n",
                 running_aha.base_url(),
                 self.workspace,
                 self.rate.0,
                 self.rate.1,
-                self.brake
+                self.brake,
+                self.catalogue
             ),
             _ => String::new(),
         };
