@@ -151,9 +151,12 @@ async fn roles_and_entitlements_give_what_a_group_of_that_name_does(
 
 #[tokio::test]
 async fn somebody_who_was_found_at_aha_is_managed_once_in_a_group_that_gives_something() {
-    let bridge = setup().with(|aha| {
-        aha.seed(Person::new("Sam", "Doe", SAM));
-    }).start().await;
+    let bridge = setup()
+        .with(|aha| {
+            aha.seed(Person::new("Sam", "Doe", SAM));
+        })
+        .start()
+        .await;
     let found = bridge.filter("/Users", &format!("userName eq \"{SAM}\"")).await;
     let sam = found.only()["id"].as_str().unwrap().to_owned();
     let staff = create_group(&bridge, "Staff", &[&sam]).await;

@@ -16,9 +16,12 @@ const EVERY: Duration = Duration::from_secs(60);
 
 async fn sam_with_roles_by_hand(setup: Setup) -> (Bridge, String) {
     let sam = Person::new("Sam", "Doe", SAM).role("PRJ2", Role::Owner).role("PRJ3", Role::Viewer);
-    let bridge = setup.with(|aha| {
-        aha.seed(sam);
-    }).start().await;
+    let bridge = setup
+        .with(|aha| {
+            aha.seed(sam);
+        })
+        .start()
+        .await;
     let found = bridge.filter("/Users", &format!("userName eq \"{SAM}\"")).await;
     let id = found.only()["id"].as_str().unwrap().to_owned();
     (bridge, id)
@@ -90,12 +93,12 @@ async fn changed_by_hand(drift: &str) -> (Bridge, String, scim_bridge::clock::Ma
 async fn a_role_that_was_changed_by_hand_is_told_and_stays_until_the_groups_change() {
     let (bridge, sam, _clock) = changed_by_hand("report").await;
     assert_eq!(writes(&bridge).await, [""; 0]);
-    let opened = bridge.events("finding_opened").await;
+    let opened = bridge.events("finding opened").await;
     assert!(opened.iter().any(|finding| finding.contains("rights")), "{opened:?}");
     assert_eq!(roles(&bridge, SAM), [("PRJ1", Role::Viewer)].into());
     create_group(&bridge, "Readers DE", &[&sam]).await;
     expect_roles(&bridge, SAM, [("PRJ1", Role::Contributor), ("PRJ2", Role::Viewer)]).await;
-    assert_eq!(bridge.events("finding_resolved").await.len(), 1);
+    assert_eq!(bridge.events("finding resolved").await.len(), 1);
 }
 
 #[tokio::test]
@@ -163,5 +166,5 @@ async fn administrators_made_by_a_group_are_no_finding() {
     bridge.delete(&group).await.no_content();
     bridge.wait_until_idle().await;
     bridge.next_roster(&clock, EVERY).await;
-    assert_eq!(bridge.events("finding_opened").await, [""; 0]);
+    assert_eq!(bridge.events("finding opened").await, [""; 0]);
 }
