@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench passthrough
+//! cargo bench --bench passthrough -- "one user"     # only what has this in its name
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
@@ -55,13 +56,17 @@ async fn main() {
 
     let direct = Way { address: host(running.base_url()), base: "/scim/v2", token: TARGET_TOKEN };
     let through = Way { address, base: "/bench/scim/v2", token: TOKEN };
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     println!("{:<32} {:>12} {:>12} {:>8}", "requests a second", "directly", "through", "share");
     for (what, requests) in [
         ("GET one user", ids.iter().map(|id| get(&format!("/Users/{id}"))).collect()),
         ("GET by userName", vec![get("/Users?filter=userName%20eq%20%22person.number7%40example.com%22")]),
         ("GET a page of 100 users", vec![get("/Users?count=100")]),
         ("PATCH one user, recorded", ids.iter().map(|id| patch(id)).collect::<Vec<_>>()),
-    ] {
+    ]
+    .into_iter()
+    .filter(|(what, _)| what.contains(&wanted))
+    {
         let (mut directly, mut passed) = (0.0, 0.0);
         for _ in 0..ROUNDS {
             directly += measure(&target, &direct, &requests).await;

@@ -11,7 +11,7 @@ use crate::{
     store::{
         StoreError,
         events::{self, Event, EventKind, Subject},
-        users::{self, Claim, Claimed, Lease},
+        users::{self, Claim, Claimed, Lease, Outlook},
     },
 };
 
@@ -54,22 +54,24 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
         }
         // One time for both questions: what becomes due between them would be in the answer to neither.
         let now = target.clock.now();
-        let mut next_look = None;
+        let outlook = look(&target, now).await;
+        let mut next_look = outlook.next;
         let mut most = match traffic {
             Traffic::OneCall if pools.iter_mut().any(|pool| pool.count() > 0) => 0,
             Traffic::OneCall => 1,
             _ => usize::MAX,
         };
         for pool in &mut pools {
-            next_look = next_look.max(pool.fill(&target, &worker, now, most, &stopping).await);
+            if !outlook.is_due(pool.most_urgent, pool.least_urgent) && pool.in_hand.lapsed(now).is_empty() {
+                continue;
+            }
+            if let Some(again_at) = pool.fill(&target, &worker, now, most, &stopping).await {
+                next_look = Some(again_at);
+            }
             if traffic == Traffic::OneCall {
                 most -= pool.count().min(most);
             }
         }
-        let next_due = match next_look {
-            Some(time) => Some(time),
-            None => next_due(&target, now).await,
-        };
         let [revocations, others] = &mut pools;
         tokio::select! {
             () = stopping.cancelled() => {}
@@ -78,7 +80,7 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
             () = target.health.until_stopped() => {}
             Some(_) = revocations.tasks.join_next() => {}
             Some(_) = others.tasks.join_next() => {}
-            () = rest(&target, next_due) => {}
+            () = rest(&target, next_look) => {}
         }
     }
     for pool in &mut pools {
@@ -170,22 +172,21 @@ impl Pool {
     }
 }
 
-/// When the first user becomes due after `now` that is not being worked on. All that was due then was just claimed, unless
-/// all places are taken; then a place that becomes free ends the wait.
-async fn next_due(target: &Target, now: Time) -> Option<Time> {
-    match users::next_due(&target.store, &target.app, now).await {
-        Ok(next) => next,
+/// What there is to claim at `now`. While the database fails that is nothing, and it is asked again soon.
+async fn look(target: &Target, now: Time) -> Outlook {
+    match users::look(&target.store, &target.app, now).await {
+        Ok(outlook) => outlook,
         Err(error) => {
             tracing::error!(app = target.app, %error, "the queue could not be read");
-            Some(now + AFTER_STORE_FAILURE)
+            Outlook::nothing_until(now + AFTER_STORE_FAILURE)
         }
     }
 }
 
-/// Sleeps until `next_due`, or until a process beside this one has left work.
-async fn rest(target: &Target, next_due: Option<Time>) {
+/// Sleeps until `next_look`, or until a process beside this one has left work.
+async fn rest(target: &Target, next_look: Option<Time>) {
     let look_at = target.clock.now() + LONGEST_REST;
-    target.clock.sleep_until(next_due.map_or(look_at, |next_due| next_due.min(look_at))).await;
+    target.clock.sleep_until(next_look.map_or(look_at, |next_look| next_look.min(look_at))).await;
 }
 
 /// In plan mode nothing is claimed. A target that does not work is probed all the same: the roster, which only reads, waits for it.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use memchr::{memchr, memchr2};
+
 use super::base::Translation;
 
 /// The keys whose values are looked at: `meta.location` and the `location` of bulk answers, `$ref`, and the `endpoint` of a
@@ -107,20 +109,54 @@ impl Rewriter {
                 input.len()
             }
             State::Outside(awaits) => self.outside(awaits, input, output),
-            State::Key(escape) => {
-                output.push(byte);
-                self.in_key(byte, escape);
-                1
-            }
-            State::Url(escape) => {
-                self.in_url(byte, escape, output);
-                1
-            }
+            State::Key(escape) => match self.whole_string(escape, input) {
+                Some(key) => {
+                    output.extend_from_slice(&input[..=key.len()]);
+                    self.state = State::Outside(Awaits::after(key));
+                    key.len() + 1
+                }
+                None => {
+                    output.push(byte);
+                    self.in_key(byte, escape);
+                    1
+                }
+            },
+            State::Url(escape) => match self.whole_string(escape, input) {
+                Some(url) if url.is_ascii() => {
+                    self.write_plain_url(url, output);
+                    self.state = State::Outside(Awaits::Anything);
+                    url.len() + 1
+                }
+                _ => {
+                    self.in_url(byte, escape, output);
+                    1
+                }
+            },
             State::Rest(escape) => self.in_rest(escape, input, output),
         }
     }
 
+    /// The whole of the string that begins here, if its end is in `input` and nothing in it is escaped: nearly always.
+    fn whole_string<'i>(&self, escape: Escape, input: &'i [u8]) -> Option<&'i [u8]> {
+        if !self.string.is_empty() || escape == Escape::Yes {
+            return None;
+        }
+        let end = memchr2(b'"', b'\\', input)?;
+        (input[end] == b'"').then(|| &input[..end])
+    }
+
     fn outside(&mut self, awaits: Awaits, input: &[u8], output: &mut Vec<u8>) -> usize {
+        if awaits == Awaits::Anything {
+            // Nothing matters here but where the next string begins.
+            let quote = memchr(b'"', input);
+            let taken = quote.map_or(input.len(), |quote| quote + 1);
+            output.extend_from_slice(&input[..taken]);
+            if quote.is_some() {
+                self.string.clear();
+                self.state = State::Key(Escape::No);
+            }
+            return taken;
+        }
         let byte = input[0];
         output.push(byte);
         self.state = match (byte, awaits) {
@@ -143,8 +179,7 @@ impl Rewriter {
         self.state = match (byte, escape) {
             (b'"', Escape::No) => {
                 let (key, _) = decode(&self.string, usize::MAX);
-                let is_one = KEYS.iter().any(|known| key.eq_ignore_ascii_case(known));
-                State::Outside(if is_one { Awaits::Colon } else { Awaits::Anything })
+                State::Outside(Awaits::after(key.as_bytes()))
             }
             _ if self.string.len() == MOST_KEY_BYTES => State::Rest(escape.after(byte)),
             _ => {
@@ -171,20 +206,34 @@ impl Rewriter {
         }
     }
 
-    /// In a string that changes no more: all up to its end at once.
+    /// In a string that changes no more: all up to its end or the next escape at once.
     fn in_rest(&mut self, escape: Escape, input: &[u8], output: &mut Vec<u8>) -> usize {
-        let mut escape = escape;
-        for (index, &byte) in input.iter().enumerate() {
-            if (byte, escape) == (b'"', Escape::No) {
-                output.extend_from_slice(&input[..=index]);
-                self.state = State::Outside(Awaits::Anything);
-                return index + 1;
+        let found = match escape {
+            Escape::No => memchr2(b'"', b'\\', input),
+            Escape::Yes => Some(0),
+        };
+        let taken = found.map_or(input.len(), |index| index + 1);
+        output.extend_from_slice(&input[..taken]);
+        self.state = match (found.map(|index| input[index]), escape) {
+            (Some(b'"'), Escape::No) => State::Outside(Awaits::Anything),
+            (Some(byte), escape) => State::Rest(escape.after(byte)),
+            (None, _) => State::Rest(Escape::No),
+        };
+        taken
+    }
+
+    /// Writes a string without escapes, and the quote behind it, with the other base if it points below the one.
+    fn write_plain_url(&mut self, url: &[u8], output: &mut Vec<u8>) {
+        let below = std::str::from_utf8(url).ok().and_then(|url| self.translation.find(url));
+        match below {
+            Some(below) => {
+                output.extend_from_slice(self.translation.to().as_bytes());
+                output.extend_from_slice(below.as_bytes());
+                self.replaced += 1;
             }
-            escape = escape.after(byte);
+            None => output.extend_from_slice(url),
         }
-        output.extend_from_slice(input);
-        self.state = State::Rest(escape);
-        input.len()
+        output.push(b'"');
     }
 
     /// Writes the string that was held back, with the other base if it points below the one.
@@ -208,6 +257,14 @@ impl Rewriter {
             None => output.extend_from_slice(&self.string),
         }
         self.string.clear();
+    }
+}
+
+impl Awaits {
+    /// What a string says of the next one.
+    fn after(string: &[u8]) -> Self {
+        let is_key = KEYS.iter().any(|key| string.eq_ignore_ascii_case(key.as_bytes()));
+        if is_key { Self::Colon } else { Self::Anything }
     }
 }
 

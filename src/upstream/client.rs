@@ -62,11 +62,17 @@ pub enum TransportError {
         error: reqwest::Error,
     },
     /// The answer is larger than the bound on answers.
-    #[error("the answer is larger than {} KiB", most_bytes / 1024)]
+    #[error("the answer is larger than {}", in_words(*most_bytes))]
     TooLarge {
         /// The bound.
         most_bytes: usize,
     },
+}
+
+/// A bound on answers, as people say it.
+fn in_words(bytes: usize) -> String {
+    const MIB: usize = 1024 * 1024;
+    if bytes % MIB == 0 { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
 }
 
 /// What happened, in words that lead to the cause: a wrong name, a closed port and a certificate are mended differently.
@@ -205,6 +211,10 @@ pub(super) async fn read(
         |error: reqwest::Error| TransportError::Http { host: host.to_owned(), error: error.without_url() };
     let mut response = request.send().await.map_err(failed)?;
     let mut body = Vec::new();
+    // Nothing of what says itself that it is too large is waited for.
+    if response.content_length().is_some_and(|length| length > most_bytes as u64) {
+        return Err(TransportError::TooLarge { most_bytes });
+    }
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > most_bytes {
             return Err(TransportError::TooLarge { most_bytes });

@@ -26,8 +26,8 @@ pub use self::{
     managed::{InHands, count_in_hands, page_in_hands, page_settled},
     narrowing::{Narrowing, count_matching, page},
     queue::{
-        Ahead, Claim, Claimed, QueueDepth, ahead, claim, depth, hasten_revocations, next_due, release_all,
-        renew,
+        Ahead, Claim, Claimed, Outlook, QueueDepth, ahead, claim, depth, hasten_revocations, look,
+        release_all, renew,
     },
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},

@@ -153,24 +153,56 @@ pub async fn ahead(
     })
 }
 
-/// When there is more to claim: the next user becomes due after `now`, or a lease ends. What is due already was claimed, or
-/// waits for a place or for a lease. One look into an index for each of them, however long the queue is.
+/// What there is to claim, now and next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// By lane: whether somebody is due whom nobody works on. It may be that another user must be done first.
+    due: [bool; 3],
+    /// When the next user becomes due, or a lease ends, after now.
+    pub next: Option<Time>,
+}
+
+impl Outlook {
+    /// Nobody is due, and it is worth asking again at that time.
+    pub fn nothing_until(time: Time) -> Self {
+        Self { due: [false; 3], next: Some(time) }
+    }
+
+    /// Whether somebody in these lanes may be claimed.
+    pub fn is_due(&self, most_urgent: Lane, least_urgent: Lane) -> bool {
+        let lanes = most_urgent.as_number()..=least_urgent.as_number();
+        (0..).zip(self.due).any(|(lane, is_due)| is_due && lanes.contains(&lane))
+    }
+}
+
+/// What there is to claim at `now`, and when to ask again. It locks nothing, and looks at an index once for each answer, however
+/// long the queue is: claims, which write, are for when there is something to claim.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn next_due(store: &Store, app: &str, now: Time) -> Result<Option<Time>, StoreError> {
-    let next: Option<i64> = sqlx::query_scalar(
-        "SELECT MIN(next) FROM (\
+pub async fn look(store: &Store, app: &str, now: Time) -> Result<Outlook, StoreError> {
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM (SELECT id FROM users WHERE app = $1 AND lane = 0 AND due_at <= $2 AND held_at IS NULL \
+         AND (lease_until IS NULL OR lease_until <= $2) LIMIT 1) AS revocations) AS due_0, \
+         (SELECT COUNT(*) FROM (SELECT id FROM users WHERE app = $1 AND lane = 1 AND due_at <= $2 AND held_at IS NULL \
+         AND (lease_until IS NULL OR lease_until <= $2) LIMIT 1) AS changes) AS due_1, \
+         (SELECT COUNT(*) FROM (SELECT id FROM users WHERE app = $1 AND lane = 2 AND due_at <= $2 AND held_at IS NULL \
+         AND (lease_until IS NULL OR lease_until <= $2) LIMIT 1) AS grants) AS due_2, \
+         (SELECT MIN(next) FROM (\
          SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 0 AND due_at > $2 AND held_at IS NULL UNION ALL \
          SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 1 AND due_at > $2 AND held_at IS NULL UNION ALL \
          SELECT MIN(due_at) AS next FROM users WHERE app = $1 AND lane = 2 AND due_at > $2 AND held_at IS NULL UNION ALL \
-         SELECT MIN(lease_until) AS next FROM users WHERE app = $1 AND lease_until > $2) AS nexts",
+         SELECT MIN(lease_until) AS next FROM users WHERE app = $1 AND lease_until > $2) AS nexts) AS next",
     )
     .bind(app)
     .bind(now.as_micros())
     .fetch_one(store.reader())
     .await?;
-    Ok(next.map(Time::from_micros))
+    let is_due = |column: &str| Ok::<_, StoreError>(row.try_get::<i64, _>(column)? > 0);
+    Ok(Outlook {
+        due: [is_due("due_0")?, is_due("due_1")?, is_due("due_2")?],
+        next: row.try_get::<Option<i64>, _>("next")?.map(Time::from_micros),
+    })
 }
 
 /// Ends all leases of the app, for a database that belongs to this process alone: whoever held them is gone, perhaps with a
