@@ -12,7 +12,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-use super::ConfigFile;
+use super::{ConfigFile, groups_of_app};
 
 pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
@@ -27,6 +27,7 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     print("database", vec![of_database(&config).await]);
     for app in config.apps.values() {
         print(&format!("app {}", app.name), of_app(app, &clock).await);
+        print(&format!("app {}", app.name), groups_of_app::findings(&config, app, &clock).await);
     }
     if worst == Level::Problem {
         bail!("something does not work; each line that begins with \"problem\" says what to do");

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::target_of_file::TargetOfFile;
+use super::{groups_of_app, target_of_file::TargetOfFile};
 
 /// How many events are told without `--all`: about what fits a screen.
 const SHOWN: u32 = 40;
@@ -30,7 +30,8 @@ const MOST_SUBJECTS: usize = 50;
 pub(super) struct Explain {
     #[command(flatten)]
     target: TargetOfFile,
-    /// Whom to explain: a userName, an e-mail, a SCIM id, an externalId, or the id of an account at the target.
+    /// Whom to explain: a userName, an e-mail, a SCIM id, an externalId, or the id of an account at the target. If nobody goes by it:
+    /// a group, by its displayName or its id.
     #[arg(value_name = "USER")]
     user: String,
     /// Tell everything that happened, however long ago.
@@ -45,6 +46,16 @@ impl Explain {
     pub(super) async fn run(&self) -> anyhow::Result<()> {
         let target = self.target.open().await?;
         let found = users::find_by_any_name(&target.store, &target.app, &self.user).await?;
+        if found.is_empty()
+            && let Some(group) = groups_of_app::explain(&target, &self.user).await?
+        {
+            if self.json {
+                println!("{}", serde_json::to_string_pretty(&group)?);
+            } else {
+                print!("{group}");
+            }
+            return Ok(());
+        }
         let user = match found.as_slice() {
             [] => None,
             [user] => Some(user),

@@ -77,7 +77,7 @@ pub struct Account {
     pub written_name: Option<Name>,
     /// What it may do there beyond logging in, and what of it the bridge gave.
     #[serde(default)]
-    pub entitlement: Entitlement,
+    pub entitlement: Box<Entitlement>,
 }
 
 impl Account {

@@ -49,6 +49,11 @@ impl Catalogue {
             .or_else(|| find(&|workspace| fold(&workspace.name) == folded))
     }
 
+    /// Whether there is a workspace of this id.
+    pub fn has_workspace(&self, id: &str) -> bool {
+        self.workspaces.iter().any(|workspace| workspace.id == id)
+    }
+
     /// The paid seat group that `text` names: by its id, or by its name without case.
     pub fn find_seat_group(&self, text: &str) -> Option<&SeatGroup> {
         let folded = fold(text);

@@ -90,7 +90,8 @@ pub(super) async fn submit(
     if before.version > 0
         && !deletes
         && resource == before.resource
-        && (before.is_pending() || plan.is_empty() || matches!(before.observed, Observed::Uncertain { .. }))
+        // What groups give follows by itself; a write that says nothing new has no say in it.
+        && (before.is_pending() || !plan.iter().any(Call::is_about_account) || matches!(before.observed, Observed::Uncertain { .. }))
     {
         return unchanged(transaction, change, before).await;
     }

@@ -238,6 +238,49 @@ pub async fn find_by_display_name(
         .transpose()
 }
 
+/// The group of that `displayName`, compared without case, or of that id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_any_name(store: &Store, app: &str, name: &str) -> Result<Option<Group>, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM user_groups WHERE app = $1 AND display_name_key = $2 UNION ALL SELECT ",
+        columns!(),
+        " FROM user_groups WHERE app = $1 AND id = $3 LIMIT 1"
+    ))
+    .bind(app)
+    .bind(display_name_key(name))
+    .bind(name)
+    .fetch_optional(store.reader())
+    .await?;
+    row.map(|row| read(&row)).transpose()
+}
+
+/// The ids and names of the groups that an IdP has, in the order of their ids: at most `limit`, from behind the id `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_names(
+    store: &Store,
+    app: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(GroupId, String)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, display FROM user_groups WHERE app = $1 AND id > $2 AND offered = 0 ORDER BY id LIMIT $3",
+    )
+    .bind(app)
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
+    .await?;
+    rows.iter()
+        .map(|row| Ok((GroupId::from(row.try_get::<String, _>("id")?), row.try_get("display")?)))
+        .collect()
+}
+
 /// The ids and names of the groups that no IdP has written to.
 ///
 /// # Errors

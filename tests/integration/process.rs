@@ -3,6 +3,7 @@
 mod commands;
 mod demo;
 mod explain;
+mod groups;
 mod held;
 mod plan;
 mod release;

@@ -118,8 +118,8 @@ impl Client {
         let given = given_by_create(into, default_role.as_ref());
         if user.created_at().is_some_and(|created_at| created_at + NEW_FOR < called_at) {
             let account = self.look_at_existing(user, allowance).await;
-            let entitlement = Entitlement { given, ..account.entitlement };
-            return Ok(Account { entitlement, ..account });
+            let entitlement = Entitlement { given, ..*account.entitlement };
+            return Ok(Account { entitlement: Box::new(entitlement), ..account });
         }
         let held = into.cloned().or(default_role);
         // Who is new has nothing else.
@@ -129,7 +129,7 @@ impl Client {
             administrator: Some(BTreeSet::new()),
             seat_groups: None,
         };
-        let entitlement = Entitlement { seen, given };
+        let entitlement = Box::new(Entitlement { seen, given });
         Ok(Account { written_name: Some(name.clone()), entitlement, ..user.into_account() })
     }
 

@@ -63,10 +63,13 @@ fn wanted(desired: &Desired, policy: Policy<'_>) -> Option<Rights> {
 }
 
 /// The workspace that a new account joins because a group says so: the default one if it is among them, else the one with the
-/// strongest role.
+/// strongest role. One that is not listed may not be there, and somebody with no account at all is worse off than without a
+/// role.
 fn joined_first(wanted: &Rights, policy: Policy<'_>) -> Option<(String, WorkspaceRole)> {
     let is_default = |id: &str| policy.default_role.is_some_and(|(default, _)| default == id);
-    let chosen = wanted.workspaces.iter().max_by(|(one, role), (other, stronger)| {
+    let is_listed = |id: &str| policy.catalogue.is_some_and(|catalogue| catalogue.has_workspace(id));
+    let listed = wanted.workspaces.iter().filter(|(id, _)| is_listed(id));
+    let chosen = listed.max_by(|(one, role), (other, stronger)| {
         (is_default(one), role, other).cmp(&(is_default(other), stronger, one))
     })?;
     Some((chosen.0.clone(), *chosen.1))
@@ -140,7 +143,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{clock::Time, config::GroupRules, connector::Entitlement};
+    use crate::{clock::Time, config::GroupRules};
 
     fn account() -> Account {
         Account {
@@ -150,7 +153,7 @@ mod tests {
             enabled: true,
             administrator: false,
             written_name: None,
-            entitlement: Entitlement::default(),
+            entitlement: Box::default(),
         }
     }
 

@@ -103,7 +103,7 @@ impl User {
 
     /// The account it describes. One that is not said to be disabled is enabled, as new ones are.
     pub fn into_account(self) -> Account {
-        let entitlement = Entitlement { seen: self.rights(), ..Entitlement::default() };
+        let entitlement = Box::new(Entitlement { seen: self.rights(), ..Entitlement::default() });
         Account {
             entitlement,
             id: self.id,
@@ -153,10 +153,10 @@ impl AdministratorRoles {
 fn role_of_code(code: u32) -> Option<WorkspaceRole> {
     match code {
         0 => None,
-        ..=20 => Some(WorkspaceRole::Owner),
-        ..=30 => Some(WorkspaceRole::Contributor),
-        ..=35 => Some(WorkspaceRole::Developer),
-        ..=40 => Some(WorkspaceRole::Reviewer),
+        1..=20 => Some(WorkspaceRole::Owner),
+        21..=30 => Some(WorkspaceRole::Contributor),
+        31..=35 => Some(WorkspaceRole::Developer),
+        36..=40 => Some(WorkspaceRole::Reviewer),
         _ => Some(WorkspaceRole::Viewer),
     }
 }

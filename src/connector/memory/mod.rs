@@ -10,9 +10,7 @@ mod tests;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::{
-    Account, Allowance, Call, Connector, Desired, Directory, Entitlement, GroupRights, Observed, TargetError,
-};
+use super::{Account, Allowance, Call, Connector, Desired, Directory, GroupRights, Observed, TargetError};
 
 /// The connector.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,7 +61,7 @@ fn answer(call: &Call) -> Observed {
             enabled: true,
             administrator: false,
             written_name: Some(name.clone()),
-            entitlement: Entitlement::default(),
+            entitlement: Box::default(),
         }),
         Call::ChangeRight { account, .. } => Observed::Present(account.clone()),
         Call::Update { account, changes } => Observed::Present(Account {

@@ -10,7 +10,7 @@ use crate::{
     clock::Time,
     connector::{Catalogue, GroupRights, Lane},
     scim::fold::fold,
-    store::{Group, GroupId, StoreError, catalogues, groups},
+    store::{Group, GroupId, StoreError, catalogues, groups, members},
 };
 
 use super::{RosterError, Target};
@@ -89,6 +89,7 @@ async fn offer(target: &Target, names: Vec<String>, now: Time) -> Result<(), Sto
                 for id in ids {
                     // An IdP may have taken it over just now.
                     if groups::get(transaction, &app, &id).await?.is_some_and(|group| group.is_offered) {
+                        members::leave_all(transaction, &app, id.as_str(), now).await?;
                         groups::delete_row(transaction, &id).await?;
                     }
                 }

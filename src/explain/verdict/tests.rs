@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    connector::{Account, Call, Changes, Entitlement, Lane},
+    connector::{Account, Call, Changes, Lane},
     scim::resource::Resource,
     store::{
         UserId,
@@ -21,7 +21,7 @@ fn account(enabled: bool) -> Account {
         enabled,
         administrator: false,
         written_name: None,
-        entitlement: Entitlement::default(),
+        entitlement: Box::default(),
     }
 }
 

@@ -11,11 +11,18 @@ use scim_bridge::{
 use serde_json::{Value, json};
 
 use super::fixture::{at_aha, create_group, expect_roles, join, leave, setup, writes};
-use crate::{groups::fixture::listed, harness::Bridge};
+use crate::{
+    groups::fixture::listed,
+    harness::{Bridge, Setup},
+};
 
 /// An Aha! with so many people who have a role already, so that a group that gives it costs no call.
 async fn with_people(count: usize) -> (Bridge, Vec<String>) {
-    let bridge = setup()
+    people_of(setup(), count).await
+}
+
+async fn people_of(setup: Setup, count: usize) -> (Bridge, Vec<String>) {
+    let bridge = setup
         .with(|aha| {
             for number in 0..count {
                 let email = format!("person{number}@example.com");
@@ -123,4 +130,23 @@ async fn two_workers_of_an_idp_patch_one_group_at_once_and_nobody_is_left_out() 
         let account = at_aha(&bridge.aha, user.body["userName"].as_str().unwrap());
         assert_eq!(account.roles.contains_key(&prj2), number >= 20, "{number}");
     }
+}
+
+/// The brake and the queue are about people who leave; a group that goes takes rights from many, and holds none of them up.
+#[tokio::test]
+async fn a_leaver_does_not_wait_behind_hundreds_who_lose_a_role_and_none_of_them_is_held() {
+    let setup = setup().brake("brake = { max_revocations = 5 }").rate(50, 60_000);
+    let (bridge, ids) = people_of(setup, 300).await;
+    let sam = bridge.create_user("sam.doe@example.com").await;
+    let group = create_group(&bridge, "Readers DE", &texts(&ids)).await;
+    bridge.wait_until_idle().await;
+    bridge.calls();
+    bridge.delete(&group).await.no_content();
+    let deactivate = json!([{ "op": "replace", "path": "active", "value": false }]);
+    bridge.patch(&format!("/Users/{sam}"), deactivate).await.written(200);
+    let calls = writes(&bridge).await;
+    let place = calls.iter().position(|call| call.ends_with(r#"{"user":{"enabled":false}}"#));
+    assert!(place.is_some_and(|place| place < 150), "{place:?} of {}", calls.len());
+    assert_eq!(calls.len(), 301);
+    assert_eq!(bridge.status().await["held"], Value::Null);
 }

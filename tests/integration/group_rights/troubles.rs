@@ -4,7 +4,7 @@ use scim_bridge::sim::aha::{Fault, Role, switches::Permission};
 use serde_json::json;
 
 use super::fixture::{at_aha, create_group, expect_roles, failure, roles, setup};
-use crate::harness::eventually;
+use crate::harness::{eventually, user};
 
 const SAM: &str = "sam.doe@example.com";
 
@@ -21,6 +21,17 @@ async fn a_right_that_aha_refuses_does_not_hold_up_the_others_or_the_user() {
     let rename = json!([{ "op": "replace", "path": "name.familyName", "value": "Jones" }]);
     bridge.patch(&format!("/Users/{sam}"), rename).await.written(200);
     assert_eq!(at_aha(&bridge.aha, SAM).last_name, "Jones");
+}
+
+#[tokio::test]
+async fn somebody_whose_role_cannot_be_given_is_created_all_the_same() {
+    let bridge = setup().start().await;
+    let mut sent = user(SAM);
+    sent["roles"] = json!([{ "value": "Broken" }]);
+    let created = bridge.post("/Users", &sent).await;
+    assert_eq!(created.status, 201, "{created}");
+    assert!(at_aha(&bridge.aha, SAM).enabled);
+    assert!(failure(&bridge, &created.id()).await.contains("workspace 4711"));
 }
 
 #[tokio::test]

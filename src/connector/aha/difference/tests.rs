@@ -137,7 +137,7 @@ fn several_administrator_roles_are_one_change_and_those_of_others_stay() {
     let changes_by =
         |rules: &GroupRules| changes(&wanted, &held, Policy { rules, catalogue: None, default_role: None });
     let expected = RightChange::Administrator { gives: [Account].into(), takes: [Configuration].into() };
-    assert_eq!(changes_by(&rules(OtherRoles::Additive)), [expected.clone()]);
+    assert_eq!(changes_by(&rules(OtherRoles::Additive)), std::slice::from_ref(&expected));
     // Without a rule about administrators, they are nobody's business.
     assert_eq!(changes_by(&rules(OtherRoles::Authoritative)), [expected]);
     let rule =

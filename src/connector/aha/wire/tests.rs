@@ -30,12 +30,12 @@ fn account(id: &str, email: &str, name: &str) -> Account {
         enabled: true,
         administrator: false,
         written_name: None,
-        entitlement: Entitlement::default(),
+        entitlement: Box::default(),
     }
 }
 
 fn without_rights(account: Account) -> Account {
-    Account { entitlement: Entitlement::default(), ..account }
+    Account { entitlement: Box::default(), ..account }
 }
 
 #[test]
