@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::until,
-    connector::{Call, Lane, Observed, RightChange, TargetError, error::RejectionKind},
+    connector::{Call, Desired, Lane, Observed, RightChange, TargetError, error::RejectionKind},
     scim::resource::Resource,
     store::{
         StoreError, User,
@@ -15,9 +15,7 @@ use crate::{
 };
 
 use super::{
-    Target,
-    asks::desired,
-    brake,
+    Target, asks, brake,
     budget::Permit,
     doubt::{self, NothingFound},
     outcome::Rejection,
@@ -43,11 +41,11 @@ fn step_length(target: &Target) -> Duration {
     PERMIT_WAIT + target.call_timeout + Duration::from_secs(10)
 }
 
-/// Works on `user`, which the caller has claimed, until the target agrees, refuses or fails, and settles the row.
-pub(super) async fn converge(target: Arc<Target>, user: User, stopping: CancellationToken) {
+/// Works on `user`, which the caller has claimed, and of whom this is `desired`, until the target agrees, refuses or fails, and settles the row.
+pub(super) async fn converge(target: Arc<Target>, user: User, desired: Desired, stopping: CancellationToken) {
     let id = user.id.clone();
     let mut permit = None;
-    let attempted = attempt(&target, user, &mut permit, &stopping).await;
+    let attempted = attempt(&target, user, desired, &mut permit, &stopping).await;
     if let Some(permit) = permit {
         // It was not needed in the end.
         permit.close().await;
@@ -70,6 +68,7 @@ pub(super) fn starting_point(user: &User) -> Observed {
 async fn attempt(
     target: &Target,
     mut user: User,
+    mut desired: Desired,
     permit: &mut Option<Permit>,
     stopping: &CancellationToken,
 ) -> Result<(), StoreError> {
@@ -84,8 +83,12 @@ async fn attempt(
     let mut one_administrator = None;
     let mut calls = 0;
     let mut most_calls = None;
+    let mut desired_in = (user.version, user.touched);
     loop {
-        let desired = desired(&target.store, &*target.connector, &user).await?;
+        if desired_in != (user.version, user.touched) {
+            desired = asks::desired(&target.store, &*target.connector, &user).await?;
+            desired_in = (user.version, user.touched);
+        }
         let mut plan = target.connector.plan(&desired, &sighting.observed);
         plan.retain(|call| !refused.iter().any(|refused| is_same_right(refused, call)));
         if calls >= *most_calls.get_or_insert(MAX_MORE_CALLS + plan.len()) {
