@@ -17,11 +17,12 @@ from scim2_tester import Status, check_server
 
 ROUNDS = 3
 # A token opens one app.
-TOKENS = {app: f"{app}-0123456789abcdef0123456789abcdef" for app in ("defaults", "lenient")}
+TOKENS = {app: f"{app}-0123456789abcdef0123456789abcdef" for app in ("defaults", "lenient", "extended")}
 
 # `defaults` is an app as people have it. scim-sanity takes for granted what RFC 7644 leaves to the server: that a PATCH is
 # answered with the resource (§3.5.2 allows 204, which identity providers want for large groups), and that a group takes a
-# member that exists nowhere. Both are settings of an app, so it judges one that has them, `lenient`.
+# member that exists nowhere. Both are settings of an app, so it judges one that has them, `lenient`. `extended` has schemas of its
+# own, of the kinds of attributes for which scim2-tester makes up values.
 CONFIG = """
 [server]
 listen = "127.0.0.1:0"
@@ -35,13 +36,48 @@ connector = "memory"
 group_patch_answer = "resource"
 unknown_members = "keep"
 tokens = [{{ name = "judges", token = "{lenient}" }}]
+[apps.extended]
+connector = "memory"
+schemas = ["people.json"]
+group_schemas = ["teams.json"]
+tokens = [{{ name = "judges", token = "{extended}" }}]
 """
+
+SCHEMAS = {
+    "people.json": {
+        "id": "urn:example:scim:schemas:extension:people:2.0:User",
+        "name": "People",
+        "description": "What we know of people",
+        "attributes": [
+            {"name": "badge", "type": "string", "caseExact": True, "description": "The badge"},
+            {"name": "desks", "type": "integer", "description": "How many desks"},
+            {"name": "contractor", "type": "boolean", "description": "Whether somebody else pays"},
+            {
+                "name": "office",
+                "type": "complex",
+                "description": "Where the person works",
+                "subAttributes": [
+                    {"name": "site", "type": "string", "description": "The site"},
+                    {"name": "floor", "type": "integer", "description": "The floor"},
+                ],
+            },
+        ],
+    },
+    "teams.json": {
+        "id": "urn:example:scim:schemas:extension:teams:2.0:Group",
+        "name": "Teams",
+        "description": "What we know of teams",
+        "attributes": [{"name": "costCenter", "type": "string", "description": "Who pays"}],
+    },
+}
 
 
 def main(binary: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder, "judges.toml")
         config.write_text(CONFIG.format(folder=folder, **TOKENS))
+        for name, schema in SCHEMAS.items():
+            pathlib.Path(folder, name).write_text(json.dumps(schema))
         server = subprocess.Popen(
             [binary, "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
         )
@@ -49,7 +85,9 @@ def main(binary: str) -> int:
             urls = wait_for_urls(server)
             failures = []
             for _ in range(ROUNDS):
-                failures += scim2_tester(urls["defaults"]) + scim_sanity(urls["lenient"])
+                for app in "defaults", "extended":
+                    failures += scim2_tester(urls[app], TOKENS[app])
+                failures += scim_sanity(urls["lenient"])
         finally:
             server.terminate()
             server.wait(timeout=60)
@@ -80,8 +118,8 @@ def show_trouble(log) -> None:
             print(line, end="")
 
 
-def scim2_tester(url: str) -> list[str]:
-    with Client(base_url=f"{url}/", headers={"Authorization": f"Bearer {TOKENS['defaults']}"}, timeout=60) as http:
+def scim2_tester(url: str, token: str) -> list[str]:
+    with Client(base_url=f"{url}/", headers={"Authorization": f"Bearer {token}"}, timeout=60) as http:
         results = check_server(SyncSCIMClient(http))
     good = {Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE}
     bad = [result for result in results if result.status not in good]

@@ -16,16 +16,18 @@ use crate::{
     clock::{Clock, Time, until},
     config::{self, Config, Connector},
     converge::{
-        Target,
+        LONGEST_WAIT, Target,
         roster::{self, Progress, RosterState},
         worker,
     },
     http::{
         self, Admission, Certificates, Gate, Mounted, MountedApp, PatchAnswers, Service, TlsError, Transport,
     },
+    passthrough,
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, admissions, rosters, users},
+    telemetry::metrics::Metrics,
     upstream::{Documents, SetupError},
 };
 
@@ -125,7 +127,7 @@ impl App {
                     let mount = passed_through::mount(scim, settings, authenticator)?;
                     Mounted::PassedThrough(Arc::new(mount))
                 }
-                Connector::Aha(_) | Connector::Memory => {
+                Connector::Aha(_) | Connector::AhaPortal(_) | Connector::Memory => {
                     let (mounted, behind) =
                         mount(app, public_url, authenticator, &cursor_key, &shared).await?;
                     background.push(behind);
@@ -151,6 +153,7 @@ impl App {
                 clock.clone(),
             ),
             store: store.clone(),
+            metrics: Metrics::default(),
             clock: clock.clone(),
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
@@ -189,6 +192,11 @@ impl App {
             tasks.spawn(worker::run(target.clone(), owner.clone(), workers_stopping.clone()));
             if let Some(every) = roster_every {
                 tasks.spawn(roster::run(target, every, roster, workers_stopping.clone()));
+            }
+        }
+        for app in self.service.apps.values() {
+            if let Mounted::PassedThrough(mount) = app {
+                tasks.spawn(passthrough::watch_key(mount.app.clone(), workers_stopping.clone()));
             }
         }
         tasks.spawn(self.refreshing.run(workers_stopping.clone()));
@@ -251,7 +259,7 @@ async fn mount(
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
-    start_anew(store, &name, clock.now(), target.in_doubt_until(clock.now())).await?;
+    start_anew(&target).await?;
     roster::abandon_turns_of_servers(&target).await?;
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
@@ -270,14 +278,25 @@ async fn mount(
 }
 
 /// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
-/// carried out by `calls_seen_at`, or never will be. How many invitations are sent may have been changed.
-async fn start_anew(store: &Store, app: &str, now: Time, calls_seen_at: Time) -> Result<(), StoreError> {
-    let app = app.to_owned();
-    store
+/// carried out by now and twice the time that it may take, or never will be. How many invitations are sent may have been
+/// changed, and the clock may have been set back.
+async fn start_anew(target: &Target) -> Result<(), StoreError> {
+    let (app, now) = (target.app.clone(), target.clock.now());
+    let calls_seen_at = target.in_doubt_until(now);
+    let latest_due = calls_seen_at.max(now + LONGEST_WAIT);
+    // Whole tables would have to be looked through for times that lie ahead.
+    let was_set_back = target.budget.start_anew().await?;
+    target
+        .store
         .write(move |transaction| {
             Box::pin(async move {
                 users::release_all(transaction, &app, calls_seen_at).await?;
-                admissions::forget_turns(transaction, &app, now).await
+                admissions::forget_turns(transaction, &app, now).await?;
+                if was_set_back {
+                    users::bring_back(transaction, &app, now, latest_due, calls_seen_at).await?;
+                    admissions::bring_back(transaction, &app, now).await?;
+                }
+                Ok(())
             })
         })
         .await

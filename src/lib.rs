@@ -24,9 +24,9 @@
 //! | [`passthrough`] | the faithful proxy in front of a target's own SCIM endpoint | `upstream`, `store`, `scim` (repairs), `config` |
 //! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
 //! | [`auth`] | who is calling | `store`, `upstream`, `config`, `scim` (the names of schemes) |
-//! | [`http`] | routes, layers, statuses | `provision`, `passthrough`, `auth`, and what they know; `config` |
+//! | [`telemetry`] | the log, what is counted and timed | `config` |
+//! | [`http`] | routes, layers, statuses, meters | `provision`, `passthrough`, `auth`, and what they know; `config`, `telemetry` |
 //! | [`app`] | how it is all put together | everything above |
-//! | [`telemetry`] | the log | `config` |
 //! | [`sim`] | simulated targets, for the demo and for tests | `scim` |
 //! | [`cli`] | the commands | everything above |
 //!

@@ -6,13 +6,14 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::Clock,
-    config::{self, Connector, Convergence},
+    config::{self, Convergence},
     connector::registry::connect,
     converge::{
         Target,
         budget::{Budget, Limits, Rate},
         guard::Guard,
         health::HealthMonitor,
+        in_hand::InHand,
         outcome::Outcomes,
     },
     store::Store,
@@ -28,15 +29,15 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
     let name = app.name.as_str().to_owned();
     let connector =
         connect(app, clock.clone()).map_err(|source| StartError::Target { app: name.clone(), source })?;
-    let (limits, protected, convergence, call_timeout) = match &app.connector {
-        Connector::Aha(aha) => {
+    let (limits, protected, convergence, call_timeout) = match app.connector.aha_account() {
+        Some(aha) => {
             let rate = Rate { per_second: aha.rate.per_second.get(), per_minute: aha.rate.per_minute.get() };
             let account = aha.base_url.origin().to_owned();
             let limits = Limits { account, rate, call_timeout: aha.request_timeout };
             (Some(limits), aha.protected.as_slice(), aha.convergence.clone(), aha.request_timeout)
         }
         // It has no limits, and so no brake either.
-        Connector::Memory | Connector::Scim(_) => {
+        None => {
             let convergence = Convergence { brake: None, ..Convergence::default() };
             (None, [].as_slice(), convergence, Duration::ZERO)
         }
@@ -53,13 +54,11 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
         convergence,
         call_timeout,
         wake: Notify::new(),
+        in_hand: InHand::default(),
     }))
 }
 
 /// How often the accounts of `app` are listed; `None` where that is not possible.
 pub(super) fn roster_every(app: &config::App) -> Option<Duration> {
-    match &app.connector {
-        Connector::Aha(aha) => Some(aha.roster_every),
-        Connector::Memory | Connector::Scim(_) => None,
-    }
+    app.connector.aha_account().map(|aha| aha.roster_every)
 }

@@ -7,7 +7,7 @@ use anyhow::bail;
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Connector},
-    connector::{TargetError, allowance::Unlimited, registry::connect},
+    connector::{CredentialsOwner, TargetError, allowance::Unlimited, registry::connect},
     passthrough::probe::{Finding, Level, Probe},
     store::{Store, StoreError},
 };
@@ -75,13 +75,13 @@ async fn of_app(app: &config::App, clock: &Arc<dyn Clock>) -> Vec<Finding> {
             Ok(probe) => findings.extend(probe.run().await),
             Err(error) => findings.push(Finding::problem(error.to_string())),
         },
-        Connector::Aha(_) => findings.push(of_credentials(app, clock).await),
+        Connector::Aha(_) | Connector::AhaPortal(_) => findings.push(of_credentials(app, clock).await),
         Connector::Memory => findings.push(Finding::ok("its target is in memory; there is nothing to ask")),
     }
     findings
 }
 
-/// Whether a target that is called takes our credentials.
+/// Whether a target that is called takes our credentials, and they are good for its accounts.
 async fn of_credentials(app: &config::App, clock: &Arc<dyn Clock>) -> Finding {
     let connector = match connect(app, clock.clone()) {
         Ok(connector) => connector,
@@ -91,12 +91,18 @@ async fn of_credentials(app: &config::App, clock: &Arc<dyn Clock>) -> Finding {
     let Some(directory) = connector.directory() else {
         return Finding::ok(format!("{target} needs no credentials"));
     };
-    // One call beside the budget, which is in a database that may be what is wrong.
-    match directory.credentials_owner(&mut Unlimited).await {
-        Ok(owner) => Finding::ok(format!(
-            "{target} takes the API key, which is that of the account {}; the bridge never disables it",
-            owner.account_id
+    // Two calls beside the budget, which is in a database that may be what is wrong.
+    let owner = match directory.credentials_owner(&mut Unlimited).await {
+        Ok(owner) => directory.accounts(1, &mut Unlimited).await.map(|_| owner),
+        Err(error) => Err(error),
+    };
+    match owner {
+        Ok(CredentialsOwner { account_id: Some(account_id), .. }) => Finding::ok(format!(
+            "{target} lists its accounts to the API key, which is that of the account {account_id}; the bridge never disables it"
         )),
+        Ok(CredentialsOwner { email, .. }) => {
+            Finding::ok(format!("{target} lists its accounts to the API key, which is that of {email}"))
+        }
         Err(TargetError::RateLimited { .. }) => Finding::warning(format!(
             "{target} takes no more calls for now (rate limit); try again in a minute"
         )),

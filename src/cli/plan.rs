@@ -98,7 +98,7 @@ fn line(user: &User, forecast: &Forecast) -> String {
             Call::Find { email } if forecast.calls.len() == 1 => {
                 notes.push(format!("{email} is looked up, to be sure"))
             }
-            Call::Find { .. } => {}
+            Call::Find { .. } | Call::Delete { .. } => {}
             Call::Create { email, name, .. } => notes.push(format!("{} is invited as {email}", name.full())),
             Call::Update { changes, .. } => {
                 notes.extend(changed(changes).map(|(what, value)| format!("{what}: {value}")))

@@ -44,7 +44,7 @@ fn with_examples_written(text: &str) -> String {
 fn it_is_right_as_it_is_and_with_its_examples() {
     let apps = |config: Config| config.apps.keys().map(AppName::to_string).collect::<Vec<_>>();
     assert_eq!(apps(parse(str::to_owned).unwrap()), ["aha"]);
-    assert_eq!(apps(parse(with_examples_written).unwrap()), ["aha", "ahrefs", "lab"]);
+    assert_eq!(apps(parse(with_examples_written).unwrap()), ["aha", "ahrefs", "customers", "lab"]);
 }
 
 #[test]

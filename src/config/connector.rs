@@ -4,6 +4,8 @@ use std::{path::Path, time::Duration};
 
 use super::{
     aha::AhaConfig,
+    aha_account::AhaAccount,
+    aha_portal::AhaPortalConfig,
     reader::{Table, quoted},
     scim::ScimConfig,
     source::{Read, Source},
@@ -14,17 +16,28 @@ use super::{
 pub enum Connector {
     /// The accounts of Aha! Roadmaps.
     Aha(Box<AhaConfig>),
+    /// The users of an Aha! ideas portal.
+    AhaPortal(Box<AhaPortalConfig>),
     /// A target in memory that accepts everything.
     Memory,
     /// The target's own SCIM endpoint, to which requests are passed through.
     Scim(Box<ScimConfig>),
 }
 
-/// The words that `connector` takes.
-const KINDS: [(&str, Kind); 3] = [("aha", Kind::Aha), ("memory", Kind::Memory), ("scim", Kind::Scim)];
+impl Connector {
+    /// The Aha! account that is called, if it is one.
+    pub fn aha_account(&self) -> Option<&AhaAccount> {
+        match self {
+            Self::Aha(aha) => Some(&aha.account),
+            Self::AhaPortal(portal) => Some(&portal.account),
+            Self::Memory | Self::Scim(_) => None,
+        }
+    }
+}
 
-/// Words that a later version takes, so that they are not taken for misspelt ones.
-const NOT_YET: [&str; 1] = ["aha-portal"];
+/// The words that `connector` takes.
+const KINDS: [(&str, Kind); 4] =
+    [("aha", Kind::Aha), ("aha-portal", Kind::AhaPortal), ("memory", Kind::Memory), ("scim", Kind::Scim)];
 
 /// Keys of apps whose users and groups the bridge keeps: it keeps none of an app that is passed through.
 const OF_BRIDGED_APPS: [&str; 6] = [
@@ -37,11 +50,12 @@ const OF_BRIDGED_APPS: [&str; 6] = [
 ];
 
 /// What a problem says about the words that `connector` takes.
-const CHOICES: &str = "write \"aha\", \"memory\" or \"scim\"";
+const CHOICES: &str = "write \"aha\", \"aha-portal\", \"memory\" or \"scim\"";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Aha,
+    AhaPortal,
     Memory,
     Scim,
 }
@@ -54,17 +68,13 @@ impl Connector {
         // Without a kind there is no telling which keys are unknown, so the table is left at that.
         let kind = table.required("connector", &hint, |value| {
             let word = value.string()?;
-            if NOT_YET.contains(&word) {
-                return Err(
-                    value.report(format_args!("this version has no connector {word:?} yet; {CHOICES}"))
-                );
-            }
             KINDS.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind).ok_or_else(|| {
                 value.report(format_args!("there is no connector {}; {CHOICES}", quoted(word)))
             })
         })?;
         let connector = match kind {
             Kind::Aha => AhaConfig::read(&mut table).map(Box::new).map(Connector::Aha),
+            Kind::AhaPortal => AhaPortalConfig::read(&mut table).map(Box::new).map(Connector::AhaPortal),
             Kind::Memory => Ok(Connector::Memory),
             Kind::Scim => {
                 let scim = ScimConfig::read(&mut table, request_timeout);
@@ -90,6 +100,7 @@ fn belongs(key: &str, kind: Kind) -> Option<String> {
         let mut table = Table::absent(&source);
         match other {
             Kind::Aha => drop(AhaConfig::read(&mut table)),
+            Kind::AhaPortal => drop(AhaPortalConfig::read(&mut table)),
             Kind::Memory => {}
             Kind::Scim => drop(ScimConfig::read(&mut table, Duration::MAX)),
         }
@@ -100,8 +111,12 @@ fn belongs(key: &str, kind: Kind) -> Option<String> {
         .filter(|(_, other)| *other != kind && known(*other))
         .map(|(name, _)| format!("{name:?}"))
         .collect();
-    (!owners.is_empty()).then(|| {
-        let connectors = if owners.len() == 1 { "connector" } else { "connectors" };
-        format!("is a key of {connectors} {} only; remove it, or change the connector", owners.join(" and "))
+    let (last, others) = owners.split_last()?;
+    Some(match others {
+        [] => format!("is a key of connector {last} only; remove it, or change the connector"),
+        others => format!(
+            "is a key of connectors {} and {last} only; remove it, or change the connector",
+            others.join(", ")
+        ),
     })
 }

@@ -9,6 +9,8 @@
 //! `config/scim-bridge.toml` in the repository documents every key; tests hold the two together.
 
 mod aha;
+mod aha_account;
+mod aha_portal;
 mod app;
 mod auth;
 mod base_url;
@@ -37,7 +39,9 @@ mod annotated_file;
 mod tests;
 
 pub use self::{
-    aha::{AhaConfig, Rate, Role},
+    aha::{AhaConfig, Role},
+    aha_account::{AhaAccount, Rate},
+    aha_portal::{AhaPortalConfig, OnDelete, PortalPermission},
     app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer, UnknownMembers},
     auth::{
         AssertionIssuer, Auth, Basic, ClaimRule, Client, ClientSecret, Entra, Federated, JwtRule, OAuth,

@@ -13,6 +13,7 @@ pub(super) fn environment(name: &str) -> Option<String> {
     match name {
         "AHA_API_KEY" => Some(KEY.to_owned()),
         "AHA_OKTA_TOKEN" => Some("s3cr3t-okta-token\n".to_owned()),
+        "CUSTOMERS_OKTA_TOKEN" => Some("s3cr3t-customers-token".to_owned()),
         "AHREFS_SCIM_TOKEN" => Some("s3cr3t-ahrefs-token".to_owned()),
         "AHREFS_ENTRA_TOKEN" => Some("s3cr3t-entra-token".to_owned()),
         "AHREFS_API_KEY" => Some("s3cr3t-ahrefs-key".to_owned()),
@@ -46,7 +47,7 @@ fn memory(keys: &str) -> String {
 fn aha_of(config: &Config) -> &AhaConfig {
     match &config.apps["aha"].connector {
         Connector::Aha(aha) => aha,
-        Connector::Memory | Connector::Scim(_) => panic!("the app is an Aha!"),
+        other => panic!("the app is an Aha!: {other:?}"),
     }
 }
 
@@ -106,16 +107,16 @@ fn every_key_that_an_admin_sets_means_what_it_says() {
     assert_eq!(tokens, [("okta", "s3cr3t-okta-token"), ("entra", "t-2")]);
 
     let aha = aha_of(&config);
-    assert_eq!(aha.base_url.as_str(), "https://acme.aha.io");
-    assert_eq!(aha.api_key.expose(), KEY);
+    assert_eq!(aha.account.base_url.as_str(), "https://acme.aha.io");
+    assert_eq!(aha.account.api_key.expose(), KEY);
     assert_eq!(aha.default_workspace, "PRJ1");
     assert_eq!(aha.default_role, Role::ProductOwner);
     assert_eq!(aha.identity_provider_id, Some(483_954_339));
-    assert_eq!(aha.roster_every, Duration::from_mins(90));
-    assert_eq!((aha.rate.per_second.get(), aha.rate.per_minute.get()), (10, 150));
-    assert_eq!(aha.protected, ["breakglass@example.com"]);
-    assert_eq!(aha.request_timeout, Duration::from_millis(500));
-    assert_eq!(aha.contact.as_deref(), Some("it@example.com"));
+    assert_eq!(aha.account.roster_every, Duration::from_mins(90));
+    assert_eq!((aha.account.rate.per_second.get(), aha.account.rate.per_minute.get()), (10, 150));
+    assert_eq!(aha.account.protected, ["breakglass@example.com"]);
+    assert_eq!(aha.account.request_timeout, Duration::from_millis(500));
+    assert_eq!(aha.account.contact.as_deref(), Some("it@example.com"));
 }
 
 #[test]
@@ -134,8 +135,8 @@ fn what_is_left_out_has_the_documented_default() {
     );
     let aha = aha_of(&config);
     assert_eq!(aha.default_role, Role::Viewer);
-    assert_eq!(aha.roster_every, Duration::from_mins(15));
-    assert_eq!((aha.rate.per_second.get(), aha.rate.per_minute.get()), (20, 300));
+    assert_eq!(aha.account.roster_every, Duration::from_mins(15));
+    assert_eq!((aha.account.rate.per_second.get(), aha.account.rate.per_minute.get()), (20, 300));
 }
 
 #[rstest]
@@ -196,7 +197,7 @@ base_url = "https://example.com"
     bridge.toml:19: apps.Aha.tokens[1].name: "okta" is the name of another token of this app
     bridge.toml:19: apps.Aha.tokens[1].token: is the same token as apps.Aha.tokens[0].token; each must be different
     bridge.toml:22: apps.metrics: the name of an app is the first part of its URL, and this one is ours; choose another
-    bridge.toml:24: apps.metrics.roster_every: is a key of connector "aha" only; remove it, or change the connector
+    bridge.toml:24: apps.metrics.roster_every: is a key of connectors "aha" and "aha-portal" only; remove it, or change the connector
     bridge.toml:26: apps.ahrefs.token: missing: the bearer token that the target's support issued
     bridge.toml:30: nonsense: unknown key; the keys here are server, database, log, apps
     "#);
@@ -359,7 +360,7 @@ fn each_missing_key_is_told_with_what_it_is() {
     bridge.toml:2: apps.aha.base_url: missing: the address of the account, as in "https://acme.aha.io"
     bridge.toml:2: apps.aha.api_key: missing: an API key of an Aha! administrator
     bridge.toml:2: apps.aha.default_workspace: missing: the prefix of the workspace that new users join
-    bridge.toml:4: apps.lab.connector: missing: the kind of target; write "aha", "memory" or "scim"
+    bridge.toml:4: apps.lab.connector: missing: the kind of target; write "aha", "aha-portal", "memory" or "scim"
     "#);
 }
 
@@ -375,7 +376,7 @@ fn each_missing_key_is_told_with_what_it_is() {
 )]
 #[case(
     "api_key = 's3cr3t'",
-    "api_key: is a key of connectors \"aha\" and \"scim\" only; remove it, or change the connector"
+    "api_key: is a key of connectors \"aha\", \"aha-portal\" and \"scim\" only; remove it, or change the connector"
 )]
 #[case(
     "anything = 1",
@@ -386,11 +387,8 @@ fn a_problem_of_a_memory_app_is_told(#[case] key: &str, #[case] expected: &str) 
 }
 
 #[rstest]
-#[case(
-    "aha-portal",
-    "this version has no connector \"aha-portal\" yet; write \"aha\", \"memory\" or \"scim\""
-)]
-#[case("Aha!", "there is no connector \"Aha!\"; write \"aha\", \"memory\" or \"scim\"")]
+#[case("Aha!", "there is no connector \"Aha!\"; write \"aha\", \"aha-portal\", \"memory\" or \"scim\"")]
+#[case("", "there is no connector \"\"; write \"aha\", \"aha-portal\", \"memory\" or \"scim\"")]
 fn a_connector_that_there_is_not_is_told_without_a_word_on_its_keys(
     #[case] kind: &str,
     #[case] expected: &str,
@@ -516,7 +514,7 @@ fn a_passed_through_app_has_the_documented_defaults() {
 )]
 #[case(
     "roster_every = '1m'",
-    "roster_every: is a key of connector \"aha\" only; remove it, or change the connector"
+    "roster_every: is a key of connectors \"aha\" and \"aha-portal\" only; remove it, or change the connector"
 )]
 fn a_problem_of_a_passed_through_app_is_told(#[case] key: &str, #[case] expected: &str) {
     assert_eq!(problems(&scim(key)), format!("bridge.toml:5: apps.ahrefs.{expected}"));

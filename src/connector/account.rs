@@ -71,8 +71,8 @@ pub struct Account {
     pub enabled: bool,
     /// Whether it administers the target's account.
     pub administrator: bool,
-    /// The first and last name that we wrote last, where the target never tells them (Aha!), and what it printed then.
-    /// Lost when the target prints another name: somebody else wrote since.
+    /// The first and last name: as the target tells them (Aha!'s ideas portals), or, where it never does (Aha!), as we wrote
+    /// them last. The latter are lost when the target prints another name: somebody else wrote since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_name: Option<Name>,
     /// What it may do there beyond logging in, and what of it the bridge gave.

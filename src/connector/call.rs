@@ -38,6 +38,11 @@ pub enum Call {
         /// The right.
         change: RightChange,
     },
+    /// Delete an existing account for good, at a target that can. It answers that there is none.
+    Delete {
+        /// The account as it was last seen.
+        account: Account,
+    },
 }
 
 /// What an update changes; `None` leaves a thing alone.
@@ -125,6 +130,7 @@ impl Call {
             Self::Update { .. } => "update",
             Self::ChangeRight { change, .. } if change.takes() => "take_right",
             Self::ChangeRight { .. } => "give_right",
+            Self::Delete { .. } => "delete",
         }
     }
 
@@ -135,6 +141,17 @@ impl Call {
             Self::Create { .. } => "create the account, which sends an invitation".to_owned(),
             Self::ChangeRight { account, change } => format!("{} account {}", change.describe(), account.id),
             Self::Update { account, changes } => format!("{} account {}", changes.describe(), account.id),
+            Self::Delete { account } => format!("delete account {}", account.id),
+        }
+    }
+
+    /// The account that it changes, if it changes one that is there.
+    pub const fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Find { .. } | Self::Create { .. } => None,
+            Self::Update { account, .. } | Self::ChangeRight { account, .. } | Self::Delete { account } => {
+                Some(account)
+            }
         }
     }
 
@@ -148,6 +165,7 @@ impl Call {
                 None => Lane::Change,
             },
             Self::ChangeRight { change, .. } => change.lane(),
+            Self::Delete { .. } => Lane::Revoke,
         }
     }
 
@@ -156,9 +174,12 @@ impl Call {
         matches!(self, Self::Create { .. })
     }
 
-    /// Whether the call takes access away from an account: it cannot log in any more.
-    pub fn revokes(&self) -> bool {
-        matches!(self, Self::Update { changes: Changes { enabled: Some(false), .. }, .. })
+    /// Whether the call takes access away from an account: it cannot log in any more, or is not there any more.
+    pub const fn revokes(&self) -> bool {
+        matches!(
+            self,
+            Self::Update { changes: Changes { enabled: Some(false), .. }, .. } | Self::Delete { .. }
+        )
     }
 
     /// Whether the call takes an administrator role away from an account.

@@ -57,6 +57,7 @@ macro_rules! conformance {
             who_has_no_access_and_no_account_gets_none
             a_disable_an_enable_and_an_update_take_one_call_each
             a_disable_changes_nothing_else
+            who_is_deleted_loses_access_in_one_call_and_comes_back_with_one_account
             an_account_that_exists_is_adopted_without_an_invitation
             a_call_that_is_made_twice_does_what_it_does_once
             a_create_whose_answer_is_lost_leads_to_one_account_and_one_invitation
@@ -85,6 +86,7 @@ fn desired(email: &str) -> Desired {
         given_name: Some("Sam".into()),
         family_name: Some("Doe".into()),
         enabled: true,
+        deleted: false,
         asks: None,
     }
 }
@@ -168,6 +170,25 @@ pub(super) async fn a_disable_changes_nothing_else(harness: &impl Harness) {
     // What it answers may tell more of the account's rights than was known.
     let entitlement = observed.account().map(|account| account.entitlement.clone()).unwrap_or_default();
     assert_eq!(observed, Observed::Present(Account { enabled: false, entitlement, ..account }));
+}
+
+pub(super) async fn who_is_deleted_loses_access_in_one_call_and_comes_back_with_one_account(
+    harness: &impl Harness,
+) {
+    let sam = desired("sam@example.com");
+    let deleted = Desired { deleted: true, ..leaver("sam@example.com") };
+    let enabled = Observed::Present(account(harness, &sam.email).await);
+    let (disabled, _) = converge(harness, &leaver(&sam.email), enabled.clone()).await.unwrap();
+    let (enabled, _) = converge(harness, &sam, disabled).await.unwrap();
+    let (gone, calls) = converge(harness, &deleted, enabled).await.unwrap();
+    assert_eq!(calls.len(), 1);
+    assert!(calls.iter().all(Call::revokes), "{calls:?}");
+    assert!(gone.account().is_none_or(|account| !account.enabled), "{gone:?}");
+    assert_eq!(harness.connector().plan(&deleted, &gone), []);
+    let (back, _) = converge(harness, &sam, gone).await.unwrap();
+    assert!(back.account().is_some_and(|account| account.enabled), "{back:?}");
+    let same = |emails: Vec<String>| emails.iter().filter(|email| **email == sam.email).count();
+    assert!(harness.enabled_emails().is_none_or(|emails| same(emails) == 1));
 }
 
 pub(super) async fn an_account_that_exists_is_adopted_without_an_invitation(harness: &impl Harness) {
@@ -262,7 +283,10 @@ pub(super) async fn the_directory_lists_every_account_once(harness: &impl Harnes
     );
     assert_eq!(directory.find_account("1", &mut Unlimited).await.unwrap(), None);
     let owner = directory.credentials_owner(&mut Unlimited).await.unwrap();
-    assert!(distinct.contains(&owner.account_id), "the owner of the credentials has an account");
+    assert!(
+        owner.account_id.is_none_or(|id| distinct.contains(&id)),
+        "an account of the owner of the credentials is listed"
+    );
 }
 
 pub(super) async fn a_failure_says_what_it_means_for_the_work(harness: &impl Harness) {
@@ -304,12 +328,14 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let email = || prop::sample::select(vec!["sam@example.com", "Sam@Example.com", "sam.doe@example.com"]);
     let name = || prop::option::of(prop::sample::select(vec!["Sam", "Mary Ann", "Doe", "私"]));
-    let want = (email(), name(), name(), any::<bool>()).prop_map(|(email, given, family, enabled)| {
+    let access = || prop::sample::select(vec![(true, false), (true, false), (false, false), (false, true)]);
+    let want = (email(), name(), name(), access()).prop_map(|(email, given, family, (enabled, deleted))| {
         Step::Want(Desired {
             email: email.into(),
             given_name: given.map(Into::into),
             family_name: family.map(Into::into),
             enabled,
+            deleted,
             asks: None,
         })
     });

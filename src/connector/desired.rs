@@ -19,17 +19,30 @@ pub struct Desired {
     pub family_name: Option<String>,
     /// Whether the account may log in.
     pub enabled: bool,
+    /// Whether the account is to go altogether, where the target can delete accounts. It may not log in either.
+    pub deleted: bool,
     /// The names that ask for rights: those of the user's groups, and its roles and entitlements. `None` where nobody has
     /// looked, which says nothing of rights.
     pub asks: Option<BTreeSet<String>>,
 }
 
+/// What became of the SCIM user that an account is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is there.
+    Live,
+    /// The IdP deleted it.
+    Deleted,
+    /// Its create was undone: it gives no access, but nobody asked that an account goes, which may have been there before.
+    Withdrawn,
+}
+
 impl Desired {
-    /// What `resource` asks for; of a deleted user nothing but that the account be disabled.
+    /// What `resource` asks for; of a user that is not there any more nothing but that its account gives no access.
     ///
     /// Of rights it says nothing. Names come from `name`, else from `displayName`. A user without either has none: an existing account keeps its
     /// name then, and a new one gets [`Desired::name_for_create`].
-    pub fn of(resource: &Resource, deleted: bool) -> Self {
+    pub fn of(resource: &Resource, standing: Standing) -> Self {
         let mut given_name = resource.given_name().map(str::to_owned);
         let mut family_name = resource.family_name().map(str::to_owned);
         if given_name.is_none()
@@ -44,7 +57,8 @@ impl Desired {
             email: resource.login_email().unwrap_or_default().to_owned(),
             given_name,
             family_name,
-            enabled: !deleted && resource.allows_access(),
+            enabled: standing == Standing::Live && resource.allows_access(),
+            deleted: standing == Standing::Deleted,
             asks: None,
         }
     }
@@ -106,7 +120,7 @@ mod tests {
             "entitlements": [{"value": "PRJ1: owner"}],
         }))
         .unwrap();
-        let desired = Desired::of(&resource, false);
+        let desired = Desired::of(&resource, Standing::Live);
         assert_eq!(desired.asks, None);
         let asks = desired.in_groups(&resource, ["Staff".to_owned(), "Admin".to_owned()]).asks.unwrap();
         assert_eq!(Vec::from_iter(asks), ["Admin", "PRJ1: owner", "PRJ2: viewer", "Shown", "Staff"]);

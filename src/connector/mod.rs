@@ -12,6 +12,8 @@
 
 pub mod account;
 pub mod aha;
+mod aha_api;
+pub mod aha_portal;
 pub mod allowance;
 pub mod call;
 pub mod catalogue;
@@ -32,7 +34,7 @@ pub use self::{
     allowance::{Allowance, RateReport, RateWindow},
     call::{Call, Changes, Lane},
     catalogue::Catalogue,
-    desired::Desired,
+    desired::{Desired, Standing},
     error::TargetError,
     rights::{Entitlement, RightChange},
 };
@@ -162,8 +164,8 @@ pub struct AccountPage {
 /// Whose credentials the bridge uses at the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsOwner {
-    /// The account's id at the target.
-    pub account_id: String,
-    /// The account's e-mail.
+    /// The id of the owner's account; `None` where the owner is not among the accounts that the bridge works on.
+    pub account_id: Option<String>,
+    /// The owner's e-mail.
     pub email: String,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{clock::Clock, config, upstream::SetupError};
 
-use super::{Connector, aha::Aha, memory::Memory};
+use super::{Connector, aha::Aha, aha_portal::AhaPortal, memory::Memory};
 
 /// Makes the connector that an app is configured with.
 ///
@@ -13,6 +13,9 @@ use super::{Connector, aha::Aha, memory::Memory};
 pub fn connect(app: &config::App, clock: Arc<dyn Clock>) -> Result<Arc<dyn Connector>, SetupError> {
     Ok(match &app.connector {
         config::Connector::Aha(aha) => Arc::new(Aha::new(app.name.as_str(), (**aha).clone(), clock)?),
+        config::Connector::AhaPortal(portal) => {
+            Arc::new(AhaPortal::new(app.name.as_str(), (**portal).clone(), clock)?)
+        }
         config::Connector::Memory => Arc::new(Memory),
         config::Connector::Scim(_) => return Err(SetupError::PassedThrough),
     })

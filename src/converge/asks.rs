@@ -20,7 +20,7 @@ use crate::{
 /// When the database fails.
 pub async fn desired(store: &Store, connector: &dyn Connector, user: &User) -> Result<Desired, StoreError> {
     let mut desired = desired_of_all(store, connector, std::slice::from_ref(user)).await?;
-    Ok(desired.pop().unwrap_or_else(|| Desired::of(&user.resource, !user.is_live())))
+    Ok(desired.pop().unwrap_or_else(|| Desired::of(&user.resource, user.standing())))
 }
 
 /// What is desired of each of `users`, in their order.
@@ -32,7 +32,7 @@ pub async fn desired_of_all(
     connector: &dyn Connector,
     users: &[User],
 ) -> Result<Vec<Desired>, StoreError> {
-    let of = |user: &User| Desired::of(&user.resource, !user.is_live());
+    let of = |user: &User| Desired::of(&user.resource, user.standing());
     let Some(app) = users.first().map(|user| &user.app).filter(|_| connector.group_rights().is_some()) else {
         return Ok(users.iter().map(of).collect());
     };
@@ -54,7 +54,7 @@ pub async fn desired_in(
     connector: &dyn Connector,
     user: &User,
 ) -> Result<Desired, StoreError> {
-    let desired = Desired::of(&user.resource, !user.is_live());
+    let desired = Desired::of(&user.resource, user.standing());
     if connector.group_rights().is_none() {
         return Ok(desired);
     }

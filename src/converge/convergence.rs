@@ -18,6 +18,7 @@ use super::{
     Target, asks, brake,
     budget::Permit,
     doubt::{self, NothingFound},
+    in_hand::Held,
     outcome::Rejection,
     pace,
     settle::{self, Sighting},
@@ -41,11 +42,18 @@ fn step_length(target: &Target) -> Duration {
     PERMIT_WAIT + target.call_timeout + Duration::from_secs(10)
 }
 
-/// Works on `user`, which the caller has claimed, and of whom this is `desired`, until the target agrees, refuses or fails, and settles the row.
-pub(super) async fn converge(target: Arc<Target>, user: User, desired: Desired, stopping: CancellationToken) {
+/// Works on `user`, which the caller has claimed and which is `held` meanwhile, and of whom this is `desired`, until the target
+/// agrees, refuses or fails, and settles the row.
+pub(super) async fn converge(
+    target: Arc<Target>,
+    user: User,
+    desired: Desired,
+    held: Held,
+    stopping: CancellationToken,
+) {
     let id = user.id.clone();
     let mut permit = None;
-    let attempted = attempt(&target, user, desired, &mut permit, &stopping).await;
+    let attempted = attempt(&target, user, desired, &held, &mut permit, &stopping).await;
     if let Some(permit) = permit {
         // It was not needed in the end.
         permit.close().await;
@@ -69,6 +77,7 @@ async fn attempt(
     target: &Target,
     mut user: User,
     mut desired: Desired,
+    held: &Held,
     permit: &mut Option<Permit>,
     stopping: &CancellationToken,
 ) -> Result<(), StoreError> {
@@ -94,12 +103,16 @@ async fn attempt(
         if calls >= *most_calls.get_or_insert(MAX_MORE_CALLS + plan.len()) {
             break;
         }
-        let lane = desired.lane(&plan);
+        let lane = match plan.first() {
+            // Where it is not urgent to find out whether there is an account, the queue knows.
+            Some(Call::Find { .. }) if !desired.enabled => user.lane,
+            _ => desired.lane(&plan),
+        };
         let invites = plan.iter().any(Call::invites);
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
-        if matches!(call, Call::Update { .. } | Call::ChangeRight { .. }) {
+        if call.account().is_some() {
             match settle::may_change(target, user, sighting).await? {
                 Some(ours) => (user, sighting) = ours,
                 None => return Ok(()),
@@ -146,14 +159,19 @@ async fn attempt(
         if !keep(target, &mut user).await? {
             return Ok(());
         }
+        let mut is_overtaken = false;
         if permit.is_none() {
             *permit = tokio::select! {
                 biased;
                 permit = until(&*target.clock, target.clock.now() + PERMIT_WAIT, target.budget.permit(lane)) => permit,
                 () = stopping.cancelled() => None,
+                () = held.overtaken() => {
+                    is_overtaken = true;
+                    None
+                }
             };
         }
-        if permit.is_none() {
+        if permit.is_none() && !is_overtaken {
             // After a look-up, to go back to the queue would mean to look again.
             if sighting.observed == Observed::Absent && !stopping.is_cancelled() {
                 continue;
@@ -164,13 +182,14 @@ async fn attempt(
         if let Some(reason) = target.health.stopped() {
             return settle::postponed(target, user, sighting, reason).await;
         }
-        // What is desired may have changed while the budget was waited for. The newest counts, and the permit is kept.
+        // What is desired may have changed while the budget was waited for. The newest counts, and a permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
             Some(newest) if (newest.version, newest.touched) != (user.version, user.touched) => {
                 user = User { lease: user.lease, ..newest };
                 continue;
             }
+            Some(_) if permit.is_none() => continue,
             Some(_) => {}
             None => return Ok(()),
         }
@@ -237,7 +256,7 @@ async fn attempt(
                         let account = user.account().cloned().unwrap_or(account);
                         sighting.observed = Observed::Uncertain { account, until };
                     }
-                    Call::Update { account, .. } => {
+                    Call::Update { account, .. } | Call::Delete { account } => {
                         sighting.observed = Observed::Uncertain { account, until }
                     }
                 }
@@ -245,7 +264,7 @@ async fn attempt(
             }
             // Gone, or not ours to change: targets answer 404 for both. Looking for the account tells them apart.
             Err(TargetError::AccountNotFound { reason }) => {
-                let (Call::Update { account, .. } | Call::ChangeRight { account, .. }) = call else {
+                let Some(account) = call.account().cloned() else {
                     return settle::failed(target, user, sighting, reason).await;
                 };
                 if gone.replace(account.id.clone()).is_some_and(|before| before == account.id) {

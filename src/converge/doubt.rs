@@ -75,7 +75,7 @@ pub(super) async fn note(target: &Target, user: &mut User, call: &Call) -> Resul
                 _ => Observed::Present(begun),
             };
         }
-        Call::Find { .. } | Call::Update { .. } => return Ok(true),
+        Call::Find { .. } | Call::Update { .. } | Call::Delete { .. } => return Ok(true),
     }
     settle::noted(target, user).await
 }

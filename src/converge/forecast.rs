@@ -12,7 +12,7 @@ use crate::{
     store::{
         StoreError, User, UserId,
         admissions::{self, AdmissionKind},
-        users::{self, Adopted, Ownership},
+        users::{self, Ownership, Settled},
     },
 };
 
@@ -42,6 +42,8 @@ pub enum Action {
     Enable,
     /// It loses its access.
     Disable,
+    /// It goes for good.
+    Delete,
     /// Something is wanted that must not be done: the target's account is guarded.
     Refuse,
     /// Nothing is changed. There may be a look-up to make sure that there is no account.
@@ -50,13 +52,14 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 8] = [
+    pub const ALL: [Action; 9] = [
         Self::Create,
         Self::CreateOrAdopt,
         Self::Adopt,
         Self::Change,
         Self::Enable,
         Self::Disable,
+        Self::Delete,
         Self::Refuse,
         Self::Nothing,
     ];
@@ -70,6 +73,7 @@ impl Action {
             Self::Change => "change",
             Self::Enable => "enable",
             Self::Disable => "disable",
+            Self::Delete => "delete",
             Self::Refuse => "refuse",
             Self::Nothing => "nothing",
         }
@@ -116,6 +120,7 @@ impl Forecast {
                 None => Action::Change,
             },
             (Some(Call::ChangeRight { .. }), _) => Action::Change,
+            (Some(Call::Delete { .. }), _) => Action::Delete,
             (Some(Call::Find { .. }) | None, _) => {
                 let has_account = user.is_live() && user.account().is_some();
                 if has_account && user.ownership == Ownership::Adopted {
@@ -191,8 +196,8 @@ impl Totals {
     }
 }
 
-/// Looks at all users for whom something is to be done, and hands each to `tell`; in plan mode also at those whose account
-/// was found and stays as it is. What is in memory does not grow with their number.
+/// Looks at all users for whom something is to be done, and hands each to `tell`; in plan mode also at those who are managed
+/// and whose account stays as it is. What is in memory does not grow with their number.
 ///
 /// # Errors
 /// When the database fails, or `tell` does.
@@ -201,12 +206,12 @@ pub async fn all<E: From<StoreError>>(
     accounts: Accounts,
     mut tell: impl FnMut(&User, &Forecast) -> Result<(), E>,
 ) -> Result<Totals, E> {
-    let adopted = if target.is_carried_out() { Adopted::LeftOut } else { Adopted::Listed };
+    let settled = if target.is_carried_out() { Settled::LeftOut } else { Settled::Listed };
     let mut totals = Totals::default();
     let mut revoked = 0;
     let mut after = String::new();
     loop {
-        let users = users::list_unsettled(&target.store, &target.app, adopted, &after, STEP).await?;
+        let users = users::list_unsettled(&target.store, &target.app, settled, &after, STEP).await?;
         let Some(last) = users.last() else { break };
         last.id.as_str().clone_into(&mut after);
         let mut revocations = Vec::new();

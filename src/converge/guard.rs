@@ -61,21 +61,26 @@ impl Guard {
         logins: &[&str],
         leaving: Leaving,
     ) -> Result<Option<String>, StoreError> {
-        let (account, changes) = match call {
-            Call::Update { account, changes } => (account, changes),
-            Call::ChangeRight { account, change } if change.demotes() => {
-                self.see(account);
-                return self.refusal_to_demote(store, app, account, logins, leaving).await;
-            }
-            Call::ChangeRight { .. } | Call::Find { .. } | Call::Create { .. } => return Ok(None),
+        let Some(account) = call.account() else { return Ok(None) };
+        if call.demotes() {
+            self.see(account);
+            return self.refusal_to_demote(store, app, account, logins, leaving).await;
+        }
+        let new_email = match call {
+            Call::Update { changes, .. } => changes.email.as_deref(),
+            _ => None,
         };
         self.see(account);
         // To take the login away from a protected account is to take the account away, and its protection with it.
-        let is_renamed = changes.email.as_deref().is_some_and(|email| fold(email) != fold(&account.email));
+        let is_renamed = new_email.is_some_and(|email| fold(email) != fold(&account.email));
         let is_protected = || self.protects(account, logins);
-        let back = changes.email.as_deref().is_some_and(|email| self.is_protected(email));
+        let back = new_email.is_some_and(|email| self.is_protected(email));
         if (call.revokes() || (is_renamed && !back)) && is_protected() {
-            let what = if call.revokes() { "disabled" } else { "given another e-mail" };
+            let what = match call {
+                Call::Delete { .. } => "deleted",
+                _ if call.revokes() => "disabled",
+                _ => "given another e-mail",
+            };
             return Ok(Some(format!(
                 "This account must not be {what}: {} is in the list of protected accounts of app {app}. If it is meant, take it \
                  out of `protected` first",
@@ -136,14 +141,8 @@ impl Guard {
     /// Lets one administrator after the other be disabled or demoted: of two at a time, each would count the other as the one who is
     /// left. To be held from the question until what was done is recorded.
     pub async fn one_administrator(&self, call: &Call) -> Option<MutexGuard<'_, ()>> {
-        match call {
-            Call::Update { account, .. } | Call::ChangeRight { account, .. }
-                if account.administrator && (call.revokes() || call.demotes()) =>
-            {
-                Some(self.administrators.lock().await)
-            }
-            _ => None,
-        }
+        let account = call.account().filter(|_| call.revokes() || call.demotes())?;
+        if account.administrator { Some(self.administrators.lock().await) } else { None }
     }
 
     fn is_protected(&self, email: &str) -> bool {
@@ -160,6 +159,6 @@ impl Guard {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
-            .is_some_and(|owner| owner.account_id == account.id)
+            .is_some_and(|owner| owner.account_id.as_ref() == Some(&account.id))
     }
 }

@@ -2,14 +2,19 @@
 //!
 //! A lease says it to other processes, and ends by the clock. The clock may jump ahead (a machine that slept, a correction),
 //! and then leases are over whose calls are still out. What is in hand is never claimed a second time, however late it is.
+//!
+//! So who asks for something new of a user that is in hand must reach the work that goes on: it may wait for a turn that is
+//! far off, with a change, while the user is to lose access now. That is what `overtake` is for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::{clock::Time, store::UserId};
 
 /// The claims in hand. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct InHand {
+pub struct InHand {
     claims: Arc<Mutex<Claims>>,
 }
 
@@ -26,6 +31,7 @@ struct Claim {
     id: UserId,
     /// The lease lasts at least until then.
     until: Time,
+    overtaken: Arc<Notify>,
 }
 
 /// A user is in hand as long as this is.
@@ -33,16 +39,25 @@ struct Claim {
 pub(super) struct Held {
     in_hand: InHand,
     number: u64,
+    overtaken: Arc<Notify>,
 }
 
 impl InHand {
+    /// Something else is wanted of the user: whoever is at work on it looks at what that is before it goes on waiting.
+    pub(super) fn overtake(&self, id: &UserId) {
+        for claim in self.lock().open.iter().filter(|claim| claim.id == *id) {
+            claim.overtaken.notify_one();
+        }
+    }
+
     /// Takes up a user that was claimed until `until`.
     pub(super) fn hold(&self, id: UserId, until: Time) -> Held {
         let mut claims = self.lock();
         claims.last_number += 1;
         let number = claims.last_number;
-        claims.open.push(Claim { number, id, until });
-        Held { in_hand: self.clone(), number }
+        let overtaken = Arc::new(Notify::new());
+        claims.open.push(Claim { number, id, until, overtaken: overtaken.clone() });
+        Held { in_hand: self.clone(), number, overtaken }
     }
 
     /// The users whose lease may be over at `now`.
@@ -62,6 +77,13 @@ impl InHand {
     }
 }
 
+impl Held {
+    /// Returns once something else is wanted of the user, also if that was since the last call.
+    pub(super) async fn overtaken(&self) {
+        self.overtaken.notified().await;
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.in_hand.lock().open.retain(|claim| claim.number != self.number);
@@ -70,7 +92,21 @@ impl Drop for Held {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+
+    #[test]
+    fn who_is_at_work_on_a_user_hears_of_it_once_and_nobody_else_does() {
+        let (in_hand, id) = (InHand::default(), UserId::from("a"));
+        let held = in_hand.hold(id.clone(), Time::from_micros(1));
+        let other = in_hand.hold(UserId::from("b"), Time::from_micros(1));
+        assert!(held.overtaken().now_or_never().is_none());
+        in_hand.overtake(&id);
+        assert!(other.overtaken().now_or_never().is_none());
+        assert!(held.overtaken().now_or_never().is_some());
+        assert!(held.overtaken().now_or_never().is_none());
+    }
 
     #[test]
     fn a_user_is_in_hand_until_its_last_claim_is_let_go() {

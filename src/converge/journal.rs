@@ -43,6 +43,7 @@ impl Journal {
         }
         self.changed_something |= result.is_ok() && !matches!(call, Call::Find { .. });
         let came = match result {
+            Ok(_) if matches!(call, Call::Delete { .. }) => "it is gone".to_owned(),
             Ok(observed) => words(observed),
             Err(error) => error.to_string(),
         };

@@ -21,7 +21,7 @@ pub mod forecast;
 pub mod guard;
 pub mod health;
 pub mod held;
-mod in_hand;
+pub mod in_hand;
 mod journal;
 pub mod outcome;
 mod pace;
@@ -40,15 +40,19 @@ use crate::{
     clock::{Clock, Time},
     config::{Convergence, Mode},
     connector::{Connector, TargetError},
-    store::Store,
+    store::{Store, UserId},
 };
 
 use self::{
     budget::{Budget, Permit},
     guard::Guard,
     health::HealthMonitor,
+    in_hand::InHand,
     outcome::Outcomes,
 };
+
+/// The longest that work is put off, apart from invitations that wait for their turn.
+pub const LONGEST_WAIT: Duration = backoff::AFTER_REJECTION;
 
 /// One app's target, and everything that is shared by those who work on it.
 #[derive(Debug)]
@@ -75,12 +79,20 @@ pub struct Target {
     pub call_timeout: Duration,
     /// Rung when there is new work.
     pub wake: Notify,
+    /// What the worker is at work on.
+    pub in_hand: InHand,
 }
 
 impl Target {
     /// Whether anything is sent that changes an account there.
     pub fn is_carried_out(&self) -> bool {
         self.convergence.mode == Mode::Apply
+    }
+
+    /// Something new is wanted of a user: the worker takes it up, or goes by it where it is at work on the user already.
+    pub fn rouse(&self, id: &UserId) {
+        self.in_hand.overtake(id);
+        self.wake.notify_one();
     }
 
     /// How long a call that is sent `now` may still take effect if its answer does not come. The target may have got it when

@@ -62,6 +62,7 @@ pub(super) async fn put_back(
         let may_be_enabled_by_us =
             may_have_been_created || !is_certain && user.account().is_some_and(|account| !account.enabled);
         user.deleted_at = Some(now);
+        user.ownership = Ownership::Unmanaged;
         user.answered = Answered::Yes;
         user.version += 1;
         if may_be_enabled_by_us {

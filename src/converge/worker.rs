@@ -20,7 +20,6 @@ use super::{
     asks::desired_in,
     breaker::Traffic,
     convergence::{converge, lease_length},
-    in_hand::InHand,
     settle::ACTOR,
 };
 
@@ -41,11 +40,9 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
     if !target.is_carried_out() {
         return rest_in_plan_mode(&target, &stopping).await;
     }
-    // Shared by both: a user changes lanes while it is worked on.
-    let in_hand = InHand::default();
     let mut pools = [
-        Pool::new(Lane::Revoke, Lane::Revoke, CONCURRENT_REVOCATIONS, in_hand.clone()),
-        Pool::new(Lane::Change, Lane::Grant, CONCURRENT, in_hand),
+        Pool::new(Lane::Revoke, Lane::Revoke, CONCURRENT_REVOCATIONS),
+        Pool::new(Lane::Change, Lane::Grant, CONCURRENT),
     ];
     while !stopping.is_cancelled() {
         let traffic = target.health.traffic();
@@ -63,7 +60,7 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
             _ => usize::MAX,
         };
         for pool in &mut pools {
-            if !outlook.is_due(pool.most_urgent, pool.least_urgent) && pool.in_hand.lapsed(now).is_empty() {
+            if !outlook.is_due(pool.most_urgent, pool.least_urgent) && target.in_hand.lapsed(now).is_empty() {
                 continue;
             }
             if let Some(again_at) = pool.fill(&target, &worker, now, most, &stopping).await {
@@ -94,13 +91,12 @@ struct Pool {
     most_urgent: Lane,
     least_urgent: Lane,
     size: usize,
-    in_hand: InHand,
     tasks: JoinSet<()>,
 }
 
 impl Pool {
-    fn new(most_urgent: Lane, least_urgent: Lane, size: usize, in_hand: InHand) -> Self {
-        Self { most_urgent, least_urgent, size, in_hand, tasks: JoinSet::new() }
+    fn new(most_urgent: Lane, least_urgent: Lane, size: usize) -> Self {
+        Self { most_urgent, least_urgent, size, tasks: JoinSet::new() }
     }
 
     /// How many users are being worked on.
@@ -132,7 +128,8 @@ impl Pool {
             limit: u32::try_from(free).unwrap_or(u32::MAX),
         };
         let until = claim.lease.until;
-        let lapsed = self.in_hand.lapsed(now);
+        // Of both pools: a user changes lanes while it is worked on.
+        let lapsed = target.in_hand.lapsed(now);
         let (renewing, connector) = (lapsed.clone(), target.connector.clone());
         let claimed = target
             .store
@@ -159,14 +156,10 @@ impl Pool {
             .await;
         match claimed {
             Ok(claimed) => {
-                self.in_hand.renewed(&lapsed, until);
+                target.in_hand.renewed(&lapsed, until);
                 for (user, desired) in claimed {
-                    let held = self.in_hand.hold(user.id.clone(), until);
-                    let work = converge(target.clone(), user, desired, stopping.clone());
-                    self.tasks.spawn(async move {
-                        work.await;
-                        drop(held);
-                    });
+                    let held = target.in_hand.hold(user.id.clone(), until);
+                    self.tasks.spawn(converge(target.clone(), user, desired, held, stopping.clone()));
                 }
                 None
             }

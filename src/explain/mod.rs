@@ -168,7 +168,7 @@ impl Explanation {
 
 impl Known {
     fn of(user: &User, groups: &[Membership]) -> Self {
-        let desired = Desired::of(&user.resource, !user.is_live());
+        let desired = Desired::of(&user.resource, user.standing());
         let names = [desired.given_name.as_deref(), desired.family_name.as_deref()];
         let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
         Self {

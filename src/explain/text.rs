@@ -64,6 +64,9 @@ fn fact(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
 }
 
 fn wanted(user: &Known) -> String {
+    if user.ownership == Ownership::Unmanaged && user.deleted_at.is_some() {
+        return "nothing: its create was undone".to_owned();
+    }
     if user.ownership == Ownership::Unmanaged {
         return "nothing: no identity provider has written to this user".to_owned();
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     clock::Time,
     config::{Drift, Mode},
-    connector::Observed,
+    connector::{Call, Observed},
     store::{
         User,
         events::{EventKind, Recorded},
@@ -197,13 +197,14 @@ fn idle(case: &Case<'_>, user: &User) -> Verdict {
             ),
         );
     }
-    if user.ownership == Ownership::Unmanaged {
+    if user.is_live() && user.ownership == Ownership::Unmanaged {
         return in_sync(format!(
             "no identity provider has written to this user; the account was found at {target}, and the bridge changes nothing \
              about it"
         ));
     }
-    if let Some(call) = case.plan.last() {
+    // Who was deleted before the app was to delete accounts keeps a disabled one.
+    if let Some(call) = case.plan.last().filter(|call| !matches!(call, Call::Delete { .. })) {
         return changed_at_target(case, user, &call.describe());
     }
     match (user.is_live(), &user.observed) {

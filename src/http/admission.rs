@@ -3,6 +3,9 @@
 //! A failed attempt to authenticate is answered 401 as often as an honest mistake needs, and then 429 for a while. Only what
 //! fails is slowed down: behind a proxy whose clients cannot be told apart, somebody who guesses must not shut out the
 //! identity provider. That is enough: tokens have too many bits to be guessed, so all there is to save is work and log lines.
+//!
+//! Too many requests at a time are answered 429 as well, but for those that may take access away: they wait for a place. One
+//! becomes free soon, since no request waits for its target for long.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,11 +21,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::Semaphore;
 
 use crate::{
-    clock::{Clock, Time},
+    clock::{Clock, Time, until},
     config::Networks,
 };
 
@@ -111,9 +114,15 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request,
             tracing::warn!(app, client.address = %ClientAddress(address), "a request from a network that is not allowed");
             return Failure::ForeignNetwork.into_response();
         }
-        match gate.places.clone().try_acquire_owned() {
-            Ok(permit) => place = Some(permit),
-            Err(_) => return Failure::Busy { retry_after: RETRY_WHEN_BUSY }.into_response(),
+        let places = gate.places.clone();
+        place = if may_take_access(&request) {
+            let deadline = service.clock.now() + service.request_timeout;
+            until(&*service.clock, deadline, places.acquire_owned()).await.and_then(Result::ok)
+        } else {
+            places.try_acquire_owned().ok()
+        };
+        if place.is_none() {
+            return Failure::Busy { retry_after: RETRY_WHEN_BUSY }.into_response();
         }
     }
     let response = next.run(request).await;
@@ -130,6 +139,15 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request,
             }
         }
         _ => response,
+    }
+}
+
+/// Whether somebody may lose access by the request, as far as its head tells.
+fn may_take_access(request: &Request) -> bool {
+    match *request.method() {
+        Method::PUT | Method::PATCH | Method::DELETE => true,
+        Method::POST => request.uri().path().to_ascii_lowercase().ends_with("/bulk"),
+        _ => false,
     }
 }
 

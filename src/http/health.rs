@@ -82,7 +82,10 @@ pub(super) async fn status(State(service): State<Arc<Service>>, parts: Parts) ->
 }
 
 /// The app that the request's token opens.
-async fn opened<'a>(service: &'a Service, parts: &Parts) -> Result<(&'a String, &'a Mounted), Unauthorized> {
+pub(super) async fn opened<'a>(
+    service: &'a Service,
+    parts: &Parts,
+) -> Result<(&'a String, &'a Mounted), Unauthorized> {
     let address = client_address(&parts.extensions);
     let mut refused = Refused::Missing;
     for (name, app) in &service.apps {

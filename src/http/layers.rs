@@ -8,7 +8,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{Uri, uri::PathAndQuery};
+use http::{Method, Uri, uri::PathAndQuery};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -39,10 +39,12 @@ async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Ne
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let response = next.run(request).await;
-    let duration_ms = u64::try_from(service.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
+    let duration = service.clock.now().since(started);
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let app = seen.app.get().map_or("", String::as_str);
     let actor = seen.actor.get().map_or("", String::as_str);
     let status = response.status().as_u16();
+    service.metrics.answered(app, &operation(&method, &route), status, duration);
     // Health checks come every second and say nothing when all is well.
     if matches!(route.as_str(), "/healthz" | "/readyz") && response.status().is_success() {
         tracing::debug!(client.address = %client, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
@@ -54,6 +56,20 @@ async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Ne
         tracing::info!(app, actor, client.address = %client, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
     }
     response
+}
+
+/// What was asked for, as one of a bounded set: `PATCH /Users/{id}`.
+fn operation(method: &Method, route: &str) -> String {
+    let method = match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            method.as_str()
+        }
+        _ => "other",
+    };
+    match route.split_once("/scim/v2").map_or(route, |(_, below)| below) {
+        "/{*below}" => format!("{method} passed through"),
+        below => format!("{method} {below}"),
+    }
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
@@ -109,7 +125,9 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::{clock::SystemClock, config::Networks, http::Admission, store::Store};
+    use crate::{
+        clock::SystemClock, config::Networks, http::Admission, store::Store, telemetry::metrics::Metrics,
+    };
 
     #[tokio::test]
     async fn a_handler_that_panics_is_answered_with_a_scim_error_that_does_not_repeat_its_words() {
@@ -124,6 +142,7 @@ mod tests {
                 Arc::new(SystemClock),
             ),
             store: Store::open(&database).await.unwrap(),
+            metrics: Metrics::default(),
             clock: Arc::new(SystemClock),
             max_body_bytes: 1024,
             request_timeout: Duration::from_secs(30),

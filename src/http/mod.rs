@@ -14,6 +14,7 @@ mod groups;
 mod health;
 mod layers;
 mod listen;
+mod metrics;
 mod oauth;
 mod passthrough;
 mod precondition;

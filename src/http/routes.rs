@@ -7,7 +7,9 @@ use axum::{
     routing::{any, get, post},
 };
 
-use super::{Service, bulk, discovery, error, groups, health, layers, oauth, passthrough, search, users};
+use super::{
+    Service, bulk, discovery, error, groups, health, layers, metrics, oauth, passthrough, search, users,
+};
 
 /// The whole service, layers included.
 pub fn router(service: Arc<Service>) -> Router {
@@ -38,6 +40,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/status", get(health::status))
+        .route("/metrics", get(metrics::metrics))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(service.clone());

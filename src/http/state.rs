@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::Admission;
 use crate::{
     auth::Authenticator, clock::Clock, config::PatchAnswer, passthrough::PassedThrough,
-    provision::BridgedApp, store::Store,
+    provision::BridgedApp, store::Store, telemetry::metrics::Metrics,
 };
 
 /// Everything that is served.
@@ -17,6 +17,8 @@ pub struct Service {
     pub admission: Admission,
     /// The database, for readiness.
     pub store: Store,
+    /// What is counted and timed.
+    pub metrics: Metrics,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The largest body of a request, in bytes.

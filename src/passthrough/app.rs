@@ -21,6 +21,7 @@ use super::{
     base::Translation,
     brake::{self, BrakeState},
     breaker::{Breaker, Condition},
+    key_usage::{Key, KeyUsage},
     path::Below,
 };
 
@@ -74,6 +75,8 @@ pub struct PassedThrough {
     /// One permit for each KiB of bodies that may be held.
     pub(super) memory: Arc<Semaphore>,
     pub(super) breaker: Breaker,
+    /// That of the target's other API.
+    pub(super) key: Option<Key>,
     pub(super) brake: Brake,
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
@@ -125,6 +128,7 @@ impl PassedThrough {
             max_concurrent,
             memory: Arc::new(Semaphore::new(memory)),
             breaker: Breaker::new(clock.clone()),
+            key: Key::of(config)?,
             brake: config.brake,
             store,
             name,
@@ -148,6 +152,11 @@ impl PassedThrough {
     /// When the database fails.
     pub async fn brake_state(&self) -> Result<BrakeState, StoreError> {
         brake::state(&self.store, &self.name, &self.brake, self.clock.now()).await
+    }
+
+    /// What the target's other API told last of its key.
+    pub fn key_usage(&self) -> Option<KeyUsage> {
+        self.key.as_ref()?.last()
     }
 
     /// How many requests are under way.

@@ -12,7 +12,7 @@
 //!
 //! In reading order: `forward` is the use case as a numbered list; `path` and `head` say what is asked and with which headers;
 //! `request` and `answer` pass the bodies, by means of `body`, `coding`, `rewrite` and `base`; `brake` (which asks `revocation`),
-//! `breaker` and `audit` stand around them; [`probe`] looks whether a target is what it should be; `error` says in words what went wrong.
+//! `breaker` and `audit` stand around them; [`probe`] looks whether a target is what it should be, and `key_usage` after the key of its other API; `error` says in words what went wrong.
 
 mod answer;
 mod app;
@@ -25,6 +25,7 @@ mod coding;
 mod error;
 mod forward;
 mod head;
+mod key_usage;
 mod path;
 pub mod probe;
 mod request;
@@ -38,5 +39,6 @@ pub use self::{
     breaker::Condition,
     error::{Failure, Lasting},
     forward::forward,
+    key_usage::{KeyUsage, watch_key},
     path::{Below, Unsafe},
 };

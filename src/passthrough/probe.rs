@@ -9,21 +9,21 @@ use http_body_util::{BodyExt, Empty, Limited};
 use serde_json::Value;
 
 use crate::{
-    clock::{Clock, Time, until},
+    clock::{Clock, until},
     config::ScimConfig,
     upstream::{Relay, SetupError},
 };
 
-use super::app::{bearer, relay};
+use super::{
+    app::{bearer, relay},
+    key_usage::Key,
+};
 
 /// The largest answer that is looked at.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How much before its end a key is told to end.
-const KEY_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 /// Something that was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,15 +101,15 @@ impl<'a> Probe<'a> {
 }
 
 /// What a target answered.
-struct Answer {
-    status: u16,
-    body: Option<Value>,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Option<Value>,
     is_page: bool,
 }
 
 impl Answer {
     /// What the target says for people, in its own words.
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let said = self.body.as_ref().and_then(|body| {
             let texts = ["detail", "message", "error", "title"];
             texts.iter().find_map(|name| body.get(name)?.as_str())
@@ -118,7 +118,7 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    fn is_success(&self) -> bool {
+    pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
@@ -199,57 +199,10 @@ async fn of_other_base(probe: &Probe<'_>) -> Option<Finding> {
 }
 
 async fn of_key(probe: &Probe<'_>) -> Option<Finding> {
-    let key = probe.config.api_key.as_ref()?;
-    let url = probe.config.usage_url.as_str();
-    let authorization = bearer(key).ok()?;
-    let answer = match fetch(&probe.relay, &*probe.clock, url.parse().ok()?, &authorization).await {
-        Ok(answer) => answer,
-        Err(reason) => return Some(Finding::warning(format!("{url} cannot be asked: {reason}"))),
-    };
-    if !answer.is_success() {
-        let (status, words) = (answer.status, answer.words());
-        return Some(Finding::warning(format!(
-            "{url} refuses the API key ({status}{words}): a key ends a year after it was made, and when the person who made it leaves \
-             the workspace"
-        )));
+    match Key::of(probe.config) {
+        Ok(key) => Some(key?.ask(&probe.relay, &*probe.clock).await),
+        Err(error) => Some(Finding::problem(error.to_string())),
     }
-    let usage = answer.body.unwrap_or_default()["limits_and_usage"].take();
-    Some(of_usage(&usage, probe.clock.now()))
-}
-
-/// What limits and usage say of the key.
-fn of_usage(usage: &Value, now: Time) -> Finding {
-    let text = |name: &str| usage[name].as_str().map(str::to_owned);
-    let number =
-        |name: &str| usage[name].as_u64().map_or_else(|| "unlimited".to_owned(), |number| number.to_string());
-    let used = format!(
-        "plan {}, {} of {} units used, the API key used {} of {}",
-        text("subscription").unwrap_or_else(|| "unknown".to_owned()),
-        usage["units_usage_workspace"].as_u64().unwrap_or(0),
-        number("units_limit_workspace"),
-        usage["units_usage_api_key"].as_u64().unwrap_or(0),
-        number("units_limit_api_key"),
-    );
-    let Some(end) = text("api_key_expiration_date") else {
-        return Finding::ok(format!("{used}; when the key ends is not told"));
-    };
-    let Ok(ends_at) = end.parse::<jiff::Timestamp>() else {
-        return Finding::warning(format!(
-            "{used}; the API key ends on {end}, which cannot be read as a time"
-        ));
-    };
-    let ends_at = Time::from_micros(ends_at.as_microsecond());
-    if ends_at <= now {
-        return Finding::problem(format!("the API key ended on {end}; make another one"));
-    }
-    let left = ends_at.since(now);
-    let days = left.as_secs() / (24 * 60 * 60);
-    if left < KEY_ENDS_SOON {
-        return Finding::warning(format!(
-            "the API key ends on {end}, in {days} days; make another one. {used}"
-        ));
-    }
-    Finding::ok(format!("{used}, and ends in {days} days"))
 }
 
 async fn ask(probe: &Probe<'_>, below: &str) -> Result<Answer, Finding> {
@@ -260,7 +213,11 @@ async fn ask(probe: &Probe<'_>, below: &str) -> Result<Answer, Finding> {
         .map_err(|reason| Finding::problem(format!("{} cannot be asked: {reason}", probe.target)))
 }
 
-async fn fetch(
+/// Asks a question of one of the target's APIs.
+///
+/// # Errors
+/// When there is no answer, with the reason.
+pub(super) async fn fetch(
     relay: &Relay,
     clock: &dyn Clock,
     uri: Uri,
@@ -287,38 +244,5 @@ async fn fetch(
     match until(clock, clock.now() + TIMEOUT, exchange).await {
         Some(answer) => answer,
         None => Err(format!("no answer within {} seconds", TIMEOUT.as_secs())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::json;
-
-    use super::*;
-
-    /// 2026-11-01.
-    const NOW: Time = Time::from_micros(1_793_491_200_000_000);
-
-    #[rstest]
-    #[case("2027-06-01T00:00:00Z", Level::Ok, "ends in 212 days")]
-    #[case("2026-11-20T00:00:00Z", Level::Warning, "in 19 days; make another one")]
-    #[case("2026-10-31T00:00:00Z", Level::Problem, "ended on 2026-10-31T00:00:00Z; make another one")]
-    #[case("soon", Level::Warning, "cannot be read as a time")]
-    fn a_key_that_ends_is_told_in_time(#[case] end: &str, #[case] level: Level, #[case] text: &str) {
-        let usage = json!({
-            "subscription": "Enterprise", "units_limit_workspace": null, "units_usage_workspace": 12,
-            "units_limit_api_key": 100, "units_usage_api_key": 7, "api_key_expiration_date": end,
-        });
-        let finding = of_usage(&usage, NOW);
-        assert_eq!(finding.level, level, "{}", finding.text);
-        assert!(finding.text.contains(text), "{}", finding.text);
-        if level == Level::Ok {
-            assert!(
-                finding
-                    .text
-                    .starts_with("plan Enterprise, 12 of unlimited units used, the API key used 7 of 100")
-            );
-        }
     }
 }

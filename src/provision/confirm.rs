@@ -15,7 +15,7 @@ use crate::{
     store::{
         User,
         events::{self, Event, EventKind, Subject},
-        users::{self, Answered, Fallback},
+        users::{self, Answered, Fallback, Ownership},
     },
 };
 
@@ -26,6 +26,9 @@ use super::{
 
 /// Who answers in the place of the target, in events.
 const ACTOR: &str = "bridge";
+
+/// When a write may be sent again whose user was handed back meanwhile: whoever did that may want to disconnect first.
+const RETRY_AFTER_RELEASE: Duration = Duration::from_secs(60);
 
 /// How long to wait for a report that is certain to come.
 const REPORT_WAIT: Duration = Duration::from_secs(1);
@@ -54,7 +57,7 @@ pub(super) async fn confirm(
         Submission::Pending { user, watch } => (user, watch),
     };
     let target = &app.target;
-    target.wake.notify_one();
+    target.rouse(&user.id);
     let settled = until(&*target.clock, deadline, async {
         tokio::select! {
             biased;
@@ -106,8 +109,29 @@ async fn accept(app: &BridgedApp, user: User, mut watch: Watch) -> Result<User, 
     let report = watch.settled(user.version).boxed();
     match until(&*app.target.clock, app.target.clock.now() + REPORT_WAIT, report).await {
         Some(Outcome::Rejected(rejection)) => Err(rejected(rejection)),
-        _ => newest(app, user).await,
+        Some(_) => newest(app, user).await,
+        None => without_report(app, user).await,
     }
+}
+
+/// Somebody else decided meanwhile: a newer version that was answered already, or a person who handed the user back, whose
+/// process reports to nobody here.
+async fn without_report(app: &BridgedApp, user: User) -> Result<User, ProvisionError> {
+    let stored = users::find_any(&app.target.store, app.name(), &user.id).await?;
+    let is_handed_back = match &stored {
+        // A deleted user is gone in any case.
+        None => user.is_live(),
+        Some(stored) => stored.is_live() && stored.ownership == Ownership::Unmanaged,
+    };
+    if is_handed_back {
+        return Err(ProvisionError::Unavailable {
+            detail: "The user was handed back (`scim-bridge release`) while this write waited. Nothing was changed; send it \
+                     again if the user is to be managed."
+                .into(),
+            retry_after: RETRY_AFTER_RELEASE,
+        });
+    }
+    Ok(stored.unwrap_or(user))
 }
 
 /// Marks the version of `user` as promised, of which an event of that kind tells. `None` if it was settled before.

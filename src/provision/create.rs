@@ -20,7 +20,7 @@ use super::{
     BridgedApp, Presented, ProvisionError, Request,
     confirm::finish,
     record::{Asked, refusal},
-    submit::{Change, Submission, log_ignored, submit},
+    submit::{Change, Submission, log_ignored, may_have_account, submit},
 };
 
 /// Creates the user that `body` describes.
@@ -136,9 +136,7 @@ async fn inherit(
     let is_done = |earlier: &User| !is_open(earlier) && earlier.lease.is_none();
     let all_are_done = deleted.iter().all(is_done);
     for earlier in deleted {
-        let may_have_account =
-            earlier.account().is_some() || matches!(earlier.observed, Observed::Suspected { .. });
-        if may_have_account && user.account().is_none() {
+        if may_have_account(&earlier) && user.account().is_none() {
             user.observed = earlier.observed.clone();
             if !is_done(&earlier) {
                 user.observed = user.observed.clone().doubted_until(change.now);

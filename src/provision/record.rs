@@ -29,7 +29,7 @@ pub(super) fn asked<'a>(change: &'a Change, before: &User, user: &'a User, kind:
     };
     let effect = match user.lane {
         _ if !user.is_pending() => "nothing is left to do at the target",
-        Lane::Revoke if is_new => "it has no access",
+        _ if is_new && !user.resource.allows_access() => "it has no access",
         Lane::Revoke => "takes access away",
         Lane::Change => "changes the account",
         Lane::Grant => "gives access",

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::Time,
-    connector::{Call, Desired, Lane, Observed},
+    connector::{Call, Desired, Lane, Observed, Standing},
     converge::{Target, outcome::Watch, put_back::fallback_of, queue_wait::long_wait},
     scim::resource::Resource,
     store::{
@@ -50,6 +50,15 @@ pub(super) enum Submission {
     },
 }
 
+impl Submission {
+    /// Lets the worker begin, where the target must be brought to agree.
+    pub(super) fn rouse(&self, target: &Target) {
+        if let Self::Pending { user, .. } = self {
+            target.rouse(&user.id);
+        }
+    }
+}
+
 impl Change {
     pub(super) fn new(app: &BridgedApp, request: &Request) -> Self {
         Self {
@@ -67,7 +76,7 @@ impl Change {
 
     /// What `resource` has in common with other users that are the same account.
     pub(super) fn account_key(&self, resource: &Resource) -> Option<String> {
-        self.target.connector.account_key(&Desired::of(resource, false))
+        self.target.connector.account_key(&Desired::of(resource, Standing::Live))
     }
 }
 
@@ -85,7 +94,8 @@ pub(super) async fn submit(
     kind: EventKind,
 ) -> Result<Submission, ProvisionError> {
     let deletes = kind == EventKind::Deleted;
-    let desired = desired(transaction, change, &before, &resource, deletes).await?;
+    let standing = if deletes { Standing::Deleted } else { Standing::Live };
+    let desired = desired(transaction, change, &before, &resource, standing).await?;
     let plan = change.target.connector.plan(&desired, &before.observed);
     if before.version > 0
         && !deletes
@@ -97,8 +107,12 @@ pub(super) async fn submit(
     }
     refuse_taken(transaction, change, &before, &resource).await?;
     refuse_guarded(change, &before, &plan).await?;
-    let lane = desired.lane(&plan);
     let is_new = before.version == 0;
+    let lane = match desired.lane(&plan) {
+        // Nobody is known to have access: there is only to look whether somebody has, and no leaver is to wait for that.
+        Lane::Revoke if is_new && !may_have_account(&before) => Lane::Change,
+        lane => lane,
+    };
     let is_revocation = lane == Lane::Revoke && !is_new;
     refuse_while_blocked(change, is_revocation, &plan)?;
     if is_new_grant(&before, lane, &plan) {
@@ -170,15 +184,15 @@ async fn desired(
     change: &Change,
     before: &User,
     resource: &Resource,
-    deletes: bool,
+    standing: Standing,
 ) -> Result<Desired, ProvisionError> {
-    let desired = Desired::of(resource, deletes);
+    let desired = Desired::of(resource, standing);
     if change.target.connector.group_rights().is_none() {
         return Ok(desired);
     }
     let groups = match before.version {
         0 => Vec::new(),
-        _ if deletes => Vec::new(),
+        _ if standing != Standing::Live => Vec::new(),
         _ => members::groups_of(transaction, &change.app, before.id.as_str()).await?,
     };
     Ok(desired.in_groups(resource, groups))
@@ -278,6 +292,11 @@ fn refuse_while_blocked(change: &Change, is_revocation: bool, plan: &[Call]) -> 
         Some(reason) if !is_revocation && !plan.is_empty() => Err(blocked(&reason, "Nothing was changed.")),
         _ => Ok(()),
     }
+}
+
+/// Whether the target has, or may have, an account that was made for the user.
+pub(super) fn may_have_account(user: &User) -> bool {
+    user.account().is_some() || matches!(user.observed, Observed::Suspected { .. })
 }
 
 /// Whether access is to be given that was not to be given already: who waits in the queue for it keeps the place.

@@ -25,6 +25,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
     let invalid = |detail: String| Error::new(ScimType::InvalidSyntax, detail);
     let text = std::str::from_utf8(bytes)
         .map_err(|error| invalid(format!("The body is not UTF-8 from byte {} on.", error.valid_up_to())))?;
+    // Some clients put a byte order mark before it, which a reader may ignore (RFC 8259 §8.1).
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_ascii().is_empty() {
         return Err(invalid("The body is empty, and must be JSON.".to_owned()));
     }
@@ -186,6 +188,14 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf_8_are_refused() {
         assert_eq!(refusal(b"{\"a\":\"\xff\"}"), "The body is not UTF-8 from byte 6 on.");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_before_the_text_and_nowhere_else() {
+        assert_eq!(parse("\u{feff} {\"a\":\"\u{feff}\"}".as_bytes()).unwrap(), json!({ "a": "\u{feff}" }));
+        assert_eq!(refusal("\u{feff}".as_bytes()), "The body is empty, and must be JSON.");
+        assert!(refusal("\u{feff}\u{feff}{}".as_bytes()).contains("expected value at line 1 column 1"));
+        assert_eq!(refusal(b"\xff\xfe{\0}\0"), "The body is not UTF-8 from byte 0 on.");
     }
 
     #[test]

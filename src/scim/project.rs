@@ -13,6 +13,8 @@ use super::{
     error::{Error, ScimType},
     filter::name,
     resource_type::{Named, ResourceType},
+    schema::Schema,
+    urn,
 };
 
 /// The longest list of names that is read, in bytes.
@@ -206,10 +208,22 @@ impl Mentioned {
             return Err(Error::new(ScimType::InvalidValue, detail));
         }
         let mut mentioned = Self::default();
-        for named in names.split(',').filter_map(|name| name::find(resource_type, name.trim())) {
-            mentioned.add(&named);
+        for name in names.split(',').map(str::trim) {
+            if urn::same(name, &resource_type.schema.id) {
+                mentioned.add_all(&resource_type.schema);
+            } else if let Some(named) = name::find(resource_type, name) {
+                mentioned.add(&named);
+            }
         }
         Ok(mentioned)
+    }
+
+    /// The core schema was named by its URN.
+    fn add_all(&mut self, schema: &Schema) {
+        for attribute in schema.attributes.iter().filter(|attribute| attribute.returned != Returned::Request)
+        {
+            self.part(&attribute.name).whole = true;
+        }
     }
 
     fn add(&mut self, named: &Named) {
@@ -402,6 +416,23 @@ mod tests {
         assert_eq!(shown.get("recoveryHint").and_then(Value::as_str), expected);
         assert_eq!(shown.get("password"), None);
         assert_eq!(projection.is_default(), attributes.is_none() && excluded_attributes.is_none());
+    }
+
+    #[test]
+    fn the_urn_of_the_core_schema_stands_for_its_attributes_rfc_058() {
+        let all = projected(None, None);
+        let (mut only, mut without) = (all.clone(), all.clone());
+        for (name, value) in all.as_object().unwrap() {
+            if user_type().schema.attribute(name).is_some() {
+                without.as_object_mut().unwrap().shift_remove(name);
+            } else if name == BADGE {
+                only[BADGE] = json!({ "number": value["number"] });
+            } else if !["schemas", "id"].contains(&name.as_str()) {
+                only.as_object_mut().unwrap().shift_remove(name);
+            }
+        }
+        assert_eq!(projected(Some(&USER.replace("urn", "URN")), None), only);
+        assert_eq!(projected(None, Some(USER)), without);
     }
 
     #[rstest]

@@ -326,6 +326,20 @@ pub async fn forget_turns(transaction: &mut Transaction, app: &str, now: Time) -
     Ok(())
 }
 
+/// Brings admissions back that lie ahead of `now`, as they do where the clock was set back since they were stored: they count
+/// as given now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_back(transaction: &mut Transaction, app: &str, now: Time) -> Result<(), StoreError> {
+    sqlx::query("UPDATE admissions SET admitted_at = $2 WHERE app = $1 AND admitted_at > $2")
+        .bind(app)
+        .bind(now.as_micros())
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
 /// The same as [`count`], for those who only look.
 ///
 /// # Errors

@@ -179,6 +179,43 @@ pub async fn delete_ended(
     Ok(())
 }
 
+/// Brings times back that lie ahead of `now`, as they do where the clock was set back since they were stored: those calls count
+/// as made now, no stop lasts longer than until `latest_stop`, and what the target said then says nothing. Whether the last call,
+/// which is always kept, was one of those.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_back(
+    transaction: &mut Transaction,
+    account: &str,
+    now: Time,
+    latest_stop: Time,
+) -> Result<bool, StoreError> {
+    lock(transaction, account).await?;
+    let of_later = sqlx::query(
+        "UPDATE budget_calls SET sent_at = $2, ended_at = $2 WHERE account = $1 AND sent_at > $2",
+    )
+    .bind(account)
+    .bind(now.as_micros())
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query("UPDATE budgets SET stopped_until = $2 WHERE account = $1 AND stopped_until > $2")
+        .bind(account)
+        .bind(latest_stop.as_micros())
+        .execute(&mut *transaction)
+        .await?;
+    let was_set_back = of_later.rows_affected() > 0;
+    if was_set_back {
+        sqlx::query(
+            "UPDATE budgets SET urgent_until = NULL, second_standing = NULL, minute_standing = NULL WHERE account = $1",
+        )
+        .bind(account)
+        .execute(transaction)
+        .await?;
+    }
+    Ok(was_set_back)
+}
+
 /// A revocation waits for its turn until `until`.
 ///
 /// # Errors

@@ -1,3 +1,4 @@
 //! What the program says of its work.
 
 pub mod logs;
+pub mod metrics;

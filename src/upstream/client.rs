@@ -72,7 +72,7 @@ pub enum TransportError {
 /// A bound on answers, as people say it.
 fn in_words(bytes: usize) -> String {
     const MIB: usize = 1024 * 1024;
-    if bytes % MIB == 0 { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
+    if bytes.is_multiple_of(MIB) { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
 }
 
 /// What happened, in words that lead to the cause: a wrong name, a closed port and a certificate are mended differently.

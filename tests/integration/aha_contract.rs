@@ -38,6 +38,13 @@ const PLAYS: &[(&str, &str, &str)] = &[
     ("GET", "/identity_providers/{id}", "/identity_providers/Okta"),
     ("GET", "/paid_seat_groups", "/paid_seat_groups"),
     ("POST", "/paid_seat_groups/{id}/modify_user", "/paid_seat_groups/Seats/modify_user"),
+    ("GET", "/idea_portals/{idea_portal_id}/portal_users", "/idea_portals/IDEAS/portal_users"),
+    ("POST", "/idea_portals/{idea_portal_id}/portal_users", "/idea_portals/IDEAS/portal_users"),
+    ("GET", "/idea_portals/{idea_portal_id}/portal_users/{id}", "/idea_portals/IDEAS/portal_users/Hedy"),
+    ("PUT", "/idea_portals/{idea_portal_id}/portal_users/{id}", "/idea_portals/IDEAS/portal_users/Hedy"),
+    ("DELETE", "/idea_portals/{idea_portal_id}/portal_users/{id}", "/idea_portals/IDEAS/portal_users/Hedy"),
+    ("GET", "/portal_users", "/portal_users"),
+    ("GET", "/portal_users/{id}", "/portal_users/Hedy"),
     ("GET", "/me", "/me"),
 ];
 
@@ -47,6 +54,20 @@ const MEANT: &[(&str, &[&str], &str)] = &[
         "GET /users",
         &["users[].identity_provider.id", "users[].identity_provider.name"],
         "the examples know passwords only; what users of an identity provider show is not known",
+    ),
+    (
+        "GET /idea_portals/{idea_portal_id}/portal_users",
+        &[
+            "portal_users[].created_at",
+            "portal_users[].updated_at",
+            "portal_users[].portal_user_subscriptions",
+        ],
+        "the example asks for chosen `fields`; older ones, and that of all portals, have the times",
+    ),
+    (
+        "PUT /idea_portals/{idea_portal_id}/portal_users/{id}",
+        &["portal_user.unsubscribed_from_weekly_emails"],
+        "the example's request sets it, and its answer is that of another one",
     ),
     ("PUT /users/{id}", &["accessed_at"], "null for who never came, as in the example of GET /users/{id}"),
     (
@@ -140,6 +161,9 @@ async fn play(
         let text = body.to_string().replace("131414752", &aha.find_workspace("PRJ1").unwrap().to_string());
         serde_json::from_str::<serde_json::Value>(&text.replace("1049303076", &alan.id.to_string())).unwrap()
     });
+    let portal = aha.find_portal("IDEAS").unwrap();
+    let hedy = aha.find_portal_user_by_email(portal, "hedy@customer.example").unwrap();
+    place = place.replace("Hedy", &hedy.id.to_string());
     let url = format!("{}/api/v1{place}", running.base_url());
     let request = reqwest::Client::new().request(method.parse().unwrap(), url).bearer_auth(DEMO_API_KEY);
     let request = match &body {

@@ -12,6 +12,7 @@ use scim_bridge::{
     },
 };
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::harness::{Bridge, Setup, as_time_passes, eventually, pass_time, user};
 
@@ -134,6 +135,136 @@ async fn a_bridge_that_was_killed_goes_on_with_what_it_had_called() {
     eventually("the second's calls", async || bridge.aha.calls().len() >= 16).await;
     assert!(bridge.aha.calls().len() <= 20, "{}", bridge.aha.calls());
     assert_eq!(bridge.aha.calls().answered(429).len(), 0);
+}
+
+/// Forty people are renamed at once, more than a second allows. Who is asked to leave whose change waits for its turn is
+/// disabled with what is kept for leavers, before any time has passed.
+#[tokio::test]
+async fn who_leaves_while_a_change_of_them_waits_for_its_turn_leaves_at_once() {
+    let (setup, clock) = limited(RateRules::default());
+    let bridge = setup.with(|aha| seed_people(aha, 40)).start().await;
+    let paths = paths_of_people(&bridge).await;
+    clock.advance(Duration::from_secs(120));
+    for path in &paths {
+        let rename = json!([{ "op": "replace", "path": "name.familyName", "value": "Renamed" }]);
+        assert_eq!(bridge.patch(path, rename).await.status, 200);
+    }
+    eventually("what a second allows", async || bridge.aha.calls().len() == 18).await;
+    let waiting = in_hand(&bridge).await;
+    for email in &waiting[..2] {
+        disable(&bridge, &id_of(&bridge, email).await).await;
+    }
+    let has_left = |email: &String| !bridge.aha.find_user_by_email(email).unwrap().enabled;
+    eventually("both have left", async || waiting[..2].iter().all(has_left)).await;
+    assert_eq!(bridge.aha.calls().len(), 20);
+}
+
+/// The machine's clock was an hour ahead when all of that happened, and was set right before the next start.
+#[tokio::test]
+async fn a_clock_that_was_set_back_holds_up_nobody_for_as_long() {
+    // Aha! keeps its own time.
+    let (setup, clock) = limited(RateRules::unlimited());
+    let mut bridge = setup.with(|aha| seed_people(aha, 24)).start().await;
+    clock.advance(Duration::from_secs(120));
+    let email = |number: usize| format!("person{number}@example.com");
+    let is_enabled = |bridge: &Bridge, number| bridge.aha.find_user_by_email(&email(number)).unwrap().enabled;
+    disable(&bridge, &id_of(&bridge, &email(20)).await).await;
+    eventually("the deactivation", async || !is_enabled(&bridge, 20)).await;
+    bridge.aha.fault(Fault::html(503).on(DISABLE));
+    disable(&bridge, &id_of(&bridge, &email(21)).await).await;
+    eventually("the failure", async || bridge.status().await["queue"]["revoke"]["failing"] == 1).await;
+    for number in 0..18 {
+        disable(&bridge, &id_of(&bridge, &email(number)).await).await;
+    }
+    eventually("what a second allows", async || bridge.aha.calls().len() == 20).await;
+
+    let earlier = ManualClock::new(clock.now() - Duration::from_secs(3_600));
+    bridge.restart_by(&earlier).await;
+    let started_at = earlier.now();
+    disable(&bridge, &id_of(&bridge, &email(22)).await).await;
+    pass_time(&earlier, Duration::from_millis(25), "both deactivations", async || {
+        !is_enabled(&bridge, 21) && !is_enabled(&bridge, 22)
+    })
+    .await;
+    let took = earlier.now().since(started_at);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    // What was seen later by the other clock is seen anew.
+    bridge.aha.disable(bridge.aha.find_user_by_email(&email(23)).unwrap().id);
+    bridge.aha.enable(bridge.aha.find_user_by_email(&email(20)).unwrap().id);
+    as_time_passes(&earlier, Duration::from_millis(100), bridge.wait_until_idle()).await;
+    bridge.next_roster(&earlier, Duration::from_secs(15 * 60)).await;
+    for (number, active) in [(23, false), (20, true)] {
+        let shown = bridge.get(&format!("/Users/{}", id_of(&bridge, &email(number)).await)).await;
+        assert_eq!(shown.body["active"], active, "{shown}");
+    }
+}
+
+/// A gateway in front of Aha!, or the company's proxy, tells of limits of its own.
+#[tokio::test]
+async fn what_a_page_of_a_gateway_says_of_limits_does_not_count() {
+    let (setup, clock) = limited(RateRules { headers: RateHeaders::Absent, ..RateRules::default() });
+    let bridge = setup.start().await;
+    clock.advance(Duration::from_secs(120));
+    let reset = clock.now().as_micros() / 1_000_000 + 50;
+    let page = Fault::html(503).header("x-ratelimit-limit", "1").header("x-ratelimit-remaining", "0");
+    bridge.aha.fault(page.header("x-ratelimit-reset", &reset.to_string()));
+    let started_at = clock.now();
+    for number in 0..6 {
+        bridge.create_user(&format!("joiner{number}@example.com")).await;
+    }
+    pass_time(&clock, Duration::from_millis(25), "the invitations", async || {
+        bridge.aha.invitations().len() == 6
+    })
+    .await;
+    assert!(clock.now().since(started_at) < Duration::from_secs(10));
+}
+
+/// That nobody has an account who is not to have any is looked up in the lane of changes.
+#[tokio::test]
+async fn a_leaver_does_not_wait_behind_new_users_without_access() {
+    let (setup, clock) = limited(RateRules::default());
+    let bridge = setup.with(|aha| seed_people(aha, 1)).start().await;
+    clock.advance(Duration::from_secs(120));
+    for number in 0..40 {
+        let mut inactive = user(&format!("inactive{number}@example.com"));
+        inactive["active"] = json!(false);
+        assert_eq!(bridge.post("/Users", &inactive).await.status, 201);
+    }
+    eventually("what a second allows", async || bridge.aha.calls().len() >= 18).await;
+    disable(&bridge, &id_of(&bridge, "person0@example.com").await).await;
+    eventually("the leaver has left", async || {
+        !bridge.aha.find_user_by_email("person0@example.com").unwrap().enabled
+    })
+    .await;
+    assert_eq!(bridge.aha.calls().len(), 19);
+    as_time_passes(&clock, Duration::from_millis(100), bridge.wait_until_idle()).await;
+    assert_eq!(bridge.aha.invitations().len(), 0);
+}
+
+/// The `userName`s of those whom the worker is at work on, once that are as many as it has places for.
+async fn in_hand(bridge: &Bridge) -> Vec<String> {
+    let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
+    let mut in_hand: Vec<String> = Vec::new();
+    for _ in 0..10_000 {
+        let leased = sqlx::query_scalar("SELECT user_name_key FROM users WHERE lease_owner IS NOT NULL");
+        in_hand = leased.fetch_all(&mut database).await.unwrap();
+        if in_hand.len() == 16 {
+            return in_hand;
+        }
+    }
+    panic!("there is room for more: {in_hand:?}");
+}
+
+fn seed_people(aha: &scim_bridge::sim::aha::SimulatedAha, count: usize) {
+    for number in 0..count {
+        aha.seed(Person::new("Some", "Person", &format!("person{number}@example.com")));
+    }
+}
+
+async fn paths_of_people(bridge: &Bridge) -> Vec<String> {
+    let list = bridge.get("/Users?filter=userName+sw+%22person%22&count=200").await;
+    let people = list.body["Resources"].as_array().unwrap();
+    people.iter().map(|user| format!("/Users/{}", user["id"].as_str().unwrap())).collect()
 }
 
 async fn id_of(bridge: &Bridge, user_name: &str) -> String {

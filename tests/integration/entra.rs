@@ -7,6 +7,7 @@ mod extensions;
 mod gallery;
 mod matching;
 mod patches;
+mod portal;
 mod references;
 mod roles;
 

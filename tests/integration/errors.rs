@@ -224,6 +224,15 @@ async fn json_is_accepted_under_any_of_its_names_and_parameters_c_10_q_15_q_17_q
     assert_eq!((answer.status, answer.header("content-type")), (201, "application/scim+json"), "{answer}");
 }
 
+/// RFC 8259 §8.1; PowerShell and .NET put one before what they read from a file.
+#[tokio::test]
+async fn a_byte_order_mark_before_the_body_is_skipped() {
+    let bridge = Setup::memory().start().await;
+    let body = format!("\u{feff}{}", user("sam.doe@example.com"));
+    let request = bridge.request(Method::POST, "/Users").header(header::CONTENT_TYPE, "application/json");
+    assert_eq!(Answer::of(request.body(body)).await.written(201), user("sam.doe@example.com"));
+}
+
 #[tokio::test]
 async fn a_compressed_body_is_415_and_not_taken_for_broken_json() {
     let bridge = Setup::memory().start().await;

@@ -376,6 +376,45 @@ async fn a_404_for_an_account_that_was_given_another_email_by_hand_does_not_coun
     assert!(!bridge.aha.find_user(account.id).unwrap().enabled, "{}", bridge.aha.calls());
 }
 
+/// A proxy that mixes up its answers must not have a stranger disabled.
+#[rstest]
+#[case::change(Operation::Change)]
+#[case::disable(Operation::Disable)]
+#[tokio::test]
+async fn an_answer_about_another_account_is_none(#[case] operation: Operation) {
+    let (bridge, clock) = start().await;
+    let stranger =
+        bridge.aha.seed(scim_bridge::sim::aha::Person::new("Some", "Stranger", "stranger@example.com"));
+    bridge.next_roster(&clock, ROSTER_EVERY).await;
+    let path = operation.prepare(&bridge).await;
+    let before = bridge.aha.find_user(stranger).unwrap();
+    let about_the_stranger = json!({
+        "id": stranger.to_string(), "email": "stranger@example.com", "name": "Some Stranger", "enabled": true,
+    });
+    bridge.aha.fault(Fault::json(200, &about_the_stranger).on(UPDATE));
+    let answer = as_time_passes(&clock, STEP, operation.perform(&bridge, path.as_deref())).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    idle(&bridge, &clock).await;
+    operation.is_done(&bridge.aha);
+    assert_eq!(bridge.aha.find_user(stranger).unwrap(), before, "{}", bridge.aha.calls());
+}
+
+/// Which keys the answer to a change has, only an example of the vendor tells.
+#[tokio::test]
+async fn what_the_answer_to_a_change_leaves_out_is_as_it_was_sent() {
+    let (bridge, clock) = start().await;
+    let path = Operation::Disable.prepare(&bridge).await;
+    let account = bridge.aha.find_user_by_email(&Operation::Disable.email()).unwrap();
+    let little = json!({ "id": account.id.to_string(), "email": account.email });
+    bridge.aha.take_calls();
+    bridge.aha.fault(Fault::json(200, &little).after_applying().on(UPDATE).always());
+    let answer = Operation::Disable.perform(&bridge, path.as_deref()).await;
+    assert_eq!((answer.status, &answer.body["active"]), (200, &json!(false)), "{answer}");
+    idle(&bridge, &clock).await;
+    assert_eq!(bridge.aha.calls().to(UPDATE).len(), 1, "{}", bridge.aha.calls());
+    assert_eq!(bridge.get(&answer.path()).await.body["active"], false);
+}
+
 /// The account was deleted by hand and made again under the e-mail that it had, while another is desired.
 #[tokio::test]
 async fn a_leaver_whose_account_was_made_again_under_the_email_it_was_last_seen_with_is_disabled() {

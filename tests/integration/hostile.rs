@@ -329,9 +329,9 @@ async fn a_raw_query_that_is_no_uri_is_refused_and_the_bridge_goes_on() {
         let mut connection = Raw::connect(&attacked.bridge).await;
         let line = [b"GET ".as_slice(), target, b" HTTP/1.1\r\nHost: x\r\n\r\n"].concat();
         connection.send(line).await;
-        let answered = String::from_utf8(connection.rest().await).unwrap();
-        let status = answered.split(' ').nth(1).unwrap_or_default();
-        assert!(["400", "401", "404"].contains(&status), "{}: {answered}", String::from_utf8_lossy(target));
+        let answer = connection.answer().await;
+        assert!([400, 401, 404].contains(&answer.status), "{}: {answer}", String::from_utf8_lossy(target));
+        answer.error(answer.status, "");
     }
     attacked.unharmed().await;
 }
@@ -567,6 +567,7 @@ async fn messages_that_are_no_sound_http_are_not_taken_for_a_write(#[case] rest:
     let answered = String::from_utf8(connection.rest().await).unwrap();
     let status = answered.split(' ').nth(1).unwrap_or("closed");
     assert!(["400", "closed"].contains(&status), "{answered}");
+    assert_eq!(answered.contains("api:messages:2.0:Error"), status == "400", "{answered}");
     attacked.unharmed().await;
 }
 

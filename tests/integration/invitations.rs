@@ -93,7 +93,7 @@ async fn who_waits_for_the_turn_reads_as_promised_and_is_told_why() {
     let waiting = scim_bridge::store::users::list_unsettled(
         &target.store,
         "test",
-        scim_bridge::store::users::Adopted::LeftOut,
+        scim_bridge::store::users::Settled::LeftOut,
         "",
         10,
     );

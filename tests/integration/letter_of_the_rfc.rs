@@ -1,10 +1,33 @@
 //! What RFC 7643 and RFC 7644 say of users, requests and errors, to the letter, and choices where clients disagree.
 
+use std::{sync::Arc, time::Duration};
+
 use http::{Method, header};
 use rstest::rstest;
+use scim_bridge::clock::{Clock, ManualClock, Time};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Setup, user};
+
+#[tokio::test]
+async fn last_modified_is_created_until_the_first_real_change_rfc_004() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).start().await;
+    let user = bridge.create_user("a@example.com").await;
+    let group = bridge.post("/Groups", &json!({ "displayName": "G" })).await.id();
+    for path in [format!("/Users/{user}"), format!("/Groups/{group}")] {
+        let created = bridge.get(&path).await.body;
+        assert_eq!(created["meta"]["lastModified"], created["meta"]["created"], "{created}");
+        clock.advance(Duration::from_secs(60));
+        bridge.put(&path, &created).await;
+        bridge.patch(&path, json!([{ "op": "remove", "path": "nobodyKnowsThis" }])).await;
+        assert_eq!(bridge.get(&path).await.body, created, "what changes nothing");
+        bridge.patch(&path, json!([{ "op": "replace", "path": "displayName", "value": "New" }])).await;
+        let changed = bridge.get(&path).await.body;
+        assert_eq!(changed["meta"]["created"], created["meta"]["created"]);
+        assert_eq!(changed["meta"]["lastModified"], clock.now().to_string());
+    }
+}
 
 #[tokio::test]
 async fn an_external_id_is_not_unique_and_is_case_exact_rfc_009_c_15() {

@@ -6,7 +6,11 @@ use rstest::rstest;
 use scim_bridge::clock::{Clock, ManualClock, Time};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Bridge, Setup, asserted, user};
+use crate::harness::{
+    Answer, Bridge, Setup, asserted,
+    raw::{Raw, head},
+    user,
+};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -155,6 +159,27 @@ async fn an_empty_filter_is_not_the_whole_list_q_08() {
     let bridge = three_users().await;
     bridge.get("/Users?filter=").await.error(400, "invalidFilter");
     bridge.get("/Users?filter=%20").await.error(400, "invalidFilter");
+}
+
+/// curl and Go's client send what they are given, and quotes are part of nearly every filter.
+#[tokio::test]
+async fn a_filter_may_come_with_quotes_that_are_not_percent_encoded_q_14() {
+    let bridge = three_users().await;
+    let mut connection = Raw::connect(&bridge).await;
+    let body = user("\"quoted\" <sam@example.com>").to_string();
+    let create = format!("{}Content-Length: {}\r\n\r\n{body}", head("POST", "/Users"), body.len());
+    connection.send(create).await;
+    let created = connection.answer().await;
+    assert_eq!(created.body["userName"], "\"quoted\" <sam@example.com>", "{created}");
+    for filter in [
+        r#"userName%20co%20"<sam@""#,
+        r#"userName+sw+"\"quoted\"+<""#,
+        r#"emails[type+eq+"work"].value+co+"quoted""#,
+    ] {
+        connection.send(head("GET", &format!("/Users?filter={filter}")) + "\r\n").await;
+        let found = connection.answer().await;
+        assert_eq!(found.only()["id"], created.body["id"], "{filter}: {found}");
+    }
 }
 
 #[tokio::test]

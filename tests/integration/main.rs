@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aha_contract;
+mod aha_portal;
 mod aha_says_no;
 mod architecture;
 mod auth;
@@ -15,6 +16,7 @@ mod coalescing;
 mod coverage_of_facts;
 mod crash;
 mod cursors;
+mod database_fails;
 mod discovery;
 mod discovery_is_true;
 mod doubt;
@@ -37,6 +39,7 @@ mod invitations;
 mod letter_of_the_rfc;
 mod lifecycle;
 mod lists;
+mod metrics;
 mod mutations;
 mod okta;
 mod okta_spec;

@@ -2,6 +2,7 @@
 
 mod conversations;
 mod import;
+mod portal;
 mod requests;
 
 use http::{Method, header};

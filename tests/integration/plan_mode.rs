@@ -344,3 +344,16 @@ async fn before_the_first_roster_nobody_can_tell_a_create_from_an_adoption() {
     assert_eq!(bridge.get("/Users").await.body["totalResults"], 2, "the account has one user");
     assert_eq!(path_of(&bridge, SAM).await, format!("/Users/{id}"));
 }
+
+#[tokio::test]
+async fn who_is_as_asserted_is_listed_with_nothing_to_do() {
+    let (mut bridge, _clock) = start(|setup| setup).await;
+    bridge.reconfigure(PLAN, APPLY).await;
+    bridge.create_user(SAM).await;
+    bridge.wait_until_idle().await;
+    assert_eq!(forecast(&bridge).await.0, BTreeMap::new(), "what is still to be done");
+    bridge.reconfigure(APPLY, PLAN).await;
+    let (users, totals) = forecast(&bridge).await;
+    assert_eq!(users, BTreeMap::from([(SAM.to_owned(), (Action::Nothing, vec![]))]));
+    assert_eq!((totals.of(Action::Nothing), totals.calls, totals.invitations), (1, 0, 0));
+}

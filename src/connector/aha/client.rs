@@ -1,8 +1,8 @@
 //! The calls to Aha!, one function each, and what its answers mean.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -12,55 +12,36 @@ use crate::{
     connector::{
         Account, AccountPage, Allowance, Catalogue, Changes, CredentialsOwner, Entitlement, Name, Observed,
         RightChange, TargetError,
+        aha_api::{
+            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, encode_segment, expect_same, forbidden, the_only,
+            to_json, too_many_found,
+        },
         error::RejectionKind,
         rights::{Given, Rights, SeenRights, WorkspaceRole},
     },
-    upstream::{Response, SetupError, UpstreamClient, UpstreamSettings},
+    upstream::SetupError,
 };
 
-use super::{
-    rate, same_email,
-    wire::{
-        CreateBody, CustomRolesBody, ErrorBody, ProductsBody, SeatGroupsBody, UpdateBody, User, UserBody,
-        UserChanges, UsersBody, administrator_body, modify_user_body, product_role_body, user_role_body,
-        written_role,
-    },
+use super::wire::{
+    CreateBody, CustomRolesBody, ProductsBody, SeatGroupsBody, UpdateBody, User, UserBody, UserChanges,
+    UsersBody, administrator_body, modify_user_body, product_role_body, user_role_body, written_role,
 };
-
-/// The most that Aha! puts on a page.
-const ROSTER_PAGE: &str = "200";
-
-/// How many pages of a search by e-mail are looked through. Only a search that matches parts of addresses has a second one.
-const MOST_SEARCH_PAGES: u32 = 20;
 
 /// An account that is older than this when a create answers with it was there before: the clocks of Aha! and of this machine
 /// may differ by so much, and a wrong guess costs a call.
 const NEW_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// Calls one Aha! account.
+/// Calls one Aha! account about its users.
+#[derive(Debug)]
 pub(super) struct Client {
-    http: UpstreamClient,
+    api: AhaApi,
     config: AhaConfig,
     clock: Arc<dyn Clock>,
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Client").field(&self.http).finish()
-    }
-}
-
 impl Client {
     pub(super) fn new(app: &str, config: AhaConfig, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let http = UpstreamClient::new(UpstreamSettings {
-            app: app.to_owned(),
-            base_url: format!("{}/api/v1", config.base_url.as_str()),
-            token: config.api_key.clone(),
-            timeout: config.request_timeout,
-            contact: config.contact.clone(),
-            clock: clock.clone(),
-        })?;
-        Ok(Self { http, config, clock })
+        Ok(Self { api: AhaApi::new(app, &config.account, clock.clone())?, config, clock })
     }
 
     /// `GET /users?email=`. How exactly Aha! matches is not documented, so the answer is compared again here. If it matches
@@ -84,13 +65,7 @@ impl Client {
                 return Ok(Observed::Absent);
             }
             if number == MOST_SEARCH_PAGES {
-                return Err(TargetError::Unavailable {
-                    reason: format!(
-                        "Aha! finds {} users for the e-mail {email}, too many to look through. Look whether it has that one, and \
-                         tell whoever maintains this bridge",
-                        page.total_accounts
-                    ),
-                });
+                return Err(too_many_found(email, page.total_accounts));
             }
             number += 1;
         }
@@ -175,7 +150,9 @@ impl Client {
                 let path = format!("/users/{id}");
                 let body = administrator_body(gives, takes);
                 let answer: UserBody = self.write(Method::PUT, &path, body, Subject::User, allowance).await?;
-                account = answer.into_user().into_account().remembering(before);
+                let user = answer.into_user();
+                expect_same(&before.id, user.id())?;
+                account = user.into_changed_account(before, None).remembering(before);
             }
             RightChange::JoinSeatGroup(group) | RightChange::LeaveSeatGroup(group) => {
                 let path = format!("/paid_seat_groups/{}/modify_user", encode_segment(group));
@@ -195,7 +172,7 @@ impl Client {
         allowance: &mut dyn Allowance,
     ) -> Result<bool, TargetError> {
         let path = format!("/users/{}/user_roles", encode_segment(id));
-        let query = [("per_page", ROSTER_PAGE)];
+        let query = [("per_page", LARGEST_PAGE)];
         let body: CustomRolesBody = self.read(&path, &query, Subject::User, allowance).await?;
         Ok(body.names(workspace))
     }
@@ -206,7 +183,7 @@ impl Client {
         let mut number = 1_u32;
         loop {
             let page = number.to_string();
-            let query = [("page", page.as_str()), ("per_page", ROSTER_PAGE)];
+            let query = [("page", page.as_str()), ("per_page", LARGEST_PAGE)];
             let body: ProductsBody = self.read("/products", &query, Subject::Users, allowance).await?;
             let is_last = number >= body.total_pages();
             workspaces.extend(body.into_workspaces());
@@ -259,7 +236,9 @@ impl Client {
             },
         });
         let answer: UserBody = self.write(Method::PUT, &path, body, Subject::User, allowance).await?;
-        let account = answer.into_user().into_account();
+        let user = answer.into_user();
+        expect_same(&before.id, user.id())?;
+        let account = user.into_changed_account(before, changes.enabled);
         if changes.given_name.is_none() && changes.family_name.is_none() {
             return Ok(account.remembering(before));
         }
@@ -278,7 +257,7 @@ impl Client {
         allowance: &mut dyn Allowance,
     ) -> Result<AccountPage, TargetError> {
         let page = page.to_string();
-        let query = [("page", page.as_str()), ("per_page", ROSTER_PAGE)];
+        let query = [("page", page.as_str()), ("per_page", LARGEST_PAGE)];
         let body: UsersBody = self.read("/users", &query, Subject::Users, allowance).await?;
         Ok(body.into_page())
     }
@@ -291,7 +270,11 @@ impl Client {
     ) -> Result<Option<Account>, TargetError> {
         let path = format!("/users/{}", encode_segment(id));
         match self.read::<UserBody>(&path, &[], Subject::User, allowance).await {
-            Ok(body) => Ok(Some(body.into_user().into_account())),
+            Ok(body) => {
+                let user = body.into_user();
+                expect_same(id, user.id())?;
+                Ok(Some(user.into_account()))
+            }
             Err(TargetError::AccountNotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -302,8 +285,8 @@ impl Client {
         &self,
         allowance: &mut dyn Allowance,
     ) -> Result<CredentialsOwner, TargetError> {
-        let body: UserBody = self.read("/me", &[], Subject::Users, allowance).await?;
-        Ok(body.into_credentials_owner())
+        let owner = self.api.key_owner(allowance).await?.into_owner();
+        Ok(CredentialsOwner { account_id: Some(owner.id), email: owner.email })
     }
 
     async fn read<T: DeserializeOwned>(
@@ -313,7 +296,8 @@ impl Client {
         subject: Subject<'_>,
         allowance: &mut dyn Allowance,
     ) -> Result<T, TargetError> {
-        self.understand(self.call(Method::GET, path, query, None, allowance).await?, subject)
+        let response = self.api.call(Method::GET, path, query, None, allowance).await?;
+        self.api.understand(response, |said_so| self.not_found(subject, said_so))
     }
 
     /// A call whose answer says nothing that is not known already.
@@ -325,8 +309,8 @@ impl Client {
         subject: Subject<'_>,
         allowance: &mut dyn Allowance,
     ) -> Result<(), TargetError> {
-        let response = self.call(method, path, &[], body, allowance).await?;
-        if response.status.is_success() { Ok(()) } else { Err(self.failure(&response, subject)) }
+        let response = self.api.call(method, path, &[], body, allowance).await?;
+        self.api.succeeded(response, |said_so| self.not_found(subject, said_so)).map(drop)
     }
 
     async fn write<T: DeserializeOwned>(
@@ -337,84 +321,8 @@ impl Client {
         subject: Subject<'_>,
         allowance: &mut dyn Allowance,
     ) -> Result<T, TargetError> {
-        self.understand(self.call(method, path, &[], Some(body), allowance).await?, subject)
-    }
-
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        body: Option<Value>,
-        allowance: &mut dyn Allowance,
-    ) -> Result<Response, TargetError> {
-        allowance.spend().await;
-        let response = self.http.send(method, path, query, body.as_ref()).await.map_err(|error| {
-            TargetError::Unavailable { reason: format!("Aha! could not be called: {error}") }
-        })?;
-        if let Some(report) = rate::report(&response, self.config.rate, self.clock.now()) {
-            allowance.note(report);
-        }
-        Ok(response)
-    }
-
-    fn understand<T: DeserializeOwned>(
-        &self,
-        response: Response,
-        subject: Subject<'_>,
-    ) -> Result<T, TargetError> {
-        if response.status.is_success() {
-            return serde_json::from_slice(&response.body).map_err(|_| TargetError::Unavailable {
-                reason: format!(
-                    "Aha! answered {} with a body that is not the expected JSON. Check base_url, and any proxy in between",
-                    response.status.as_u16()
-                ),
-            });
-        }
-        Err(self.failure(&response, subject))
-    }
-
-    /// What an answer other than 2xx means.
-    fn failure(&self, response: &Response, subject: Subject<'_>) -> TargetError {
-        let status = response.status;
-        let said = serde_json::from_slice::<ErrorBody>(&response.body).unwrap_or_default().reason();
-        let said_so = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
-        match status {
-            StatusCode::UNAUTHORIZED => TargetError::CredentialsRefused {
-                reason: "Aha! does not accept the API key (401). Make a new key for the integration's Aha! user, set it as \
-                         api_key, and restart"
-                    .into(),
-            },
-            StatusCode::FORBIDDEN => self.forbidden(&said_so),
-            StatusCode::TOO_MANY_REQUESTS => {
-                TargetError::RateLimited { until: rate::calls_again_at(response, self.clock.now()) }
-            },
-            StatusCode::REQUEST_TIMEOUT => unavailable(status, &said_so),
-            status if status.is_redirection() => TargetError::Unavailable {
-                reason: format!("Aha! answers with a redirect ({}), which is not followed. Check base_url", status.as_u16()),
-            },
-            // Aha! answers its HTML page for paths that it does not serve, and JSON for records that it does not have.
-            StatusCode::NOT_FOUND if !response.is_json() => TargetError::Unavailable {
-                reason: "Aha! does not serve its API at this address (404 with a web page). Check base_url".into(),
-            },
-            StatusCode::NOT_FOUND => self.not_found(subject, &said_so),
-            status if status.is_client_error() => {
-                let reason = said.unwrap_or_else(|| format!("no, without a reason (status {})", status.as_u16()));
-                let rejection = if is_taken(&reason) { RejectionKind::Conflict } else { RejectionKind::Invalid };
-                TargetError::Rejected { reason: format!("Aha! says: {reason}"), rejection }
-            }
-            status => unavailable(status, &said_so),
-        }
-    }
-
-    fn forbidden(&self, said_so: &str) -> TargetError {
-        TargetError::Rejected {
-            reason: format!(
-                "Aha! does not allow this to the API key (403{said_so}). Its owner must be an administrator of the Aha! \
-                 account, and the plan must include what was asked for"
-            ),
-            rejection: RejectionKind::Forbidden,
-        }
+        let response = self.api.call(method, path, &[], Some(body), allowance).await?;
+        self.api.understand(response, |said_so| self.not_found(subject, said_so))
     }
 
     /// Aha! answers 404 also for what the key may not see.
@@ -438,24 +346,9 @@ impl Client {
                 ),
                 rejection: RejectionKind::Forbidden,
             },
-            Subject::Users => self.forbidden(said_so),
+            Subject::Users => forbidden(said_so),
         }
     }
-}
-
-/// The account with exactly this e-mail, if it is among `accounts`.
-fn the_only(accounts: Vec<Account>, email: &str) -> Result<Option<Account>, TargetError> {
-    let mut same: Vec<_> = accounts.into_iter().filter(|account| same_email(&account.email, email)).collect();
-    if same.len() > 1 {
-        return Err(TargetError::Rejected {
-            reason: format!(
-                "Aha! has {} users with the e-mail {email}; leave one of them with it",
-                same.len()
-            ),
-            rejection: RejectionKind::Conflict,
-        });
-    }
-    Ok(same.pop())
 }
 
 /// What a call is about, which decides what a 404 means.
@@ -493,30 +386,4 @@ fn given_by_create(
         instead_of: weaker.cloned().into_iter().collect(),
         rights: Rights { workspaces: [(workspace, role)].into(), ..Rights::default() },
     }
-}
-
-fn unavailable(status: StatusCode, said_so: &str) -> TargetError {
-    TargetError::Unavailable { reason: format!("Aha! answered {}{said_so}", status.as_u16()) }
-}
-
-/// Whether a validation message says that a value is in use. The wording is not documented; both that are seen in the
-/// field are caught, and a wrong guess only chooses between two ways to say no.
-fn is_taken(reason: &str) -> bool {
-    let reason = reason.to_lowercase();
-    reason.contains("taken") || reason.contains("already")
-}
-
-fn to_json(body: &impl serde::Serialize) -> Value {
-    serde_json::to_value(body).expect("request bodies are plain structs of strings, numbers and booleans")
-}
-
-/// Escapes what could change a path. Workspace keys and ids have none of it.
-fn encode_segment(segment: &str) -> String {
-    segment
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
 }

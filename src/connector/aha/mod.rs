@@ -7,7 +7,6 @@ mod client;
 mod difference;
 mod meaning;
 mod plan;
-mod rate;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -19,7 +18,6 @@ use futures_util::future::{BoxFuture, FutureExt};
 use crate::{
     clock::Clock,
     config::{AhaConfig, GroupRules},
-    scim::fold::fold,
     upstream::SetupError,
 };
 
@@ -30,7 +28,8 @@ use self::{
 };
 use super::{
     Account, AccountPage, Allowance, Call, Catalogue, Connector, CredentialsOwner, Desired, Directory,
-    GroupRights, Meaning, Observed, TargetError, rights::WorkspaceRole,
+    GroupRights, Meaning, Observed, TargetError, aha_api::email_key, error::RejectionKind,
+    rights::WorkspaceRole,
 };
 
 /// The connector for one Aha! account.
@@ -114,6 +113,10 @@ impl Connector for Aha {
                 Call::Update { account, changes } => {
                     self.client.update(account, changes, allowance).await.map(Observed::Present)
                 }
+                Call::Delete { account } => Err(TargetError::Rejected {
+                    reason: format!("Aha! cannot delete users, so {} stays", account.email),
+                    rejection: RejectionKind::Forbidden,
+                }),
             }
         }
         .boxed()
@@ -180,13 +183,4 @@ impl Directory for Aha {
     ) -> BoxFuture<'a, Result<CredentialsOwner, TargetError>> {
         self.client.credentials_owner(allowance).boxed()
     }
-}
-
-/// An e-mail folded for comparison. Aha! logs in by e-mail; whether it tells case apart is not documented, so we never do.
-fn email_key(email: &str) -> String {
-    fold(email).into_owned()
-}
-
-fn same_email(a: &str, b: &str) -> bool {
-    email_key(a) == email_key(b)
 }

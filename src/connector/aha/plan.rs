@@ -15,6 +15,7 @@ use crate::{
     config::OnDeactivate,
     connector::{
         Account, Call, Changes, Desired, Name, Observed,
+        aha_api::same_email,
         rights::{Rights, WorkspaceRole},
     },
 };
@@ -22,7 +23,6 @@ use crate::{
 use super::{
     difference::{self, Policy},
     meaning::Meanings,
-    same_email,
 };
 
 /// The calls that remain, in order.
@@ -168,6 +168,7 @@ mod tests {
             given_name: Some("Mary".into()),
             family_name: Some("Ann Smith".into()),
             enabled: true,
+            deleted: false,
             asks: Some(BTreeSet::new()),
         }
     }

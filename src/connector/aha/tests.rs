@@ -252,6 +252,7 @@ async fn a_person_joins_changes_leaves_and_returns_whatever_aha_does_where_its_d
         given_name: Some("Sam".into()),
         family_name: Some("Doe".into()),
         enabled: true,
+        deleted: false,
         asks: None,
     };
     let married =

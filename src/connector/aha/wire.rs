@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     clock::Time,
     config::AhaConfig,
     connector::{
-        Account, AccountPage, CredentialsOwner, Entitlement, Name,
+        Account, AccountPage, Entitlement, Name,
+        aha_api::{Page, Pagination, text_or_number, time},
         catalogue::{SeatGroup, Workspace},
         rights::{AdministratorRole, CustomRole, SeenRights, WorkspaceRole},
     },
@@ -75,20 +76,6 @@ struct AdministratorRoles {
     administer_configuration: bool,
 }
 
-/// Aha!'s ids are text in some answers and numbers in others; they have 64 bits.
-fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Id {
-        Text(String),
-        Number(u64),
-    }
-    Ok(match Id::deserialize(deserializer)? {
-        Id::Text(text) => text,
-        Id::Number(number) => number.to_string(),
-    })
-}
-
 impl User {
     /// Aha!'s id of it.
     pub fn id(&self) -> &str {
@@ -97,8 +84,14 @@ impl User {
 
     /// When it was made, if that was told in RFC 3339.
     pub fn created_at(&self) -> Option<Time> {
-        let timestamp: jiff::Timestamp = self.created_at.as_deref()?.parse().ok()?;
-        Some(Time::from_micros(timestamp.as_microsecond()))
+        time(self.created_at.as_deref()?)
+    }
+
+    /// The account that it was `before` and that was sent `enabled`: what an answer leaves out is so.
+    pub fn into_changed_account(self, before: &Account, enabled: Option<bool>) -> Account {
+        let enabled = self.enabled.or(enabled).unwrap_or(before.enabled);
+        let administrator = self.administrator.unwrap_or(before.administrator);
+        Account { enabled, administrator, ..self.into_account() }
     }
 
     /// The account it describes. One that is not said to be disabled is enabled, as new ones are.
@@ -190,7 +183,7 @@ pub fn administrator_body(gives: &BTreeSet<AdministratorRole>, takes: &BTreeSet<
     };
     let given = gives.iter().map(|role| (name(role).to_owned(), json!(true)));
     let taken = takes.iter().map(|role| (name(role).to_owned(), json!(false)));
-    json!({"user": {"administrator_roles": given.chain(taken).collect::<serde_json::Map<_, _>>()}})
+    json!({"user": {"administrator_roles": given.chain(taken).collect::<Map<_, _>>()}})
 }
 
 /// The body of `POST /paid_seat_groups/:id/modify_user`, which has no wrapper.
@@ -224,7 +217,7 @@ struct Product {
 impl ProductsBody {
     /// How many pages there are. Without a pagination object it is the only one.
     pub fn total_pages(&self) -> u32 {
-        self.pagination.as_ref().map_or(1, |pagination| pagination.total_pages)
+        self.pagination.as_ref().map_or(1, Pagination::total_pages)
     }
 
     /// The workspaces and lines on the page.
@@ -272,7 +265,7 @@ impl CustomRolesBody {
     }
 }
 
-/// A body that holds one user, wrapped in `user` (`GET /users/:id`, `POST /products/:id/users`, `GET /me`) or bare
+/// A body that holds one user, wrapped in `user` (`GET /users/:id`, `POST /products/:id/users`) or bare
 /// (`PUT /users/:id`).
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -293,62 +286,25 @@ impl UserBody {
             Self::Wrapped { user } | Self::Bare(user) => user,
         }
     }
-
-    /// As the answer of `GET /me`.
-    pub fn into_credentials_owner(self) -> CredentialsOwner {
-        let user = self.into_user();
-        CredentialsOwner { account_id: user.id, email: user.email }
-    }
 }
 
 /// The answer of `GET /users`.
 #[derive(Debug, Deserialize)]
-#[serde(try_from = "RawUsersBody")]
-pub struct UsersBody {
-    /// Missing in some answers that have no match.
-    pub users: Vec<User>,
-    pagination: Option<Pagination>,
-}
+#[serde(try_from = "Map<String, Value>")]
+pub struct UsersBody(Page<User>);
 
-/// As it comes. Whether `users` is missing where nobody matches is not known, so it may be; but an answer that is about
-/// something else does not say that nobody matches, which would have the user invited again.
-#[derive(Deserialize)]
-struct RawUsersBody {
-    users: Option<Vec<User>>,
-    pagination: Option<Pagination>,
-    #[serde(flatten)]
-    others: serde_json::Map<String, serde_json::Value>,
-}
+impl TryFrom<Map<String, Value>> for UsersBody {
+    type Error = String;
 
-impl TryFrom<RawUsersBody> for UsersBody {
-    type Error = &'static str;
-
-    fn try_from(raw: RawUsersBody) -> Result<Self, Self::Error> {
-        let counted = raw.pagination.as_ref().map_or(0, |pagination| pagination.total_records);
-        match raw.users {
-            None if counted > 0 => Err("a list of users that are counted and missing"),
-            None if raw.pagination.is_none() && !raw.others.is_empty() => Err("no list of users"),
-            users => Ok(Self { users: users.unwrap_or_default(), pagination: raw.pagination }),
-        }
+    fn try_from(body: Map<String, Value>) -> Result<Self, String> {
+        Page::read(body, "users").map(Self)
     }
 }
 
-/// Where a page stands among all (`per_page` is at most 200).
-#[derive(Debug, Deserialize)]
-struct Pagination {
-    total_records: u64,
-    total_pages: u32,
-}
-
 impl UsersBody {
-    /// As a page of the directory. Without a pagination object it is the only page.
+    /// As a page of the directory.
     pub fn into_page(self) -> AccountPage {
-        let accounts: Vec<_> = self.users.into_iter().map(User::into_account).collect();
-        let (total_accounts, total_pages) = match self.pagination {
-            Some(pagination) => (pagination.total_records, pagination.total_pages),
-            None => (accounts.len() as u64, 1),
-        };
-        AccountPage { accounts, total_accounts, total_pages }
+        self.0.into_accounts(User::into_account)
     }
 }
 
@@ -405,48 +361,6 @@ pub struct UserChanges<'a> {
     /// Whether the user can log in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-}
-
-/// An error body: `{"error": "…"}`, with `errors` as an object or as a list of objects with a `message`.
-#[derive(Debug, Default, Deserialize)]
-pub struct ErrorBody {
-    error: Option<String>,
-    message: Option<String>,
-    errors: Option<Errors>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Errors {
-    One { message: String },
-    Many(Vec<ErrorMessage>),
-    Other(serde_json::Value),
-}
-
-#[derive(Debug, Deserialize)]
-struct ErrorMessage {
-    message: String,
-}
-
-impl ErrorBody {
-    /// One line that says all of it, cut to a length that fits an error message.
-    pub fn reason(self) -> Option<String> {
-        let details = match self.errors {
-            Some(Errors::One { message }) => Some(message),
-            Some(Errors::Many(errors)) if !errors.is_empty() => {
-                Some(errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; "))
-            }
-            Some(Errors::Other(value)) if !value.is_null() => Some(value.to_string()),
-            Some(Errors::Many(_) | Errors::Other(_)) | None => None,
-        };
-        let headline = self.error.or(self.message);
-        let reason = match (headline, details) {
-            (Some(headline), Some(details)) => format!("{headline}: {details}"),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => return None,
-        };
-        Some(reason.chars().take(500).collect())
-    }
 }
 
 #[cfg(test)]

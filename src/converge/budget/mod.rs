@@ -43,6 +43,7 @@ use crate::{
 use self::{
     ledger::{Availability, KEPT, Ledger},
     line::{Line, Turn},
+    permit::LONGEST_STOP,
 };
 pub use self::{permit::Permit, usage::Usage};
 
@@ -115,6 +116,24 @@ impl Budget {
             None => Permit::without_limits(),
             Some(limited) => Permit::new(limited.clone(), lane, limited.wait(lane).await),
         }
+    }
+
+    /// Takes over what was called before a start. Whether the clock was set back since the last call; without limits nobody
+    /// knows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start_anew(&self) -> Result<bool, StoreError> {
+        let Some(limited) = &self.limited else { return Ok(false) };
+        let (account, now) = (limited.limits.account.clone(), limited.clock.now());
+        limited
+            .store
+            .write(move |transaction| {
+                Box::pin(
+                    async move { budgets::bring_back(transaction, &account, now, now + LONGEST_STOP).await },
+                )
+            })
+            .await
     }
 
     /// How long `calls` that can wait take, with those before them. Zero without limits.

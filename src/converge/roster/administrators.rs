@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    connector::Desired,
+    connector::{Desired, Standing},
     store::{
         StoreError, Transaction, User,
         findings::{self, Finding, FindingKind, Nature},
@@ -96,8 +96,9 @@ async fn look_at_former(
 ) -> Result<(), StoreError> {
     let user = find_user(transaction, scope, account_id).await?;
     // Whoever must not have access need not be an administrator either.
-    let is_asserted =
-        |user: &User| user.ownership != Ownership::Unmanaged && Desired::of(&user.resource, false).enabled;
+    let is_asserted = |user: &User| {
+        user.ownership != Ownership::Unmanaged && Desired::of(&user.resource, Standing::Live).enabled
+    };
     let Some(user) = user.filter(is_asserted) else { return Ok(()) };
     let found = Found {
         kind: FindingKind::NoLongerAdministrator,
@@ -137,9 +138,7 @@ async fn what_undid(
 ) -> Result<Option<&'static str>, StoreError> {
     let account_id = finding.account_id.as_deref().unwrap_or_default();
     let user = find_user(transaction, scope, account_id).await?;
-    let observed = user.as_ref().and_then(User::account);
-    let observed =
-        observed.map(|account| Powers { enabled: account.enabled, administrator: account.administrator });
+    let observed = user.as_ref().and_then(User::account).map(Powers::of);
     let Some(powers) = listed.get(account_id).copied().or(observed) else {
         return Ok(Some("the account is gone"));
     };

@@ -53,7 +53,7 @@ pub(super) fn of(user: &User, desired: &Desired, connector: &dyn Connector) -> O
             Call::ChangeRight { .. } => {
                 found.unfinished = found.unfinished.into_iter().chain([call.lane()]).min();
             }
-            Call::Find { .. } | Call::Create { .. } => {
+            Call::Find { .. } | Call::Create { .. } | Call::Delete { .. } => {
                 let sentence = format!(
                     "{name}: the account is not at {target} any more, while the identity provider says active"
                 );

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     clock::Time,
-    connector::{AccountPage, Directory, Lane, TargetError},
+    connector::{Account, AccountPage, Directory, Lane, TargetError},
     store::{
         findings, roster_passes,
         rosters::{self, Administrators, Census, Roster},
@@ -35,6 +35,8 @@ pub(super) struct Pass<'a> {
     pub(super) listed: HashMap<String, Powers>,
     calls: u64,
     census: Census,
+    /// Accounts that were not shown, each with the time before its page was asked for: they are looked at again.
+    hidden: Vec<(Account, Time)>,
     collisions: Vec<Collision>,
 }
 
@@ -43,6 +45,13 @@ pub(super) struct Pass<'a> {
 pub(super) struct Powers {
     pub(super) enabled: bool,
     pub(super) administrator: bool,
+}
+
+impl Powers {
+    /// Those of `account`.
+    pub(super) const fn of(account: &Account) -> Self {
+        Self { enabled: account.enabled, administrator: account.administrator }
+    }
 }
 
 /// Makes a pass in the turn of `owner`, which ends with it.
@@ -61,6 +70,7 @@ pub(super) async fn pass(
         listed: HashMap::new(),
         calls: 0,
         census: Census::default(),
+        hidden: Vec::new(),
         collisions: Vec::new(),
     };
     // 1. Whose credentials are these? They are never disabled with themselves.
@@ -121,25 +131,37 @@ impl Pass<'_> {
             totals.insert(page.total_accounts);
             self.see(page, seen_at).await?;
             if is_last {
-                return Ok(totals.len() == 1 && totals.contains(&(self.listed.len() as u64)));
+                break;
             }
             number += 1;
         }
+        self.look_again_at_hidden().await?;
+        Ok(totals.len() == 1 && totals.contains(&(self.listed.len() as u64)))
+    }
+
+    /// Looks again at accounts that were not shown because of users whose own accounts came later in the listing, with other
+    /// e-mails by now. It costs no call.
+    async fn look_again_at_hidden(&mut self) -> Result<(), RosterError> {
+        for (account, seen_at) in std::mem::take(&mut self.hidden) {
+            let powers = Powers::of(&account);
+            for sight in see::all(self.target, vec![account], seen_at).await? {
+                self.count(sight, powers);
+            }
+        }
+        Ok(())
     }
 
     async fn see(&mut self, page: AccountPage, seen_at: Time) -> Result<(), RosterError> {
-        let powers: Vec<_> = page
-            .accounts
-            .iter()
-            .map(|account| {
-                let powers = Powers { enabled: account.enabled, administrator: account.administrator };
-                (account.id.clone(), powers)
-            })
-            .collect();
+        let powers: Vec<_> =
+            page.accounts.iter().map(|account| (account.id.clone(), Powers::of(account))).collect();
         let sights = see::all(self.target, page.accounts, seen_at).await?;
         for ((id, powers), sight) in powers.into_iter().zip(sights) {
-            if self.listed.insert(id, powers).is_none() {
-                self.count(sight, powers);
+            if self.listed.insert(id, powers).is_some() {
+                continue;
+            }
+            match sight {
+                Sight::Hidden(collision) => self.hidden.push((collision.account, seen_at)),
+                sight => self.count(sight, powers),
             }
         }
         Ok(())

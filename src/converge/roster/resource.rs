@@ -3,16 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    connector::{Account, Connector, Desired, Name},
+    connector::{Account, Connector, Desired, Name, Standing},
     scim::resource::Resource,
 };
 
 /// An account as a SCIM user, for one that no IdP describes.
 pub(in crate::converge) fn resource_of(account: &Account) -> Resource {
-    let split = Name::split(&account.name);
+    let known = account.written_name.clone().unwrap_or_else(|| Name::split(&account.name));
     let mut name = Map::new();
     for (part, value) in
-        [("givenName", split.given), ("familyName", split.family), ("formatted", account.name.clone())]
+        [("givenName", known.given), ("familyName", known.family), ("formatted", account.name.clone())]
     {
         if !value.is_empty() {
             name.insert(part.into(), value.into());
@@ -30,5 +30,5 @@ pub(in crate::converge) fn resource_of(account: &Account) -> Resource {
 
 /// What other users that are this account have in common with it.
 pub(in crate::converge) fn account_key(connector: &dyn Connector, account: &Account) -> Option<String> {
-    connector.account_key(&Desired::of(&resource_of(account), false))
+    connector.account_key(&Desired::of(&resource_of(account), Standing::Live))
 }

@@ -16,7 +16,13 @@ use tower::{Service, ServiceExt};
 
 use crate::clock::{Clock, until};
 
-use super::{Certificates, Transport, stalled::Stalled, timer::ClockTimer};
+use super::{
+    Certificates, Transport,
+    refusal::{Ours, Refusals},
+    request_target::RequestTargets,
+    stalled::Stalled,
+    timer::ClockTimer,
+};
 
 /// How long a client may take to agree on encryption.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -130,10 +136,13 @@ where
     R: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let ours = Ours::default();
+    let stream = RequestTargets::new(Refusals::new(Stalled::new(stream, clock), ours.clone()));
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        routes.clone().oneshot(request.map(Body::new))
+        let (answering, ours) = (routes.clone().oneshot(request.map(Body::new)), ours.clone());
+        async move { answering.await.map(|answer| ours.see(answer)) }
     });
-    let connection = builder.serve_connection(TokioIo::new(Stalled::new(stream, clock)), service);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     watcher.watch(connection.into_owned()).await
 }

@@ -5,6 +5,8 @@
 //! How long a whole request may take is bounded in `layers`.
 
 mod connection;
+mod refusal;
+mod request_target;
 mod stalled;
 mod timer;
 mod tls;

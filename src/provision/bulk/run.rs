@@ -69,8 +69,7 @@ impl<'a> Run<'a> {
         };
         match begun {
             Ok(Begun::Waiting(waiting)) => {
-                // The worker need not wait until this request waits for it.
-                self.app.target.wake.notify_one();
+                waiting.rouse(self.app);
                 self.waiting.push((place, waiting));
                 self.changing.extend(self.operations[place].subject.clone());
             }

@@ -29,6 +29,14 @@ pub(super) enum Waiting {
     Deletion(Submission),
 }
 
+impl Waiting {
+    /// Lets the worker begin, also while nobody waits yet.
+    pub(super) fn rouse(&self, app: &BridgedApp) {
+        let (Self::Write(submission, _) | Self::Deletion(submission)) = self;
+        submission.rouse(&app.target);
+    }
+}
+
 /// Stores what the operation asserts.
 pub(super) async fn begin(
     app: &BridgedApp,

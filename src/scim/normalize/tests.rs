@@ -202,7 +202,7 @@ fn okt_19_q_61_a_number_becomes_its_text_where_a_text_is_defined() {
 }
 
 #[test]
-fn rfc_007_c_7_q_62_null_empty_array_empty_object_and_empty_text_are_unassigned() {
+fn rfc_007_rfc_008_c_7_q_62_null_empty_array_empty_object_and_empty_text_are_unassigned() {
     let body = json!({ "userName": "u", "active": true, "title": "", "name": { "givenName": "", "familyName": null },
         "emails": [{ "value": "" }, {}, null], "phoneNumbers": [], ENT: { "department": "", "manager": null }, "roles": "" });
     assert_eq!(created(body), json!({ "userName": "u", "active": true }));

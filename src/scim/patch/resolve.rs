@@ -16,6 +16,7 @@ use crate::scim::{
     path::Path,
     resource_type::{AttributeRef, ResourceType},
     schema::Schema,
+    urn,
     value::{self, Ignored, Part},
 };
 
@@ -35,6 +36,10 @@ pub(super) fn resolve(
     resolved: &mut Resolved,
     ignored: &mut Ignored,
 ) -> Result<(), Error> {
+    // A schema's URN stands for its attributes, also that of the core schema.
+    if urn::same(written.path.trim(), &resource_type.schema.id) {
+        return resolve_schema(written, &resource_type.schema, resource_type, resolved, ignored);
+    }
     let path = match Path::parse(&written.path, resource_type) {
         // A key that cannot be a path is an attribute that nobody knows; one with a filter was meant for us.
         Err(_) if written.origin == Origin::Value && !written.path.contains('[') => None,
@@ -50,7 +55,7 @@ pub(super) fn resolve(
     }
     match path {
         Path::Extension(schema) => {
-            return resolve_extension(written, &schema, resource_type, resolved, ignored);
+            return resolve_schema(written, &schema, resource_type, resolved, ignored);
         }
         Path::Attribute(at) => resolve_attribute(written, at, resolved, ignored)?,
         Path::Elements { attribute, filter, sub_attribute } => {
@@ -68,9 +73,9 @@ pub(super) fn resolve(
     Ok(())
 }
 
-/// An operation on a whole extension is one on each attribute that its value names, or for a removal on each
+/// An operation on a whole schema is one on each attribute that its value names, or for a removal on each
 /// that the schema defines (`RFC-111`).
-fn resolve_extension(
+fn resolve_schema(
     written: Written,
     schema: &Schema,
     resource_type: &ResourceType,
@@ -87,7 +92,7 @@ fn resolve_extension(
             object.into_iter().map(|(name, value)| (name, op, Some(value))).collect()
         }
         _ => {
-            let detail = format!("`{}` must be an object that holds the extension's attributes.", schema.id);
+            let detail = format!("`{}` must be an object that holds the schema's attributes.", schema.id);
             return Err(Error::new(ScimType::InvalidValue, detail));
         }
     };

@@ -62,6 +62,10 @@ ids! {
     CustomRoleId;
     /// The id of a paid seat group.
     SeatGroupId;
+    /// The id of an ideas portal.
+    PortalId;
+    /// The id of a user of an ideas portal.
+    PortalUserId;
 }
 
 #[cfg(test)]

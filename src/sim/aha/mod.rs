@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Inside, in reading order: `world` is what the account holds, `routes` is what every call passes,
-//! `users`, `product_users`, `product_roles`, `user_roles`, `seat_groups` and `catalogue` are the endpoints, `wire` is how records look; `rate`,
+//! `users`, `product_users`, `product_roles`, `user_roles`, `seat_groups`, `portals` and `catalogue` are the endpoints, `wire` is
+//! how records look; `rate`,
 //! `fault` and `log` stand around them.
 
 mod answer;
@@ -27,6 +28,7 @@ mod fault;
 mod ids;
 mod log;
 mod page;
+mod portals;
 mod product_roles;
 mod product_users;
 mod rate;
@@ -58,8 +60,9 @@ use self::{
 };
 pub use self::{
     fault::Fault,
-    ids::{CustomRoleId, IdentityProviderId, SeatGroupId, UserId, WorkspaceId},
+    ids::{CustomRoleId, IdentityProviderId, PortalId, PortalUserId, SeatGroupId, UserId, WorkspaceId},
     log::{Call, Calls, Mark, Outcome, fingerprint},
+    portals::{PortalInvitation, PortalPerson, PortalUser},
     seed::{DEMO_API_KEY, Person},
     serve::RunningAha,
     switches::Switches,

@@ -18,7 +18,7 @@ use super::{
     answer::{self, Broken, Refusal},
     catalogue,
     log::{Call, Outcome, call_without_body},
-    product_roles, product_users,
+    portals, product_roles, product_users,
     rate::Standing,
     seat_groups,
     switches::{RetryAfter, Rounding},
@@ -46,6 +46,13 @@ pub(super) fn router(aha: SimulatedAha) -> Router {
         .route("/identity_providers/{id}", get(catalogue::identity_provider))
         .route("/paid_seat_groups", get(seat_groups::list))
         .route("/paid_seat_groups/{id}/modify_user", post(seat_groups::modify_user))
+        .route("/idea_portals/{portal_id}/portal_users", get(portals::list).post(portals::create))
+        .route(
+            "/idea_portals/{portal_id}/portal_users/{id}",
+            get(portals::show).put(portals::update).delete(portals::delete),
+        )
+        .route("/portal_users", get(portals::list_all))
+        .route("/portal_users/{id}", get(portals::show_any))
         .route("/me", get(catalogue::me))
         // A known path with another verb, such as DELETE /users/:id, is a route that Aha! does not serve.
         .method_not_allowed_fallback(no_such_route);

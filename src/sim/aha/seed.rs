@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     SimulatedAha,
     ids::IdentityProviderId,
+    portals::PortalPerson,
     switches::Switches,
     user::{AdministratorRoles, Role},
 };
@@ -71,7 +72,8 @@ impl Person {
 
 impl SimulatedAha {
     /// The account of the demonstration: a dozen people at example.com, three workspaces (`PRJ1` to `PRJ3`), a SAML
-    /// identity provider, a custom role, two paid seat groups, and an administrator who owns [`DEMO_API_KEY`].
+    /// identity provider, a custom role, two paid seat groups, an administrator who owns [`DEMO_API_KEY`], and the ideas portal
+    /// `IDEAS` with three users.
     pub fn demo(clock: Arc<dyn Clock>) -> Self {
         let aha = Self::new(Switches::default(), clock);
         aha.add_workspace("PRJ1", "Project 1");
@@ -109,6 +111,14 @@ impl SimulatedAha {
         if let (Some(id), Some(workspace)) = (with_more, aha.find_workspace("PRJ2")) {
             aha.set_custom_role(id, workspace, scoped_role, true);
             aha.set_seat_group(id, Some(seat_group));
+        }
+        let portal = aha.add_portal("IDEAS");
+        for customer in [
+            PortalPerson::new("Hedy", "Lamarr", "hedy@customer.example"),
+            PortalPerson::new("Mary", "Jackson", "mary@customer.example").disabled(),
+            PortalPerson::new("Alan", "Turing", "alan.turing@example.com").employee(),
+        ] {
+            aha.seed_portal_user(portal, customer);
         }
         aha
     }

@@ -47,6 +47,12 @@ pub struct Switches {
     pub sso_invitation: SsoInvitation,
     /// When `product_name` is shown.
     pub product_names: ProductNames,
+    /// Creating a portal user with an e-mail that the portal has already.
+    pub duplicate_portal_user: DuplicatePortalUser,
+    /// Whether creating a portal user sends an invitation.
+    pub portal_invitations: PortalInvitations,
+    /// Which values `permission` of a portal user takes.
+    pub portal_permission: PortalPermission,
     /// Rate limits.
     pub rate: RateRules,
     /// How far the clock of Aha! is ahead of ours.
@@ -256,6 +262,39 @@ pub enum ProductNames {
     WhereCallerHasRole,
     /// Always.
     Always,
+}
+
+/// Creating a portal user with an e-mail that the portal has already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicatePortalUser {
+    /// A validation error, `Email has already been taken`.
+    #[default]
+    Refuse,
+    /// The existing user is answered as if created; nothing about it changes.
+    AnswerExisting,
+}
+
+/// Whether creating a portal user sends an invitation. By hand it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortalInvitations {
+    /// It does.
+    #[default]
+    Sent,
+    /// It does not.
+    NotSent,
+}
+
+/// Which values `permission` of a portal user takes: the table of parameters says `true` or `false`, the example sends
+/// `employee`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortalPermission {
+    /// All of them.
+    #[default]
+    Any,
+    /// `true` and `false`.
+    Flags,
+    /// `employee`.
+    Words,
 }
 
 /// Rate limits: of the account, over all its API keys.

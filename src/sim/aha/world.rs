@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     ids::{CustomRoleId, IdSequence, IdentityProviderId, SeatGroupId, UserId, WorkspaceId},
+    portals::Portals,
     switches::{EmailFilter, Seats},
     user::User,
 };
@@ -76,6 +77,7 @@ pub(super) struct World {
     pub(super) custom_roles: BTreeMap<CustomRoleId, String>,
     pub(super) seat_groups: BTreeMap<SeatGroupId, SeatGroup>,
     pub(super) invitations: Vec<Invitation>,
+    pub(super) portals: Portals,
     /// Who owns each API key.
     pub(super) api_keys: HashMap<String, UserId>,
 }
@@ -84,6 +86,11 @@ impl World {
     /// The id of the next user.
     pub(super) fn next_user_id(&mut self) -> UserId {
         UserId(self.ids.next())
+    }
+
+    /// The id of the next record of any other kind.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.ids.next()
     }
 
     /// The user whose id `text` spells.

@@ -26,14 +26,14 @@ pub use self::{
     managed::{InHands, count_in_hands, page_in_hands, page_settled},
     narrowing::{Narrowing, count_matching, page},
     queue::{
-        Ahead, Claim, Claimed, Outlook, QueueDepth, ahead, claim, depth, hasten_revocations, look,
-        release_all, renew,
+        Ahead, Claim, Claimed, Outlook, QueueDepth, ahead, bring_back, claim, depth, hasten_revocations,
+        look, release_all, renew,
     },
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     sorted::{page_sorted, sort_key},
     touch::{touch, touch_members},
-    unsettled::{Adopted, list_unsettled},
+    unsettled::{Settled, list_unsettled},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, has_own_name, insert, list_accounts,
         list_incomplete, save,

@@ -257,6 +257,40 @@ pub async fn release_all(
     Ok(())
 }
 
+/// Brings times back that lie too far ahead, as they do where the clock was set back since they were stored: what is due later
+/// than `latest_due` is due `now`, nothing was seen later than now, and no doubt lasts longer than until `calls_seen_at`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_back(
+    transaction: &mut Transaction,
+    app: &str,
+    now: Time,
+    latest_due: Time,
+    calls_seen_at: Time,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET due_at = $2 WHERE app = $1 AND due_at > $3")
+        .bind(app)
+        .bind(now.as_micros())
+        .bind(latest_due.as_micros())
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("UPDATE users SET observed_at = $2 WHERE app = $1 AND observed_at > $2")
+        .bind(app)
+        .bind(now.as_micros())
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query(
+        "UPDATE users SET uncertain = CASE WHEN uncertain > 0 THEN $2 ELSE -$2 END \
+         WHERE app = $1 AND (uncertain > $2 OR uncertain < -$2)",
+    )
+    .bind(app)
+    .bind(calls_seen_at.as_micros())
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
 /// How much is waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueDepth {

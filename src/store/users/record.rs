@@ -5,7 +5,7 @@ use sqlx::{Any, Row, any::AnyRow, query::Query};
 
 use crate::{
     clock::Time,
-    connector::{Account, Lane, Observed, rights::Given},
+    connector::{Account, Lane, Observed, Standing, rights::Given},
     scim::{fold::fold, meta, resource::Resource, urn},
     store::{
         GroupId, StoreError, UserId,
@@ -68,7 +68,8 @@ pub enum Ownership {
     Created,
     /// It was at the target, and the IdP took it over.
     Adopted,
-    /// It was found at the target and the IdP has not written to it: the bridge changes nothing about it.
+    /// It was found at the target and the IdP has not written to it, or what it wrote was undone: the bridge changes nothing
+    /// about it that it did not do itself.
     Unmanaged,
 }
 
@@ -118,6 +119,15 @@ impl User {
     /// Whether the IdP sees it.
     pub fn is_live(&self) -> bool {
         self.deleted_at.is_none()
+    }
+
+    /// What became of it. A user whose create was undone has an account, if any, that no IdP manages.
+    pub fn standing(&self) -> Standing {
+        match (self.deleted_at, self.ownership) {
+            (None, _) => Standing::Live,
+            (Some(_), Ownership::Unmanaged) => Standing::Withdrawn,
+            (Some(_), Ownership::Created | Ownership::Adopted) => Standing::Deleted,
+        }
     }
 
     /// What `active` reads as: what was promised while the work is pending, else the target's truth.

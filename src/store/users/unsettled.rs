@@ -7,9 +7,9 @@ use super::{
     record::{columns, read},
 };
 
-/// Whether users are listed besides for whom nothing is to be done, because their account was there.
+/// Whether live, managed users are listed besides for whom nothing is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Adopted {
+pub enum Settled {
     /// They are.
     Listed,
     /// They are not.
@@ -24,7 +24,7 @@ pub enum Adopted {
 pub async fn list_unsettled(
     store: &Store,
     app: &str,
-    adopted: Adopted,
+    settled: Settled,
     after: &str,
     limit: u32,
 ) -> Result<Vec<User>, StoreError> {
@@ -34,11 +34,11 @@ pub async fn list_unsettled(
         "SELECT ",
         columns!(),
         " FROM users WHERE app || '' = $1 AND id > $2 AND (due_at IS NOT NULL OR version > applied_version \
-         OR ($3 = 1 AND ownership = 'adopted' AND deleted_at IS NULL)) ORDER BY id LIMIT $4"
+         OR ($3 = 1 AND ownership <> 'unmanaged' AND deleted_at IS NULL)) ORDER BY id LIMIT $4"
     ))
     .bind(app)
     .bind(after)
-    .bind(i64::from(adopted == Adopted::Listed))
+    .bind(i64::from(settled == Settled::Listed))
     .bind(i64::from(limit))
     .fetch_all(store.reader())
     .await?;

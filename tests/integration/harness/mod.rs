@@ -35,6 +35,9 @@ pub const TOKEN: &str = "test-token-0123456789abcdef0123456789abcdef";
 /// The e-mail of the administrator whose API key the bridge uses.
 pub const ADMINISTRATOR: &str = "key.owner@example.com";
 
+/// The key of the ideas portal of [`Setup::portal`].
+pub const PORTAL: &str = "PRTL";
+
 /// How the bridge of a test is made.
 pub struct Setup {
     aha: SimulatedAha,
@@ -86,6 +89,13 @@ impl Setup {
     pub fn aha_with_manual_clock() -> (Self, ManualClock) {
         let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
         (Self::aha_with_clock(Arc::new(clock.clone())), clock)
+    }
+
+    /// The same account with an ideas portal, whose users are provisioned.
+    pub fn portal() -> Self {
+        let setup = Self { connector: "aha-portal", ..Self::aha() };
+        setup.aha.add_portal(PORTAL);
+        setup
     }
 
     /// A target that accepts everything.
@@ -161,7 +171,7 @@ impl Setup {
         self
     }
 
-    /// Adds sections, such as a second app.
+    /// Adds sections, such as a second app. `{aha}` in them stands for the address of the simulated Aha!.
     #[must_use]
     pub fn config(mut self, sections: &str) -> Self {
         self.more.push_str(sections);
@@ -202,6 +212,14 @@ impl Setup {
                 self.brake,
                 self.catalogue
             ),
+            "aha-portal" => format!(
+                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\nportal_id = '{PORTAL}'\n\
+                 rate = {{ per_second = {}, per_minute = {} }}\n{}\n",
+                running_aha.base_url(),
+                self.rate.0,
+                self.rate.1,
+                self.brake
+            ),
             _ => String::new(),
         };
         let toml = format!(
@@ -212,7 +230,7 @@ impl Setup {
             self.server_keys,
             self.connector,
             self.app_keys,
-            self.more
+            self.more.replace("{aha}", running_aha.base_url())
         );
         let config = Config::parse(&toml, "test.toml", folder.path(), &|_| None).unwrap();
         let running = Running::start(&config, self.clock.clone(), self.killable).await;
@@ -362,6 +380,14 @@ impl Bridge {
     pub async fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
         self.restart().await;
+    }
+
+    /// Stops in order and starts again with another clock, as where it was set meanwhile.
+    pub async fn restart_by(&mut self, clock: &ManualClock) {
+        self.stop().await;
+        self.clock = Arc::new(clock.clone());
+        self.start_again().await;
+        self.wait_until_ready().await;
     }
 
     /// Starts again after [`stop`](Bridge::stop) or [`crash`](Bridge::crash), on the same database.

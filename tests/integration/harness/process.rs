@@ -1,7 +1,7 @@
 //! The built program as a process.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write as _},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -68,6 +68,25 @@ impl Process {
     /// Runs the program to its end.
     pub async fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
         Self::start(folder, arguments, environment).ended().await
+    }
+
+    /// Runs the program to its end on a terminal, where somebody types `line`. What it says is all on standard output.
+    pub async fn on_a_terminal(folder: &Path, arguments: &[&str], line: &str) -> Ended {
+        let command = format!("'{PROGRAM}' {}", arguments.join(" "));
+        let mut terminal = Command::new("script")
+            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("script (of util-linux) is there");
+        let mut keyboard = terminal.stdin.take().unwrap();
+        writeln!(keyboard, "{line}").unwrap();
+        let ended = tokio::task::spawn_blocking(move || terminal.wait_with_output()).await.unwrap().unwrap();
+        drop(keyboard);
+        let output = String::from_utf8(ended.stdout).unwrap();
+        Ended { code: ended.status.code(), output, log: String::new() }
     }
 
     /// The first line of standard output that `wanted` accepts.

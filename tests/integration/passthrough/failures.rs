@@ -66,7 +66,7 @@ async fn a_name_that_leads_into_the_private_network_is_refused_unless_that_is_al
 #[case(429, Some("9"), 503, Some("9"))]
 #[case(504, None, 504, Some("30"))]
 #[tokio::test]
-async fn a_web_page_becomes_a_scim_error(
+async fn a_web_page_becomes_a_scim_error_q_68(
     #[case] status: u16,
     #[case] wait: Option<&str>,
     #[case] expected: u16,

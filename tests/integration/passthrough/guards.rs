@@ -6,7 +6,7 @@ use http::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{IDP_TOKEN, Passed, TARGET_TOKEN, head, wire::Reply};
+use super::{IDP_TOKEN, Passed, TARGET_TOKEN, Target, head, wire::Reply};
 use crate::harness::{Answer, TOKEN, eventually};
 
 #[tokio::test]
@@ -221,4 +221,56 @@ async fn an_app_that_is_passed_through_stands_beside_a_bridged_one() {
     let unknown = passed.bridge.anonymous(Method::GET, "/status").bearer_auth(TOKEN);
     let body: Value = Answer::of(unknown).await.body;
     assert!(body["apps"]["passed"].is_null(), "{body}");
+}
+
+#[tokio::test]
+async fn requests_that_are_passed_through_are_counted_and_timed() {
+    let passed = Passed::start().await;
+    passed.get("/Users?count=1").await;
+    passed.get("/Groups/1/x").await;
+    passed.target.reply(Reply::HangUp);
+    passed.send_json("PATCH", "/Users/1", "{}").await.error(502);
+    let url = format!("{}/metrics", passed.bridge.root());
+    let answer = reqwest::Client::new().get(url).bearer_auth(IDP_TOKEN).send().await.unwrap();
+    let text = answer.text().await.unwrap();
+    for line in [
+        "scim_bridge_requests_total{app=\"passed\",operation=\"GET passed through\",status=\"204\"} 2",
+        "scim_bridge_requests_total{app=\"passed\",operation=\"PATCH passed through\",status=\"502\"} 1",
+        "scim_bridge_request_duration_seconds_count{app=\"passed\",operation=\"GET passed through\"} 2",
+        "scim_bridge_target_up{app=\"passed\"} 1.0",
+        "scim_bridge_requests_under_way{app=\"passed\"} 0.0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_targets_other_api_tells_of_its_key_is_metered() {
+    let api = Target::start().await;
+    let usage = json!({ "limits_and_usage": {
+        "units_usage_workspace": 5, "units_limit_workspace": 100, "units_usage_api_key": 3, "units_limit_api_key": null,
+        "api_key_expiration_date": "2020-01-01T00:00:00Z",
+    } });
+    api.reply(Reply::json(&usage.to_string()));
+    let key = "api-key-0123456789abcdef";
+    let keys = format!("api_key = '{key}'\nusage_url = 'http://{}/v3/limits'", api.address());
+    let passed = Passed::with(&keys).await;
+    let url = format!("{}/metrics", passed.bridge.root());
+    let scraped = async || {
+        let answer = reqwest::Client::new().get(&url).bearer_auth(IDP_TOKEN).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let series = "scim_bridge_target_units_used{app=\"passed\",part=\"workspace\"} 5.0";
+    eventually("the figures are there", || async { scraped().await.contains(series) }).await;
+    let text = scraped().await;
+    assert!(text.contains("scim_bridge_target_units_used{app=\"passed\",part=\"key\"} 3.0"), "{text}");
+    assert!(
+        text.contains("scim_bridge_target_units_limit{app=\"passed\",part=\"workspace\"} 100.0"),
+        "{text}"
+    );
+    assert!(!text.contains("scim_bridge_target_units_limit{app=\"passed\",part=\"key\"}"), "{text}");
+    // It has ended long ago.
+    assert!(text.contains("scim_bridge_target_key_expires_in_seconds{app=\"passed\"} -"), "{text}");
+    assert_eq!(api.seen()[0].header("authorization"), Some(format!("Bearer {key}")));
+    assert!(!text.contains(key));
 }

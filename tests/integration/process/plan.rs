@@ -99,7 +99,7 @@ async fn the_plan_is_printed_for_people_and_as_json_and_then_carried_out() {
         json["totals"],
         json!({
             "users": {
-                "create": 2, "create_or_adopt": 0, "adopt": 1, "change": 0, "enable": 0, "disable": 1, "refuse": 0, "nothing": 0,
+                "create": 2, "create_or_adopt": 0, "adopt": 1, "change": 0, "enable": 0, "disable": 1, "delete": 0, "refuse": 0, "nothing": 0,
             },
             "invitations": 2, "calls": 5, "duration_s": 2, "invitations_duration_s": 3600, "held": 0, "to_be_held": 0,
         })

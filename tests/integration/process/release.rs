@@ -183,6 +183,34 @@ async fn a_user_whose_create_was_not_sent_yet_is_gone_and_nobody_is_invited() {
     assert!(installation.aha.invitations().is_empty());
 }
 
+/// What is dropped while its request waits is not answered as done.
+#[tokio::test]
+async fn a_write_whose_user_is_handed_back_while_it_waits_is_told_so() {
+    let installation = Installation::with_keys("confirm_within = '3s'\nrequest_timeout = '1s'").await;
+    let server = installation.serve().await;
+    let jane = create(&server, JANE).await.path();
+    installation.aha.fault(Fault::html(503).always());
+    let disable = json!({ "Operations": [{ "op": "replace", "path": "active", "value": false }] });
+    let creating = async { server.send(Method::POST, "/Users", Some(&user(SAM))).await };
+    let disabling = async { server.send(Method::PATCH, &jane, Some(&disable)).await };
+    let releasing = async {
+        eventually("the create and the change", async || {
+            server.get("/Users").await.body["totalResults"] == 3
+                && server.get(&jane).await.body["active"] == false
+        })
+        .await;
+        release(&installation, &[SAM, JANE]).await
+    };
+    let (created, disabled, said) = tokio::join!(creating, disabling, releasing);
+    assert!(said.contains("1 user handed back.") && said.contains("1 user had no account"), "{said}");
+    for answer in [created, disabled] {
+        let detail = answer.error(503, "");
+        assert!(detail.contains("handed back") && detail.contains("Nothing was changed"), "{detail}");
+    }
+    assert_eq!(server.get("/Users").await.body["totalResults"], 2);
+    assert_eq!(server.get(&jane).await.body["active"], true);
+}
+
 #[tokio::test]
 async fn a_create_that_is_out_at_that_moment_shows_as_an_unmanaged_account() {
     let installation = Installation::with_keys("confirm_within = '0s'").await;
@@ -244,6 +272,23 @@ async fn all_of_them_need_a_yes() {
     let ended = run(&installation, "release", &["--all", "--yes"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.log.contains("there is nothing to release"), "{ended:?}");
+}
+
+/// On a terminal it asks.
+#[tokio::test]
+async fn on_a_terminal_all_of_them_are_asked_about() {
+    let installation = Installation::new().await;
+    let server = installation.serve().await;
+    let id = create(&server, SAM).await.id();
+    for (answer, code, ownership) in [("no", 1, "created"), ("", 1, "created"), ("yes", 0, "unmanaged")] {
+        let command = ["release", "--config", "bridge.toml", "--app", "aha", "--all"];
+        let ended = Process::on_a_terminal(installation.folder(), &command, answer).await;
+        assert!(ended.output.contains("1 user of app aha are handed back"), "{ended:?}");
+        assert!(ended.output.contains("Go ahead? Type yes: "), "{ended:?}");
+        assert_eq!(ended.code, Some(code), "{answer:?}: {ended:?}");
+        assert_eq!(ended.output.contains("nothing was released"), code == 1, "{ended:?}");
+        assert_eq!(row(&installation, &id).await.unwrap().0, ownership, "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ use scim_bridge::{
     sim::aha::Fault,
 };
 
+use serde_json::json;
+
 use crate::harness::{Answer, Bridge, Setup, eventually, user};
 
 const BEHIND_A_PROXY: &str = "trusted_proxies = ['127.0.0.0/8']";
@@ -66,7 +68,7 @@ async fn who_guesses_tokens_is_slowed_down_and_the_identity_provider_beside_it_i
 }
 
 #[tokio::test]
-async fn requests_beyond_the_number_that_an_app_works_on_are_told_to_come_again() {
+async fn requests_beyond_the_number_that_an_app_works_on_are_told_to_come_again_c_19() {
     let setup = Setup::aha().app_keys("max_concurrent_requests = 50\nconfirm_within = '25s'");
     let bridge = setup.start().await;
     bridge.aha.fault(Fault::delay(Duration::from_secs(3600)).always());
@@ -89,9 +91,37 @@ async fn requests_beyond_the_number_that_an_app_works_on_are_told_to_come_again(
     eventually("the places are free again", async || bridge.get("/Users?count=0").await.status == 200).await;
 }
 
+/// Whoever waits for Aha! must not keep a leaver in: what may take access away waits for a place, and is never told to come again.
+#[tokio::test]
+async fn who_leaves_is_never_told_to_come_again_however_many_wait() {
+    let setup = Setup::aha().app_keys("max_concurrent_requests = 50\nconfirm_within = '2s'");
+    let bridge = setup.start().await;
+    let paths = [bridge.create_user("one@example.com").await, bridge.create_user("two@example.com").await];
+    let paths = paths.map(|id| format!("/Users/{id}"));
+    let rename = |number: usize| {
+        let body = json!({ "Operations": [{ "op": "replace", "path": "name.familyName", "value": format!("Name{number}") }] });
+        bridge.request(Method::PATCH, &paths[0]).json(&body)
+    };
+    bridge.aha.fault(Fault::delay(Duration::from_secs(3600)).on("PUT /users/:id"));
+    let waiting: Vec<_> = (0..50).map(|number| tokio::spawn(rename(number).send())).collect();
+    eventually("all places are taken", async || bridge.get("/Users?count=0").await.status == 429).await;
+    let leave = json!([{ "op": "replace", "path": "active", "value": false }]);
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [{ "method": "DELETE", "path": paths[1] }],
+    });
+    let (left, deleted) = tokio::join!(bridge.patch(&paths[1], leave), bridge.post("/Bulk", &bulk));
+    assert_eq!((left.status, deleted.status), (200, 200), "{left} {deleted}");
+    eventually("it is done", async || !bridge.aha.find_user_by_email("two@example.com").unwrap().enabled)
+        .await;
+    for request in waiting {
+        assert_eq!(request.await.unwrap().unwrap().status(), 200);
+    }
+}
+
 /// The gallery's validation and Entra ID's gallery want at least 25 requests a second without a 429.
 #[tokio::test]
-async fn a_hundred_requests_at_a_time_meet_no_429() {
+async fn a_hundred_requests_at_a_time_meet_no_429_c_19() {
     let bridge = Setup::memory().start().await;
     let requests = (0..100).map(|_| bridge.get("/Users"));
     for answer in futures_util::future::join_all(requests).await {

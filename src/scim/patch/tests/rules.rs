@@ -197,6 +197,11 @@ fn a_resource_cannot_grow_without_end() {
     json!({ "userName": "u", ENT: { "employeeNumber": "7", "department": "D", "manager": { "value": "m" } } }))]
 #[case::rfc_111_a_whole_extension_in_a_value(
     json!({ "userName": "u" }), json!([{ "op": "add", "value": { ENT: { "department": "D", "": 1, "floor": 2 } } }]), json!({ "userName": "u", ENT: { "department": "D" } }))]
+#[case::rfc_111_the_core_schema_by_path_and_in_a_value(
+    json!({ "userName": "u", "title": "T" }),
+    json!([{ "op": "replace", "path": "URN:ietf:params:scim:schemas:core:2.0:User", "value": { "title": "U", "name.givenName": "G", "": 1 } },
+        { "op": "add", "value": { "urn:ietf:params:scim:schemas:core:2.0:User": { "nickName": "N", "externalId": "E" } } }]),
+    json!({ "userName": "u", "title": "U", "nickName": "N", "externalId": "E", "name": { "givenName": "G" } }))]
 #[case::rfc_111_a_whole_extension_removed(
     json!({ "userName": "u", ENT: { "department": "D", "manager": { "value": "m" } } }), json!([{ "op": "remove", "path": ENT }]), json!({ "userName": "u" }))]
 #[case::schemas_follow_from_the_attributes(

@@ -4,6 +4,7 @@ mod calls;
 mod endpoints;
 mod faults;
 mod limits;
+mod portals;
 mod switches;
 
 use std::sync::Arc;

@@ -1,0 +1,209 @@
+//! The calls about the users of one ideas portal, one function each.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    clock::Clock,
+    config::AhaPortalConfig,
+    connector::{
+        Account, AccountPage, Allowance, Changes, CredentialsOwner, Name, Observed, TargetError,
+        aha_api::{
+            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, encode_segment, expect_same, the_only, to_json,
+            too_many_found,
+        },
+        error::RejectionKind,
+    },
+    upstream::SetupError,
+};
+
+use super::wire::{PortalUserBody, PortalUserChanges, PortalUsersBody, WriteBody};
+
+/// Calls one Aha! account about the users of one ideas portal.
+#[derive(Debug)]
+pub(super) struct Client {
+    api: AhaApi,
+    config: AhaPortalConfig,
+    /// `/idea_portals/:id/portal_users`.
+    users: String,
+}
+
+impl Client {
+    pub(super) fn new(app: &str, config: AhaPortalConfig, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let users = format!("/idea_portals/{}/portal_users", encode_segment(&config.portal_id));
+        Ok(Self { api: AhaApi::new(app, &config.account, clock)?, config, users })
+    }
+
+    /// `GET …/portal_users?email=`, which answers those "matching the given value". How exactly is not documented, so the
+    /// answer is compared again here, and later pages are looked at.
+    pub(super) async fn find(
+        &self,
+        email: &str,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Observed, TargetError> {
+        let mut number = 1;
+        loop {
+            let page_number = number.to_string();
+            let query = [("email", email), ("page", page_number.as_str())];
+            let query = if number == 1 { &query[..1] } else { &query[..] };
+            let body: PortalUsersBody = self.read(&self.users, query, Subject::Portal, allowance).await?;
+            let page = body.into_page();
+            if let Some(account) = the_only(page.accounts, email)? {
+                return Ok(Observed::Present(account));
+            }
+            if number >= page.total_pages {
+                return Ok(Observed::Absent);
+            }
+            if number == MOST_SEARCH_PAGES {
+                return Err(too_many_found(email, page.total_accounts));
+            }
+            number += 1;
+        }
+    }
+
+    /// `POST …/portal_users`. Where the e-mail is taken the portal may answer with the user who has it, as that user is.
+    pub(super) async fn create(
+        &self,
+        email: &str,
+        name: &Name,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Account, TargetError> {
+        let body = WriteBody {
+            portal_user: PortalUserChanges {
+                email: Some(email),
+                first_name: Some(&name.given),
+                last_name: Some(&name.family),
+                permission: self.config.permission.map(|permission| permission.as_str()),
+                enabled: None,
+            },
+        };
+        self.write(Method::POST, &self.users, to_json(&body), Subject::Portal, allowance).await
+    }
+
+    /// `PUT …/portal_users/:id`.
+    pub(super) async fn update(
+        &self,
+        before: &Account,
+        changes: &Changes,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Account, TargetError> {
+        let body = WriteBody {
+            portal_user: PortalUserChanges {
+                email: changes.email.as_deref(),
+                first_name: changes.given_name.as_deref(),
+                last_name: changes.family_name.as_deref(),
+                permission: None,
+                enabled: changes.enabled,
+            },
+        };
+        let path = self.path(&before.id);
+        let account = self.write(Method::PUT, &path, to_json(&body), Subject::User, allowance).await?;
+        expect_same(&before.id, &account.id)?;
+        Ok(account)
+    }
+
+    /// `DELETE …/portal_users/:id`, for good.
+    pub(super) async fn delete(
+        &self,
+        account: &Account,
+        allowance: &mut dyn Allowance,
+    ) -> Result<(), TargetError> {
+        let path = self.path(&account.id);
+        let response = self.api.call(Method::DELETE, &path, &[], None, allowance).await?;
+        self.api.succeeded(response, |said_so| self.not_found(Subject::User, said_so)).map(drop)
+    }
+
+    /// `GET …/portal_users`, a page of 200.
+    pub(super) async fn accounts(
+        &self,
+        page: u32,
+        allowance: &mut dyn Allowance,
+    ) -> Result<AccountPage, TargetError> {
+        let page = page.to_string();
+        let query = [("page", page.as_str()), ("per_page", LARGEST_PAGE)];
+        let body: PortalUsersBody = self.read(&self.users, &query, Subject::Portal, allowance).await?;
+        Ok(body.into_page())
+    }
+
+    /// `GET …/portal_users/:id`.
+    pub(super) async fn find_account(
+        &self,
+        id: &str,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Option<Account>, TargetError> {
+        match self.read::<PortalUserBody>(&self.path(id), &[], Subject::User, allowance).await {
+            Ok(body) => {
+                let account = body.into_account();
+                expect_same(id, &account.id)?;
+                Ok(Some(account))
+            }
+            Err(TargetError::AccountNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `GET /me`.
+    pub(super) async fn credentials_owner(
+        &self,
+        allowance: &mut dyn Allowance,
+    ) -> Result<CredentialsOwner, TargetError> {
+        let owner = self.api.key_owner(allowance).await?.into_owner();
+        Ok(CredentialsOwner { account_id: None, email: owner.email })
+    }
+
+    fn path(&self, id: &str) -> String {
+        format!("{}/{}", self.users, encode_segment(id))
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        subject: Subject,
+        allowance: &mut dyn Allowance,
+    ) -> Result<T, TargetError> {
+        let response = self.api.call(Method::GET, path, query, None, allowance).await?;
+        self.api.understand(response, |said_so| self.not_found(subject, said_so))
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+        subject: Subject,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Account, TargetError> {
+        let response = self.api.call(method, path, &[], Some(body), allowance).await?;
+        let body: PortalUserBody =
+            self.api.understand(response, |said_so| self.not_found(subject, said_so))?;
+        Ok(body.into_account())
+    }
+
+    /// Aha! answers 404 also for what the key may not see.
+    fn not_found(&self, subject: Subject, said_so: &str) -> TargetError {
+        match subject {
+            Subject::User => TargetError::AccountNotFound {
+                reason: format!("the ideas portal does not have this user any more (404{said_so})"),
+            },
+            Subject::Portal => TargetError::Rejected {
+                reason: format!(
+                    "Aha! does not find the ideas portal {} (404{said_so}). Check portal_id, and that the API key's owner is an \
+                     administrator who can see the portal",
+                    self.config.portal_id
+                ),
+                rejection: RejectionKind::Forbidden,
+            },
+        }
+    }
+}
+
+/// What a call is about, which decides what a 404 means.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    User,
+    Portal,
+}
