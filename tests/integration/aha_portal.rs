@@ -151,7 +151,7 @@ async fn who_has_an_account_of_aha_itself_is_another_person_to_the_portal() {
 
 #[tokio::test]
 async fn creates_are_paced_as_if_each_sent_an_invitation() {
-    let keys = "invites_per_hour = 1\nconfirm_within = '1s'";
+    let keys = "invites_per_hour = 1\nmax_queue_wait = '2h'\nconfirm_within = '1s'";
     let bridge = Setup::portal().app_keys(keys).start().await;
     bridge.create_user(SAM).await;
     assert_eq!(counts(&bridge), expected([(FIND, 1), (CREATE, 1)]));
