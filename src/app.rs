@@ -296,6 +296,7 @@ async fn mount(
     let Shared { store, clock, .. } = shared;
     let name = app.name.as_str().to_owned();
     let target = target(app, store, clock)?;
+    roster::recall(&target).await?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });

@@ -60,5 +60,6 @@ fn user(app: &str, number: u64, resource: Resource) -> User {
         failure: None,
         held_at: None,
         lease: None,
+        touched: 0,
     }
 }

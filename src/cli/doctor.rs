@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(super) use self::credentials::of_credentials;
-use super::ConfigFile;
+use super::{ConfigFile, groups_of_app};
 
 pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
@@ -22,7 +22,9 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let mut worst = print("database", vec![of_database(&config).await]);
     let store = Store::open_beside(&config.database.url).await.ok();
     for app in config.apps.values() {
-        worst = worst.max(print(&format!("app {}", app.name), of_app(app, store.as_ref(), &clock).await));
+        let subject = format!("app {}", app.name);
+        worst = worst.max(print(&subject, of_app(app, store.as_ref(), &clock).await));
+        worst = worst.max(print(&subject, groups_of_app::findings(&config, app, &clock).await));
     }
     if let Some(store) = store {
         store.close().await;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 
 use crate::{
-    connector::Desired,
-    converge::Target,
+    converge::{Target, asks},
     explain::{Case, Explanation, text::printable},
     store::{
         StoreError, User, UserId,
@@ -15,7 +14,7 @@ use crate::{
     },
 };
 
-use super::target_of_file::TargetOfFile;
+use super::{groups_of_app, target_of_file::TargetOfFile};
 
 /// How many events are told without `--all`: about what fits a screen.
 const SHOWN: u32 = 40;
@@ -31,7 +30,8 @@ const MOST_SUBJECTS: usize = 50;
 pub(super) struct Explain {
     #[command(flatten)]
     target: TargetOfFile,
-    /// Whom to explain: a userName, an e-mail, a SCIM id, an externalId, or the id of an account at the target.
+    /// Whom to explain: a userName, an e-mail, a SCIM id, an externalId, or the id of an account at the target. If nobody goes by it:
+    /// a group, by its displayName or its id.
     #[arg(value_name = "USER")]
     user: String,
     /// Tell everything that happened, however long ago.
@@ -46,6 +46,16 @@ impl Explain {
     pub(super) async fn run(&self) -> anyhow::Result<()> {
         let target = self.target.open().await?;
         let found = users::find_by_any_name(&target.store, &target.app, &self.user).await?;
+        if found.is_empty()
+            && let Some(group) = groups_of_app::explain(&target, &self.user).await?
+        {
+            if self.json {
+                println!("{}", serde_json::to_string_pretty(&group)?);
+            } else {
+                print!("{group}");
+            }
+            return Ok(());
+        }
         let user = match found.as_slice() {
             [] => None,
             [user] => Some(user),
@@ -80,7 +90,8 @@ impl Explain {
         let (store, app, now) = (&target.store, target.app.as_str(), target.clock.now());
         let (mut plan, mut groups, mut ahead) = (Vec::new(), Vec::new(), 0);
         if let Some(user) = user {
-            plan = target.connector.plan(&Desired::of(&user.resource, user.standing()), &user.observed);
+            let desired = asks::desired(store, &*target.connector, user).await?;
+            plan = target.connector.plan(&desired, &user.observed);
             groups = members::memberships(store, app, &[user.id.as_str()]).await?;
             groups.sort_by(|one, other| one.display.cmp(&other.display));
             if let Some(due_at) = user.due_at {

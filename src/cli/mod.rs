@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod doctor;
 mod explain;
+mod groups_of_app;
 mod healthcheck;
 mod held;
 mod lift_brake;

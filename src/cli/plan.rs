@@ -99,9 +99,12 @@ fn line(user: &User, forecast: &Forecast) -> String {
                 notes.push(format!("{email} is looked up, to be sure"))
             }
             Call::Find { .. } | Call::Delete { .. } => {}
-            Call::Create { email, name } => notes.push(format!("{} is invited as {email}", name.full())),
+            Call::Create { email, name, .. } => notes.push(format!("{} is invited as {email}", name.full())),
             Call::Update { changes, .. } => {
                 notes.extend(changed(changes).map(|(what, value)| format!("{what}: {value}")))
+            }
+            Call::ChangeRight { account, change } => {
+                notes.push(format!("{} account {}", change.describe(), account.id))
             }
         }
     }
@@ -187,12 +190,21 @@ fn user_json(user: &User, forecast: &Forecast) -> Value {
         .flat_map(changed)
         .map(|(what, value)| (what.to_owned(), value.into()))
         .collect();
+    let rights: Vec<_> = forecast
+        .calls
+        .iter()
+        .filter_map(|call| match call {
+            Call::ChangeRight { change, .. } => Some(change.describe()),
+            _ => None,
+        })
+        .collect();
     json!({
         "id": user.id.as_str(),
         "user_name": user.resource.user_name(),
         "action": forecast.action.as_str(),
         "calls": forecast.calls.iter().map(Call::name).collect::<Vec<_>>(),
         "changes": changes,
+        "rights": rights,
         "refusal": forecast.refusal,
         "adopted": user.ownership == Ownership::Adopted,
         "deleted": !user.is_live(),

@@ -8,7 +8,7 @@ use crate::{
     app,
     clock::SystemClock,
     config::{self, Config},
-    converge::Target,
+    converge::{Target, roster::recall},
     store::Store,
 };
 
@@ -30,7 +30,9 @@ impl TargetOfFile {
         let config = self.file.load()?;
         let app = self.find(&config)?;
         let store = Store::open_beside(&config.database.url).await?;
-        Ok(app::target(app, &store, &(Arc::new(SystemClock) as _))?)
+        let target = app::target(app, &store, &(Arc::new(SystemClock) as _))?;
+        recall(&target).await?;
+        Ok(target)
     }
 
     /// The app's configuration, with the database open.

@@ -2,7 +2,8 @@
 
 use super::{
     aha_account::{AhaAccount, id_or_key},
-    reader::Table,
+    groups::GroupRules,
+    reader::{Table, Value, quoted},
     source::Read,
 };
 
@@ -17,6 +18,8 @@ pub struct AhaConfig {
     pub default_role: Role,
     /// The identity provider that new users log in with, as Aha! numbers it; `None` for a password.
     pub identity_provider_id: Option<u64>,
+    /// What groups give there.
+    pub groups: GroupRules,
 }
 
 /// A role in a workspace, by the name that `POST /products/{id}/users` takes.
@@ -63,11 +66,22 @@ impl AhaConfig {
         let default_role = table.or("default_role", Role::Viewer, |value| value.one_of(&roles));
         let identity_provider_id =
             table.optional("identity_provider_id", |value| value.integer(1..=i64::MAX as u64));
+        let groups = GroupRules::read(table);
         Ok(Self {
             account: account?,
             default_workspace: default_workspace?,
             default_role: default_role?,
             identity_provider_id: identity_provider_id?,
+            groups: groups?,
         })
     }
+}
+
+/// A workspace as people call it: its prefix, its id or its name.
+pub(super) fn workspace_name(value: &Value<'_>) -> Read<String> {
+    let text = value.string()?;
+    if (1..=256).contains(&text.len()) && text.trim() == text {
+        return Ok(text.to_owned());
+    }
+    Err(value.report(format_args!("{} is not the prefix, the id or the name of a workspace", quoted(text))))
 }

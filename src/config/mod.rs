@@ -22,6 +22,7 @@ mod credentials;
 mod database;
 mod duration;
 mod file;
+mod groups;
 mod load;
 mod log;
 pub mod moment;
@@ -57,6 +58,7 @@ pub use self::{
     credentials::{ApiKey, Login, TargetCredentials},
     database::Database,
     duration::written as written_duration,
+    groups::{Administration, Grant, GroupRule, GroupRules, OnDeactivate, OtherRoles, Pattern},
     load::Config,
     log::{Log, LogFormat},
     network::Networks,

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 
+use super::rights::{Entitlement, Given};
+
 /// What was last seen of a user at the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Observed {
@@ -19,6 +21,8 @@ pub enum Observed {
         email: String,
         /// Until then the create may still take effect: only a look after that says that there is no account.
         until: Time,
+        /// What the create gives.
+        given: Box<Given>,
     },
     /// There is an account.
     Present(Account),
@@ -71,6 +75,9 @@ pub struct Account {
     /// them last. The latter are lost when the target prints another name: somebody else wrote since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_name: Option<Name>,
+    /// What it may do there beyond logging in, and what of it the bridge gave.
+    #[serde(default)]
+    pub entitlement: Box<Entitlement>,
 }
 
 impl Account {
@@ -79,6 +86,7 @@ impl Account {
         if self.written_name.is_none() && self.name == earlier.name {
             self.written_name.clone_from(&earlier.written_name);
         }
+        self.entitlement.remember(&earlier.entitlement);
         self
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Account, Name};
+use super::{
+    Account, Name,
+    rights::{RightChange, WorkspaceRole},
+};
 
 /// One call to a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum Call {
         email: String,
         /// The person's name.
         name: Name,
+        /// The workspace that the person joins, by its id, and the role there; `None` where the configuration says.
+        into: Option<(String, WorkspaceRole)>,
     },
     /// Change an existing account.
     Update {
@@ -25,6 +30,13 @@ pub enum Call {
         account: Account,
         /// What to change about it.
         changes: Changes,
+    },
+    /// Give an account a right, or take one away.
+    ChangeRight {
+        /// The account as it was last seen.
+        account: Account,
+        /// The right.
+        change: RightChange,
     },
     /// Delete an existing account for good, at a target that can. It answers that there is none.
     Delete {
@@ -111,11 +123,13 @@ impl fmt::Display for Lane {
 
 impl Call {
     /// A short name for logs and events.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Find { .. } => "find",
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
+            Self::ChangeRight { change, .. } if change.takes() => "take_right",
+            Self::ChangeRight { .. } => "give_right",
             Self::Delete { .. } => "delete",
         }
     }
@@ -125,6 +139,7 @@ impl Call {
         match self {
             Self::Find { .. } => "look for the account by its e-mail".to_owned(),
             Self::Create { .. } => "create the account, which sends an invitation".to_owned(),
+            Self::ChangeRight { account, change } => format!("{} account {}", change.describe(), account.id),
             Self::Update { account, changes } => format!("{} account {}", changes.describe(), account.id),
             Self::Delete { account } => format!("delete account {}", account.id),
         }
@@ -134,7 +149,9 @@ impl Call {
     pub const fn account(&self) -> Option<&Account> {
         match self {
             Self::Find { .. } | Self::Create { .. } => None,
-            Self::Update { account, .. } | Self::Delete { account } => Some(account),
+            Self::Update { account, .. } | Self::ChangeRight { account, .. } | Self::Delete { account } => {
+                Some(account)
+            }
         }
     }
 
@@ -147,6 +164,7 @@ impl Call {
                 Some(true) => Lane::Grant,
                 None => Lane::Change,
             },
+            Self::ChangeRight { change, .. } => change.lane(),
             Self::Delete { .. } => Lane::Revoke,
         }
     }
@@ -156,8 +174,21 @@ impl Call {
         matches!(self, Self::Create { .. })
     }
 
-    /// Whether the call takes access away from an account.
-    pub fn revokes(&self) -> bool {
-        self.lane() == Lane::Revoke
+    /// Whether the call takes access away from an account: it cannot log in any more, or is not there any more.
+    pub const fn revokes(&self) -> bool {
+        matches!(
+            self,
+            Self::Update { changes: Changes { enabled: Some(false), .. }, .. } | Self::Delete { .. }
+        )
+    }
+
+    /// Whether the call takes an administrator role away from an account.
+    pub fn demotes(&self) -> bool {
+        matches!(self, Self::ChangeRight { change, .. } if change.demotes())
+    }
+
+    /// Whether the call is about the account itself: its access, its e-mail, its name. What it may do beyond is not.
+    pub const fn is_about_account(&self) -> bool {
+        !matches!(self, Self::ChangeRight { .. })
     }
 }

@@ -19,6 +19,7 @@ pub mod allowance;
 pub mod api_key;
 pub mod authorized;
 pub mod call;
+pub mod catalogue;
 #[cfg(test)]
 mod conformance;
 pub mod credentials;
@@ -26,6 +27,7 @@ pub mod desired;
 pub mod error;
 pub mod memory;
 pub mod registry;
+pub mod rights;
 
 use std::fmt;
 
@@ -35,8 +37,10 @@ pub use self::{
     account::{Account, Name, Observed},
     allowance::{Allowance, RateReport, RateWindow},
     call::{Call, Changes, Lane},
+    catalogue::Catalogue,
     desired::{Desired, Standing},
     error::TargetError,
+    rights::{Entitlement, RightChange},
 };
 
 /// A kind of target, ready to be called.
@@ -69,6 +73,52 @@ pub trait Connector: Send + Sync + fmt::Debug {
 
     /// The directory of the target, if its accounts can be listed.
     fn directory(&self) -> Option<&dyn Directory>;
+
+    /// What groups give at the target, if they give anything.
+    fn group_rights(&self) -> Option<&dyn GroupRights>;
+}
+
+/// A target where groups give rights: which ones, their names tell.
+pub trait GroupRights: Send + Sync {
+    /// What a group of this name gives.
+    fn meaning(&self, name: &str) -> Meaning;
+
+    /// Lists what groups can give.
+    ///
+    /// # Errors
+    /// As for [`Connector::perform`].
+    fn catalogue<'a>(
+        &'a self,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<Catalogue, TargetError>>;
+
+    /// Whether anything that is configured needs the listing. Any group does, too.
+    fn wants_catalogue(&self) -> bool;
+
+    /// Whether there is a listing.
+    fn knows_catalogue(&self) -> bool;
+
+    /// Takes a listing for what there is from now on.
+    fn learn(&self, catalogue: Catalogue);
+
+    /// The names of the groups that are there without anybody having made them.
+    fn offers(&self) -> Vec<String>;
+}
+
+/// What a group gives, in words for an admin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meaning {
+    /// What its members get, each a fragment such as `contributor in PRJ1`.
+    pub gives: Vec<String>,
+    /// What it should give and cannot, each a sentence without its end.
+    pub problems: Vec<String>,
+}
+
+impl Meaning {
+    /// Whether members of the group get nothing, and nothing hinders that they would.
+    pub fn is_nothing(&self) -> bool {
+        self.gives.is_empty() && self.problems.is_empty()
+    }
 }
 
 /// A target whose accounts can be listed, and that knows whose credentials it is called with.

@@ -13,6 +13,9 @@
 //! let through once passes again, however often the call fails, and is counted once; and so are several revocations of the
 //! same user within the window. What is counted is the time of the first try.
 //!
+//! Rights that are lost are neither counted nor held, administrator roles among them: the account stays, what was given comes
+//! back without an invitation when the group does, and who is guarded keeps them (see `guard`).
+//!
 //! A target without limits, such as `memory`, has no brake.
 
 use crate::{

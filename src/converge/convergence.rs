@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::until,
-    connector::{Call, Desired, Lane, Observed, TargetError, error::RejectionKind},
+    connector::{Call, Desired, Lane, Observed, RightChange, TargetError, error::RejectionKind},
     scim::resource::Resource,
     store::{
         StoreError, User,
@@ -15,18 +15,17 @@ use crate::{
 };
 
 use super::{
-    Target, brake,
+    Target, asks, brake,
     budget::Permit,
     doubt::{self, NothingFound},
     in_hand::Held,
-    journal::Journal,
     outcome::Rejection,
     pace,
     settle::{self, Sighting},
 };
 
-/// More calls than any plan needs. A target that keeps differing after so many will not agree by calling it more.
-const MAX_CALLS: usize = 8;
+/// How many more calls than were planned at first. A target that keeps differing after so many will not agree by calling it more.
+const MAX_MORE_CALLS: usize = 8;
 
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
@@ -43,12 +42,18 @@ fn step_length(target: &Target) -> Duration {
     PERMIT_WAIT + target.call_timeout + Duration::from_secs(10)
 }
 
-/// Works on `user`, which the caller has claimed and which is `held` meanwhile, until the target agrees, refuses or fails, and
-/// settles the row.
-pub(super) async fn converge(target: Arc<Target>, user: User, held: Held, stopping: CancellationToken) {
+/// Works on `user`, which the caller has claimed and which is `held` meanwhile, and of whom this is `desired`, until the target
+/// agrees, refuses or fails, and settles the row.
+pub(super) async fn converge(
+    target: Arc<Target>,
+    user: User,
+    desired: Desired,
+    held: Held,
+    stopping: CancellationToken,
+) {
     let id = user.id.clone();
     let mut permit = None;
-    let attempted = attempt(&target, user, &held, &mut permit, &stopping).await;
+    let attempted = attempt(&target, user, desired, &held, &mut permit, &stopping).await;
     if let Some(permit) = permit {
         // It was not needed in the end.
         permit.close().await;
@@ -71,12 +76,14 @@ pub(super) fn starting_point(user: &User) -> Observed {
 async fn attempt(
     target: &Target,
     mut user: User,
+    mut desired: Desired,
     held: &Held,
     permit: &mut Option<Permit>,
     stopping: &CancellationToken,
 ) -> Result<(), StoreError> {
-    let mut sighting =
-        Sighting { observed: starting_point(&user), adopted: false, calls: Journal::default() };
+    let mut sighting = Sighting { observed: starting_point(&user), ..Sighting::default() };
+    // What the target, or we ourselves, did not allow of the user's rights. The rest of them is not held up by it.
+    let mut refused: Vec<Call> = Vec::new();
     // The id of the account that a call said is not there.
     let mut gone: Option<String> = None;
     // The version that the brake let through.
@@ -84,9 +91,18 @@ async fn attempt(
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
-    while calls < MAX_CALLS {
-        let desired = Desired::of(&user.resource, user.standing());
-        let plan = target.connector.plan(&desired, &sighting.observed);
+    let mut most_calls = None;
+    let mut desired_in = (user.version, user.touched);
+    loop {
+        if desired_in != (user.version, user.touched) {
+            desired = asks::desired(&target.store, &*target.connector, &user).await?;
+            desired_in = (user.version, user.touched);
+        }
+        let mut plan = target.connector.plan(&desired, &sighting.observed);
+        plan.retain(|call| !refused.iter().any(|refused| is_same_right(refused, call)));
+        if calls >= *most_calls.get_or_insert(MAX_MORE_CALLS + plan.len()) {
+            break;
+        }
         let lane = match plan.first() {
             // Where it is not urgent to find out whether there is an account, the queue knows.
             Some(Call::Find { .. }) if !desired.enabled => user.lane,
@@ -106,7 +122,7 @@ async fn attempt(
             return settle::postponed(target, user, sighting, reason).await;
         }
         // Whose credentials these are must be known before anybody is disabled with them.
-        if call.revokes() && !target.guard.knows_credentials_owner() {
+        if (call.revokes() || call.demotes()) && !target.guard.knows_credentials_owner() {
             let called_at = target.clock.now();
             let learned = learn_credentials_owner(target).await;
             sighting.calls.add_look_at_credentials(target, user.version, called_at, &learned);
@@ -118,6 +134,11 @@ async fn attempt(
             one_administrator = target.guard.one_administrator(&call).await;
         }
         if let Some(reason) = refusal(target, &user, &call).await? {
+            if !call.is_about_account() {
+                sighting.refusals.push(reason);
+                refused.push(call);
+                continue;
+            }
             let rejection = Rejection { kind: RejectionKind::Forbidden, reason };
             return settle::rejected(target, user, sighting, rejection).await;
         }
@@ -164,7 +185,7 @@ async fn attempt(
         // What is desired may have changed while the budget was waited for. The newest counts, and a permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
-            Some(newest) if newest.version != user.version => {
+            Some(newest) if (newest.version, newest.touched) != (user.version, user.touched) => {
                 user = User { lease: user.lease, ..newest };
                 continue;
             }
@@ -179,7 +200,7 @@ async fn attempt(
                 None => return Ok(()),
             }
         }
-        if !doubt::note_create(target, &mut user, &call).await? {
+        if !doubt::note(target, &mut user, &call).await? {
             return Ok(());
         }
         let Some(mut paid) = permit.take() else { continue };
@@ -191,6 +212,10 @@ async fn attempt(
         match result {
             Ok(observed) => {
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
+                let observed = with_given(observed, &sighting.observed);
+                if let Call::ChangeRight { change: RightChange::Administrator { .. }, .. } = &call {
+                    settle::made_administrator(target, &observed).await?;
+                }
                 sighting.observed = match (&call, observed) {
                     (Call::Find { email }, Observed::Absent) => {
                         match doubt::nothing_found(email, called_at, &sighting.observed, &desired) {
@@ -202,6 +227,10 @@ async fn attempt(
                     }
                     (_, observed) => observed,
                 };
+            }
+            Err(TargetError::Rejected { reason, .. }) if !call.is_about_account() => {
+                sighting.refusals.push(reason);
+                refused.push(call);
             }
             Err(TargetError::Rejected { reason, rejection: kind }) => {
                 if gone.is_some() && matches!(call, Call::Find { .. }) {
@@ -223,7 +252,12 @@ async fn attempt(
                 let until = target.in_doubt_until(sent_at);
                 match call {
                     Call::Find { .. } => {}
-                    Call::Create { email, .. } => sighting.observed = Observed::Suspected { email, until },
+                    Call::Create { .. } => sighting.observed = user.observed.clone(),
+                    // What was begun stands in the row.
+                    Call::ChangeRight { account, .. } => {
+                        let account = user.account().cloned().unwrap_or(account);
+                        sighting.observed = Observed::Uncertain { account, until };
+                    }
                     Call::Update { account, .. } | Call::Delete { account } => {
                         sighting.observed = Observed::Uncertain { account, until }
                     }
@@ -253,10 +287,31 @@ async fn attempt(
         }
     }
     let reason = format!(
-        "{} still differs after {MAX_CALLS} calls that it accepted. Compare the account there with what the identity provider sends",
+        "{} still differs after {calls} calls that it accepted. Compare the account there with what the identity provider sends",
         target.connector.target()
     );
     settle::failed(target, user, sighting, reason).await
+}
+
+/// Whether two calls change a right of an account alike, whatever was seen of it in between.
+fn is_same_right(one: &Call, other: &Call) -> bool {
+    match (one, other) {
+        (Call::ChangeRight { change: one, .. }, Call::ChangeRight { change: other, .. }) => one == other,
+        _ => false,
+    }
+}
+
+/// What was found after a create whose answer was lost has the rights that the create gave.
+fn with_given(found: Observed, before: &Observed) -> Observed {
+    match (found, before) {
+        (Observed::Present(mut account), Observed::Suspected { given, .. }) => {
+            if account.entitlement.given.rights.is_empty() {
+                account.entitlement.given = (**given).clone();
+            }
+            Observed::Present(account)
+        }
+        (found, _) => found,
+    }
 }
 
 /// A question on the side was not answered, and the work does not go on without.

@@ -1,7 +1,7 @@
 //! What is looked at again before it is believed.
 //!
 //! A create whose answer is lost, or a process that dies with one under way, may have made an account, and sent an invitation.
-//! So the row says under which e-mail before the create is sent ([`note_create`]), and that e-mail is looked up before
+//! So the row says under which e-mail before the create is sent ([`note`]), and that e-mail is looked up before
 //! anything else is done, however the user is called by then. A look-up that finds nothing too early proves nothing: the
 //! create may still be on its way.
 //!
@@ -10,7 +10,7 @@
 
 use crate::{
     clock::{Time, until},
-    connector::{Account, Call, Desired, Lane, Observed, TargetError},
+    connector::{Account, Call, Desired, Lane, Observed, TargetError, rights::Given},
     scim::fold::fold,
     store::{StoreError, User},
 };
@@ -38,27 +38,45 @@ pub(super) fn nothing_found(
         return NothingFound::TooEarly(*until);
     }
     let folded = fold(email);
-    let may_have_been_created = matches!(observed, Observed::Suspected { .. });
-    NothingFound::Seen(if may_have_been_created && folded != email {
-        // A target that keeps e-mails in lower case may compare them to the letter.
-        Observed::Suspected { email: folded.into_owned(), until: looked_at }
-    } else if folded != fold(&desired.email) {
-        Observed::Unknown
-    } else {
-        Observed::Absent
-    })
+    NothingFound::Seen(
+        if let Observed::Suspected { given, .. } = observed
+            && folded != email
+        {
+            // A target that keeps e-mails in lower case may compare them to the letter.
+            Observed::Suspected { email: folded.into_owned(), until: looked_at, given: given.clone() }
+        } else if folded != fold(&desired.email) {
+            Observed::Unknown
+        } else {
+            Observed::Absent
+        },
+    )
 }
 
-/// Makes it known that `call` is about to be sent, if it is a create: from now on there may be an account. Whether `user` is
-/// still ours to work on.
-pub(super) async fn note_create(target: &Target, user: &mut User, call: &Call) -> Result<bool, StoreError> {
-    let Call::Create { email, .. } = call else { return Ok(true) };
-    // Where no two users are ever one account, there is nothing to look up either.
-    if user.account_key.is_none() {
-        return Ok(true);
+/// Makes it known that `call` is about to be sent, if it is a create: from now on there may be an account; or if it gives a
+/// right: from now on it is the bridge's to take away. Whether `user` is still ours to work on.
+pub(super) async fn note(target: &Target, user: &mut User, call: &Call) -> Result<bool, StoreError> {
+    match call {
+        // Where no two users are ever one account, there is nothing to look up either.
+        Call::Create { .. } if user.account_key.is_none() => return Ok(true),
+        Call::Create { email, into, .. } => {
+            let until = target.in_doubt_until(target.clock.now());
+            let mut given = Box::<Given>::default();
+            given.rights.workspaces.extend(into.clone());
+            user.observed = Observed::Suspected { email: email.clone(), until, given };
+        }
+        Call::ChangeRight { account, change } => {
+            let mut begun = account.clone();
+            begun.entitlement.begin(change);
+            if begun == *account {
+                return Ok(true);
+            }
+            user.observed = match &user.observed {
+                Observed::Uncertain { until, .. } => Observed::Uncertain { account: begun, until: *until },
+                _ => Observed::Present(begun),
+            };
+        }
+        Call::Find { .. } | Call::Update { .. } | Call::Delete { .. } => return Ok(true),
     }
-    let until = target.in_doubt_until(target.clock.now());
-    user.observed = Observed::Suspected { email: email.clone(), until };
     settle::noted(target, user).await
 }
 
@@ -67,7 +85,11 @@ pub(super) async fn note_create(target: &Target, user: &mut User, call: &Call) -
 /// # Errors
 /// As the look-up fails.
 pub(super) async fn look_again(target: &Target, account: &Account) -> Result<Observed, TargetError> {
-    let gone = || Observed::Suspected { email: account.email.clone(), until: target.clock.now() };
+    let gone = || Observed::Suspected {
+        email: account.email.clone(),
+        until: target.clock.now(),
+        given: Box::default(),
+    };
     let Some(directory) = target.connector.directory() else { return Ok(gone()) };
     let permit = target.budget.permit(Lane::Revoke);
     let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {

@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     Target,
+    asks::desired_of_all,
     brake::Room,
     budget::Budget,
     convergence::{refusal, starting_point},
@@ -100,15 +101,17 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// What would be done for `user`.
-    pub fn of(user: &User, connector: &dyn Connector, accounts: Accounts) -> Self {
+    /// What would be done for `user`, of whom this is `desired`.
+    pub fn of(user: &User, desired: &Desired, connector: &dyn Connector, accounts: Accounts) -> Self {
         let calls = if user.is_pending() || user.due_at.is_some() {
-            let desired = Desired::of(&user.resource, user.standing());
-            connector.plan(&desired, &starting_point(user))
+            connector.plan(desired, &starting_point(user))
         } else {
             Vec::new()
         };
-        let action = match (calls.iter().find(|call| !matches!(call, Call::Find { .. })), accounts) {
+        // What becomes of the account itself says more than what it may do.
+        let effects = || calls.iter().filter(|call| !matches!(call, Call::Find { .. }));
+        let effect = effects().find(|call| call.is_about_account()).or_else(|| effects().next());
+        let action = match (effect, accounts) {
             (Some(Call::Create { .. }), Accounts::Listed) => Action::Create,
             (Some(Call::Create { .. }), Accounts::NotListed) => Action::CreateOrAdopt,
             (Some(Call::Update { changes, .. }), _) => match changes.enabled {
@@ -116,6 +119,7 @@ impl Forecast {
                 Some(true) => Action::Enable,
                 None => Action::Change,
             },
+            (Some(Call::ChangeRight { .. }), _) => Action::Change,
             (Some(Call::Delete { .. }), _) => Action::Delete,
             (Some(Call::Find { .. }) | None, _) => {
                 let has_account = user.is_live() && user.account().is_some();
@@ -131,7 +135,7 @@ impl Forecast {
 
     /// The same, unless the account is guarded.
     async fn guarded(self, target: &Target, user: &User) -> Result<Self, StoreError> {
-        let Some(call) = self.calls.first() else { return Ok(self) };
+        let Some(call) = self.calls.iter().find(|call| call.is_about_account()) else { return Ok(self) };
         match refusal(target, user, call).await? {
             Some(reason) => Ok(Self { action: Action::Refuse, calls: Vec::new(), refusal: Some(reason) }),
             None => Ok(self),
@@ -211,8 +215,10 @@ pub async fn all<E: From<StoreError>>(
         let Some(last) = users.last() else { break };
         last.id.as_str().clone_into(&mut after);
         let mut revocations = Vec::new();
-        for user in &users {
-            let forecast = Forecast::of(user, &*target.connector, accounts).guarded(target, user).await?;
+        let desired = desired_of_all(&target.store, &*target.connector, &users).await?;
+        for (user, desired) in users.iter().zip(&desired) {
+            let forecast = Forecast::of(user, desired, &*target.connector, accounts);
+            let forecast = forecast.guarded(target, user).await?;
             tell(user, &forecast)?;
             totals.count(user, &forecast);
             if forecast.revokes() && user.held_at.is_none() {

@@ -78,6 +78,10 @@ impl Guard {
         leaving: Leaving,
     ) -> Result<Option<String>, StoreError> {
         let Some(account) = call.account() else { return Ok(None) };
+        if call.demotes() {
+            self.see(account);
+            return self.refusal_to_demote(store, app, account, logins, leaving).await;
+        }
         let new_email = match call {
             Call::Update { changes, .. } => changes.email.as_deref(),
             _ => None,
@@ -85,10 +89,7 @@ impl Guard {
         self.see(account);
         // To take the login away from a protected account is to take the account away, and its protection with it.
         let is_renamed = new_email.is_some_and(|email| fold(email) != fold(&account.email));
-        let is_protected = || {
-            let accounts = self.protected_accounts.read().unwrap_or_else(PoisonError::into_inner);
-            accounts.contains(&account.id) || logins.iter().any(|login| self.is_protected(login))
-        };
+        let is_protected = || self.protects(account, logins);
         let back = new_email.is_some_and(|email| self.is_protected(email));
         if (call.revokes() || (is_renamed && !back)) && is_protected() {
             let what = match call {
@@ -124,10 +125,39 @@ impl Guard {
         Ok(None)
     }
 
-    /// Lets one administrator after the other be disabled: of two at a time, each would count the other as the one who is
+    /// Why no administrator role must be taken from an account, if none must be.
+    async fn refusal_to_demote(
+        &self,
+        store: &Store,
+        app: &str,
+        account: &Account,
+        logins: &[&str],
+        leaving: Leaving,
+    ) -> Result<Option<String>, StoreError> {
+        let email = &account.email;
+        let why = if self.protects(account, logins) {
+            format!(
+                "it is in the list of protected accounts of app {app}. If it is meant, take it out of `protected` first"
+            )
+        } else if self.owns_credentials(account) {
+            "it owns the API key that this bridge works with. Give the bridge a key of another administrator first".to_owned()
+        } else if !users::has_other_enabled_administrator(store, app, &account.id, leaving).await? {
+            "it is the last enabled administrator. Make somebody else an administrator first".to_owned()
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(format!("{email} must not lose administrator roles: {why}")))
+    }
+
+    fn protects(&self, account: &Account, logins: &[&str]) -> bool {
+        let accounts = self.protected_accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.contains(&account.id) || logins.iter().any(|login| self.is_protected(login))
+    }
+
+    /// Lets one administrator after the other be disabled or demoted: of two at a time, each would count the other as the one who is
     /// left. To be held from the question until what was done is recorded.
     pub async fn one_administrator(&self, call: &Call) -> Option<MutexGuard<'_, ()>> {
-        let account = call.account().filter(|_| call.revokes())?;
+        let account = call.account().filter(|_| call.revokes() || call.demotes())?;
         if account.administrator { Some(self.administrators.lock().await) } else { None }
     }
 

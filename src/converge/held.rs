@@ -5,7 +5,7 @@
 
 use crate::{
     clock::Time,
-    connector::{Connector, Desired, Observed, Standing},
+    connector::{Connector, Observed},
     store::{
         StoreError, Transaction, User, UserId,
         admissions::Counted,
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::{Target, brake, roster::resource_of};
+use super::{Target, asks::desired_in, brake, roster::resource_of};
 
 /// A decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ async fn keep(
     user.modified_at = now;
     (user.answered, user.fallback) = (Answered::Yes, None);
     (user.held_at, user.attempts, user.failure) = (None, 0, None);
-    let desired = Desired::of(&user.resource, Standing::Live);
+    let desired = desired_in(transaction, connector, &user).await?;
     let plan = connector.plan(&desired, &user.observed);
     user.lane = desired.lane(&plan);
     if plan.is_empty() {

@@ -10,6 +10,7 @@
 //! and an IdP finds the people who had accounts before it; and it compares the two, so that what was changed at the target
 //! itself is told or changed back. [release] lets go of users.
 
+pub mod asks;
 mod backoff;
 pub mod brake;
 pub mod breaker;

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Time,
-    connector::{Connector, Desired, Lane, Observed},
+    connector::{Connector, Lane, Observed},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, EventKind},
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-use super::{Target, settle::happened};
+use super::{Target, asks::desired_in, settle::happened};
 
 /// Undoes an unanswered version of a user whose request was just told, for this reason, that it failed. What was done by then
 /// stays.
@@ -86,7 +86,7 @@ pub(super) async fn put_back(
     events::append(transaction, happened(&user, now, EventKind::PutBack).detail(restored)).await?;
     user.resource = fallback.resource;
     user.ownership = fallback.ownership;
-    let desired = Desired::of(&user.resource, user.standing());
+    let desired = desired_in(transaction, connector, &user).await?;
     let plan = connector.plan(&desired, &user.observed);
     user.account_key = connector.account_key(&desired);
     user.version += 1;

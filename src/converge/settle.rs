@@ -6,6 +6,7 @@ use crate::{
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
+        rosters,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
 };
@@ -20,7 +21,7 @@ use super::{
 };
 
 /// What the work saw at the target.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sighting {
     /// The account.
     pub(super) observed: Observed,
@@ -28,6 +29,8 @@ pub(super) struct Sighting {
     pub(super) adopted: bool,
     /// What the target was asked.
     pub(super) calls: Journal,
+    /// Why rights could not be given or taken that are to be.
+    pub(super) refusals: Vec<String>,
 }
 
 /// Who acts here, in events.
@@ -66,14 +69,23 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                 let adopted = "the account was there before, so it is adopted and no invitation was sent";
                 let detail = if is_adopted { adopted } else { "" };
                 story.push(happened(&worked, now, EventKind::Applied).detail(detail));
+                for refusal in &sighting.refusals {
+                    story.push(happened(&worked, now, EventKind::Rejected).detail(refusal.as_str()));
+                }
                 let shown_before = shown_truth(&user);
                 see(&mut user, &sighting, now);
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
+                if !sighting.refusals.is_empty() {
+                    (user.attempts, user.failure) = (worked.attempts + 1, Some(sighting.refusals.join("; ")));
+                }
                 if user.version == worked.version {
-                    // What was sent before may take effect yet: once it cannot any more, all is said again.
                     user.due_at = match &user.observed {
+                        // Its groups have changed since.
+                        _ if user.touched != worked.touched => user.due_at,
+                        // What was sent before may take effect yet: once it cannot any more, all is said again.
                         Observed::Uncertain { until, .. } => Some(*until),
+                        _ if user.failure.is_some() => Some(now + backoff::AFTER_REJECTION),
                         _ => None,
                     };
                     user.fallback = None;
@@ -112,7 +124,7 @@ async fn taken(target: &Target, worked: User, sighting: Sighting, other: UserId)
     );
     let rejection = Rejection { kind: RejectionKind::Conflict, reason };
     // What the user had before, if anything, is still its own.
-    let sighting = Sighting { observed: worked.observed.clone(), adopted: false, calls: sighting.calls };
+    let sighting = Sighting { observed: worked.observed.clone(), adopted: false, ..sighting };
     rejected(target, worked, sighting, rejection).await
 }
 
@@ -194,7 +206,10 @@ pub(super) async fn rejected(
                     events::append_all(transaction, &story).await?;
                     put_back(transaction, user, &*connector, now).await?;
                 } else {
-                    let due_at = now + backoff::AFTER_REJECTION;
+                    let due_at = match user.due_at {
+                        Some(due_at) if user.touched != worked.touched => due_at,
+                        _ => now + backoff::AFTER_REJECTION,
+                    };
                     if ends_otherwise(&user, &sighting.calls, &reason) {
                         let attempts = user.attempts + 1;
                         story.push(event.detail(again(&reason, attempts, due_at)));
@@ -242,7 +257,7 @@ pub(super) async fn failed(
                 }
                 let attempts = user.attempts + 1;
                 let due_at = match user.due_at {
-                    due_at if user.version != worked.version => due_at,
+                    due_at if (user.version, user.touched) != (worked.version, worked.touched) => due_at,
                     _ => Some(now + backoff::after(attempts, &user.id)),
                 };
                 if ends_otherwise(&user, &sighting.calls, &reason) {
@@ -310,7 +325,7 @@ pub(super) async fn suspended(
                 let mut story = sighting.calls.events(&app, &worked.id);
                 story.push(happened(&worked, now, EventKind::Failed).detail(reason.as_str()));
                 events::append_all(transaction, &story).await?;
-                if user.version == worked.version {
+                if (user.version, user.touched) == (worked.version, worked.touched) {
                     user.due_at = Some(until);
                 }
                 user.failure = Some(reason);
@@ -330,6 +345,28 @@ pub(super) async fn noted(target: &Target, worked: &User) -> Result<bool, StoreE
                 let Some(user) = leased(transaction, &worked).await? else { return Ok(false) };
                 users::save(transaction, &User { observed: worked.observed, ..user }).await?;
                 Ok(true)
+            })
+        })
+        .await
+}
+
+/// A group made the account an administrator, or made it none: no finding for the next listing.
+pub(super) async fn made_administrator(target: &Target, observed: &Observed) -> Result<(), StoreError> {
+    let Some(account) = observed.account().cloned() else { return Ok(()) };
+    let app = target.app.clone();
+    target
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let Some(mut known) = rosters::find_administrators(transaction, &app).await? else {
+                    return Ok(());
+                };
+                if account.administrator {
+                    known.insert(account.id, account.enabled);
+                } else {
+                    known.remove(&account.id);
+                }
+                rosters::save_administrators(transaction, &app, &known).await
             })
         })
         .await

@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     Target,
+    asks::desired_in,
     breaker::Traffic,
     convergence::{converge, lease_length},
     settle::ACTOR,
@@ -129,7 +130,7 @@ impl Pool {
         let until = claim.lease.until;
         // Of both pools: a user changes lanes while it is worked on.
         let lapsed = target.in_hand.lapsed(now);
-        let renewing = lapsed.clone();
+        let (renewing, connector) = (lapsed.clone(), target.connector.clone());
         let claimed = target
             .store
             .write(move |transaction| {
@@ -143,16 +144,22 @@ impl Pool {
                         let event = Event::new(&claim.app, subject, now, EventKind::TakenOver, ACTOR);
                         events::append(transaction, event.version(taken_over.user.version)).await?;
                     }
-                    Ok::<_, StoreError>(claimed)
+                    // Read here, so that nobody overtakes another on the way to the first call.
+                    let mut work = Vec::with_capacity(claimed.len());
+                    for Claimed { user, .. } in claimed {
+                        let desired = desired_in(transaction, &*connector, &user).await?;
+                        work.push((user, desired));
+                    }
+                    Ok::<_, StoreError>(work)
                 })
             })
             .await;
         match claimed {
             Ok(claimed) => {
                 target.in_hand.renewed(&lapsed, until);
-                for Claimed { user, .. } in claimed {
+                for (user, desired) in claimed {
                     let held = target.in_hand.hold(user.id.clone(), until);
-                    self.tasks.spawn(converge(target.clone(), user, held, stopping.clone()));
+                    self.tasks.spawn(converge(target.clone(), user, desired, held, stopping.clone()));
                 }
                 None
             }

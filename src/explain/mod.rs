@@ -3,6 +3,7 @@
 //! Pure: whoever asks reads the rows and hands them in as a [`Case`]. [`Explanation::of`] tells the [story] and the
 //! [verdict]; it is printed as [text] or serialized as it is.
 
+pub mod group;
 mod request;
 pub mod story;
 mod target_state;

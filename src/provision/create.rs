@@ -118,6 +118,7 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
         failure: None,
         held_at: None,
         lease: None,
+        touched: 0,
     }
 }
 

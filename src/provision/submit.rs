@@ -95,12 +95,13 @@ pub(super) async fn submit(
 ) -> Result<Submission, ProvisionError> {
     let deletes = kind == EventKind::Deleted;
     let standing = if deletes { Standing::Deleted } else { Standing::Live };
-    let desired = Desired::of(&resource, standing);
+    let desired = desired(transaction, change, &before, &resource, standing).await?;
     let plan = change.target.connector.plan(&desired, &before.observed);
     if before.version > 0
         && !deletes
         && resource == before.resource
-        && (before.is_pending() || plan.is_empty() || matches!(before.observed, Observed::Uncertain { .. }))
+        // What groups give follows by itself; a write that says nothing new has no say in it.
+        && (before.is_pending() || !plan.iter().any(Call::is_about_account) || matches!(before.observed, Observed::Uncertain { .. }))
     {
         return unchanged(transaction, change, before).await;
     }
@@ -175,6 +176,26 @@ pub(super) async fn submit(
     story.extend(record::left_with_the_user(change, &user.id, &left_groups));
     events::append_all(transaction, &story).await?;
     Ok(watched(change, user))
+}
+
+/// What `resource` asks for. Who is deleted leaves all groups.
+async fn desired(
+    transaction: &mut Transaction,
+    change: &Change,
+    before: &User,
+    resource: &Resource,
+    standing: Standing,
+) -> Result<Desired, ProvisionError> {
+    let desired = Desired::of(resource, standing);
+    if change.target.connector.group_rights().is_none() {
+        return Ok(desired);
+    }
+    let groups = match before.version {
+        0 => Vec::new(),
+        _ if standing != Standing::Live => Vec::new(),
+        _ => members::groups_of(transaction, &change.app, before.id.as_str()).await?,
+    };
+    Ok(desired.in_groups(resource, groups))
 }
 
 /// The IdP is answered a 2xx for this version, whatever the target will say.
@@ -252,7 +273,8 @@ async fn refuse_taken(
 async fn refuse_guarded(change: &Change, before: &User, plan: &[Call]) -> Result<(), ProvisionError> {
     let target = &change.target;
     let logins: Vec<_> = before.resource.login_email().into_iter().collect();
-    for call in plan {
+    // A right that must not be taken is left, and told of, when its turn comes: it has no say in the rest of the user.
+    for call in plan.iter().filter(|call| call.is_about_account()) {
         let refusal = target.guard.refusal(&target.store, &change.app, call, &logins, Leaving::LeftOut);
         if let Some(reason) = refusal.await? {
             return Err(ProvisionError::Forbidden(format!("{reason}.")));
@@ -280,7 +302,7 @@ pub(super) fn may_have_account(user: &User) -> bool {
 /// Whether access is to be given that was not to be given already: who waits in the queue for it keeps the place.
 fn is_new_grant(before: &User, lane: Lane, plan: &[Call]) -> bool {
     let waits_already = before.is_pending() && before.lane == Lane::Grant;
-    lane == Lane::Grant && !plan.is_empty() && !waits_already
+    lane == Lane::Grant && plan.iter().any(Call::is_about_account) && !waits_already
 }
 
 /// New access that could not be given for a long time is better asked for again than believed to be given.

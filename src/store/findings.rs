@@ -41,6 +41,8 @@ pub enum FindingKind {
     EmailOfAnother,
     /// A user's account was given another name.
     NameChanged,
+    /// A right that a group gives was taken, or changed, or one given that none does.
+    RoleChanged,
     /// A user's account is not there any more.
     Vanished,
     /// An account, not shown, has the e-mail of a user whose account is another one.
@@ -70,12 +72,13 @@ pub enum Nature {
 
 impl FindingKind {
     /// All kinds.
-    pub const ALL: [FindingKind; 12] = [
+    pub const ALL: [FindingKind; 13] = [
         Self::Disabled,
         Self::Enabled,
         Self::EmailChanged,
         Self::EmailOfAnother,
         Self::NameChanged,
+        Self::RoleChanged,
         Self::Vanished,
         Self::SecondAccount,
         Self::UserNameTaken,
@@ -93,6 +96,7 @@ impl FindingKind {
             Self::EmailChanged => "email_changed",
             Self::EmailOfAnother => "email_of_another_user",
             Self::NameChanged => "name_changed",
+            Self::RoleChanged => "role_changed",
             Self::Vanished => "account_vanished",
             Self::SecondAccount => "second_account",
             Self::UserNameTaken => "user_name_taken",
@@ -111,6 +115,7 @@ impl FindingKind {
             | Self::EmailChanged
             | Self::EmailOfAnother
             | Self::NameChanged
+            | Self::RoleChanged
             | Self::Vanished => Nature::Drift,
             Self::SecondAccount | Self::UserNameTaken => Nature::Collision,
             Self::BecameAdministrator

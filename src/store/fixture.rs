@@ -59,6 +59,7 @@ pub(super) fn user(id: &str, resource: serde_json::Value) -> User {
         failure: None,
         held_at: None,
         lease: None,
+        touched: 0,
     }
 }
 
@@ -71,5 +72,6 @@ pub(super) fn group(id: &str, display_name: &str) -> Group {
         version: 1,
         created_at: Time::default(),
         modified_at: Time::default(),
+        is_offered: false,
     }
 }

@@ -33,9 +33,24 @@ pub struct Group {
     pub created_at: Time,
     /// When it last really changed.
     pub modified_at: Time,
+    /// Whether it stands for something at the target, and no IdP has written to it.
+    pub is_offered: bool,
 }
 
 impl Group {
+    /// A group that nobody made: it stands for what `name` is called at the target.
+    pub fn offered(app: &str, id: GroupId, name: &str, now: Time) -> Self {
+        Self {
+            id,
+            app: app.to_owned(),
+            resource: Resource::default().with("displayName", name),
+            version: 1,
+            created_at: now,
+            modified_at: now,
+            is_offered: true,
+        }
+    }
+
     /// What answers show of the row, as [`meta::fragment`] makes it.
     pub fn fragment(&self) -> String {
         meta::fragment(urn::GROUP, self.id.as_str(), &self.resource)
@@ -59,7 +74,7 @@ pub enum Narrowing {
 
 macro_rules! columns {
     () => {
-        "id, app, display_name_key, display, external_id_key, resource, version, created_at, modified_at"
+        "id, app, display_name_key, display, external_id_key, resource, version, created_at, modified_at, offered"
     };
 }
 
@@ -223,6 +238,63 @@ pub async fn find_by_display_name(
         .transpose()
 }
 
+/// The group of that `displayName`, compared without case, or of that id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_by_any_name(store: &Store, app: &str, name: &str) -> Result<Option<Group>, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM user_groups WHERE app = $1 AND display_name_key = $2 UNION ALL SELECT ",
+        columns!(),
+        " FROM user_groups WHERE app = $1 AND id = $3 LIMIT 1"
+    ))
+    .bind(app)
+    .bind(display_name_key(name))
+    .bind(name)
+    .fetch_optional(store.reader())
+    .await?;
+    row.map(|row| read(&row)).transpose()
+}
+
+/// The ids and names of the groups that an IdP has, in the order of their ids: at most `limit`, from behind the id `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_names(
+    store: &Store,
+    app: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(GroupId, String)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, display FROM user_groups WHERE app = $1 AND id > $2 AND offered = 0 ORDER BY id LIMIT $3",
+    )
+    .bind(app)
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
+    .await?;
+    rows.iter()
+        .map(|row| Ok((GroupId::from(row.try_get::<String, _>("id")?), row.try_get("display")?)))
+        .collect()
+}
+
+/// The ids and names of the groups that no IdP has written to.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_offered(store: &Store, app: &str) -> Result<Vec<(GroupId, String)>, StoreError> {
+    let rows = sqlx::query("SELECT id, display FROM user_groups WHERE app = $1 AND offered = 1 ORDER BY id")
+        .bind(app)
+        .fetch_all(store.reader())
+        .await?;
+    rows.iter()
+        .map(|row| Ok((GroupId::from(row.try_get::<String, _>("id")?), row.try_get("display")?)))
+        .collect()
+}
+
 /// Adds a group.
 ///
 /// # Errors
@@ -231,7 +303,7 @@ pub async fn insert(transaction: &mut Transaction, group: &Group) -> Result<(), 
     let query = sqlx::query(concat!(
         "INSERT INTO user_groups (",
         columns!(),
-        ", fragment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        ", fragment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     ));
     bind(query, group)?.execute(&mut *transaction).await?;
     marks::add(transaction, &group.app, List::Groups, group.id.as_str()).await
@@ -247,7 +319,7 @@ pub async fn save(transaction: &mut Transaction, group: &Group) -> Result<(), St
         "UPDATE user_groups SET app = $2, display_name_key = CASE WHEN EXISTS (SELECT 1 FROM user_groups AS other \
          WHERE other.app = $2 AND other.display_name_key = $3 AND other.id <> $1) THEN display_name_key ELSE $3 END, \
          display = $4, external_id_key = $5, resource = $6, \
-         version = $7, created_at = $8, modified_at = $9, fragment = $10 WHERE id = $1",
+         version = $7, created_at = $8, modified_at = $9, offered = $10, fragment = $11 WHERE id = $1",
     );
     bind(query, group)?.execute(transaction).await?;
     Ok(())
@@ -311,6 +383,7 @@ fn bind<'q>(
         .bind(group.version)
         .bind(group.created_at.as_micros())
         .bind(group.modified_at.as_micros())
+        .bind(i64::from(group.is_offered))
         .bind(group.fragment()))
 }
 
@@ -324,5 +397,6 @@ fn read(row: &AnyRow) -> Result<Group, StoreError> {
         version: row.try_get("version")?,
         created_at: Time::from_micros(row.try_get("created_at")?),
         modified_at: Time::from_micros(row.try_get("modified_at")?),
+        is_offered: row.try_get::<i64, _>("offered")? != 0,
     })
 }

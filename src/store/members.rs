@@ -140,6 +140,64 @@ pub async fn memberships(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<M
     Ok(memberships)
 }
 
+/// How far it is with the users in a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How many there are.
+    pub users: u64,
+    /// How many of them something is still to be done for.
+    pub waiting: u64,
+    /// The first of those whose last attempt failed: `userName`, folded, and why.
+    pub failing: Vec<(String, String)>,
+}
+
+/// How far it is with the users in a group; at most `failures` of them are told of one by one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn standing(store: &Store, group_id: &GroupId, failures: u32) -> Result<Standing, StoreError> {
+    let counts = sqlx::query(
+        "SELECT COUNT(*) AS users, COUNT(users.due_at) AS waiting FROM group_members \
+         JOIN users ON users.id = member_id WHERE group_id = $1",
+    )
+    .bind(group_id.as_str())
+    .fetch_one(store.reader())
+    .await?;
+    let rows = sqlx::query(
+        "SELECT user_name_key, failure FROM group_members JOIN users ON users.id = member_id \
+         WHERE group_id = $1 AND due_at IS NOT NULL AND failure IS NOT NULL ORDER BY member_id LIMIT $2",
+    )
+    .bind(group_id.as_str())
+    .bind(i64::from(failures))
+    .fetch_all(store.reader())
+    .await?;
+    let number = |column: &str| Ok::<_, StoreError>(u64::try_from(counts.try_get::<i64, _>(column)?));
+    Ok(Standing {
+        users: number("users")?.unwrap_or(0),
+        waiting: number("waiting")?.unwrap_or(0),
+        failing: rows
+            .iter()
+            .map(|row| Ok((row.try_get("user_name_key")?, row.try_get("failure")?)))
+            .collect::<Result<_, StoreError>>()?,
+    })
+}
+
+/// The names of the groups that a user is in, inside a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn groups_of(
+    transaction: &mut Transaction,
+    app: &str,
+    id: &str,
+) -> Result<Vec<String>, StoreError> {
+    let names = sqlx::query_scalar(
+        "SELECT display FROM group_members JOIN user_groups ON user_groups.id = group_id \
+         WHERE group_members.app = $1 AND member_id = $2",
+    );
+    Ok(names.bind(app).bind(id).fetch_all(transaction).await?)
+}
+
 /// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 pub mod admissions;
 mod batch;
 pub mod budgets;
+pub mod catalogues;
 mod complete;
 mod error;
 pub mod events;

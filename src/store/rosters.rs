@@ -105,6 +105,23 @@ pub async fn find_administrators(
     kept.flatten().map(|json| from_json("administrators", &json)).transpose()
 }
 
+/// Replaces what is known of the administrators, if there was a listing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn save_administrators(
+    transaction: &mut Transaction,
+    app: &str,
+    administrators: &Administrators,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE rosters SET administrators = $2 WHERE app = $1")
+        .bind(app)
+        .bind(to_json("administrators", administrators)?)
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
 /// Records a completed listing.
 ///
 /// # Errors

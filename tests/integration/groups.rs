@@ -1,6 +1,6 @@
 //! Groups over HTTP: each request that Entra ID, Okta and others send, and what RFC 7643 and RFC 7644 say of it.
 
-mod fixture;
+pub mod fixture;
 mod kept_up;
 mod large;
 mod members;

@@ -28,6 +28,7 @@ mod etags;
 mod events;
 mod extensions;
 mod failure_classes;
+mod group_rights;
 mod groups;
 mod groups_conversations;
 mod guards;

@@ -4,6 +4,7 @@ mod commands;
 mod credentials;
 mod demo;
 mod explain;
+mod groups;
 mod held;
 mod plan;
 mod release;

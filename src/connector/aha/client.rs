@@ -1,6 +1,6 @@
 //! The calls to Aha!, one function each, and what its answers mean.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -8,20 +8,25 @@ use serde_json::Value;
 
 use crate::{
     clock::Clock,
-    config::AhaConfig,
+    config::{AhaConfig, Grant},
     connector::{
-        Account, AccountPage, Allowance, Changes, CredentialsOwner, Name, Observed, TargetError,
+        Account, AccountPage, Allowance, Catalogue, Changes, CredentialsOwner, Entitlement, Name, Observed,
+        RightChange, TargetError,
         aha_api::{
             AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, Owner, encode_segment, expect_same, forbidden, the_only,
             to_json, too_many_found,
         },
         credentials::Credentials,
         error::RejectionKind,
+        rights::{Given, Rights, SeenRights, WorkspaceRole},
     },
     upstream::SetupError,
 };
 
-use super::wire::{CreateBody, UpdateBody, User, UserBody, UserChanges, UsersBody};
+use super::wire::{
+    CreateBody, CustomRolesBody, ProductsBody, SeatGroupsBody, UpdateBody, User, UserBody, UserChanges,
+    UsersBody, administrator_body, modify_user_body, product_role_body, user_role_body, written_role,
+};
 
 /// An account that is older than this when a create answers with it was there before: the clocks of Aha! and of this machine
 /// may differ by so much, and a wrong guess costs a call.
@@ -73,22 +78,139 @@ impl Client {
         }
     }
 
-    /// `POST /products/:id/users`. Aha! sends an invitation.
+    /// `POST /products/:id/users`. Aha! sends an invitation. `into` is the workspace, by its id, and the role that a group
+    /// gives; without it, those of the configuration are `default_role`, if the workspace was listed.
     pub(super) async fn create(
         &self,
         email: &str,
         name: &Name,
+        into: Option<&(String, WorkspaceRole)>,
+        default_role: Option<(String, WorkspaceRole)>,
         allowance: &mut dyn Allowance,
     ) -> Result<Account, TargetError> {
-        let path = format!("/products/{}/users", encode_segment(&self.config.default_workspace));
-        let body = to_json(&CreateBody::new(email, name, &self.config));
+        let config = &self.config;
+        let workspace = into.map_or(&config.default_workspace, |(workspace, _)| workspace);
+        let role = into.map_or(config.default_role.as_str(), |(_, role)| written_role(*role));
+        let path = format!("/products/{}/users", encode_segment(workspace));
+        let body = to_json(&CreateBody::new(email, name, role, config));
         let called_at = self.clock.now();
-        let answer: UserBody = self.write(Method::POST, &path, body, Subject::Workspace, allowance).await?;
+        let subject = Subject::Workspace(workspace);
+        let answer: UserBody = self.write(Method::POST, &path, body, subject, allowance).await?;
         let user = answer.into_user();
+        let given = given_by_create(into, default_role.as_ref());
         if user.created_at().is_some_and(|created_at| created_at + NEW_FOR < called_at) {
-            return Ok(self.look_at_existing(user, allowance).await);
+            let account = self.look_at_existing(user, allowance).await;
+            let entitlement = Entitlement { given, ..*account.entitlement };
+            return Ok(Account { entitlement: Box::new(entitlement), ..account });
         }
-        Ok(Account { written_name: Some(name.clone()), ..user.into_account() })
+        let held = into.cloned().or(default_role);
+        // Who is new has nothing else.
+        let seen = SeenRights {
+            workspaces: held.map(|held| [held].into()),
+            custom_roles: Some(BTreeSet::new()),
+            administrator: Some(BTreeSet::new()),
+            seat_groups: None,
+        };
+        let entitlement = Box::new(Entitlement { seen, given });
+        Ok(Account { written_name: Some(name.clone()), entitlement, ..user.into_account() })
+    }
+
+    /// Gives or takes a right.
+    pub(super) async fn change_right(
+        &self,
+        before: &Account,
+        change: &RightChange,
+        allowance: &mut dyn Allowance,
+    ) -> Result<Account, TargetError> {
+        let id = encode_segment(&before.id);
+        let mut account = before.clone();
+        match change {
+            RightChange::GiveRole { workspace, role, .. }
+            | RightChange::TakeRole { workspace, leaving: Some(role) } => {
+                let body = product_role_body(workspace, *role);
+                let path = format!("/users/{id}/product_roles");
+                self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance).await?;
+            }
+            RightChange::TakeRole { workspace, leaving: None } => {
+                let path = format!("/users/{id}/product_roles/{}", encode_segment(workspace));
+                let sent = self.send(Method::DELETE, &path, None, Subject::Right(change), allowance).await;
+                if let Err(error) = or_rejection(sent)? {
+                    let held = self.find_account(&before.id, allowance).await?;
+                    let held = held.and_then(|account| account.entitlement.seen.workspaces);
+                    must_be_gone(held.map(|held| held.contains_key(workspace)), error)?;
+                }
+            }
+            RightChange::GiveCustomRole(role) => {
+                let path = format!("/users/{id}/user_roles");
+                let body = user_role_body(role);
+                self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance).await?;
+            }
+            RightChange::TakeCustomRoles { workspace } => {
+                let path = format!("/users/{id}/user_roles/{}", encode_segment(workspace));
+                let sent = self.send(Method::DELETE, &path, None, Subject::Right(change), allowance).await;
+                if let Err(error) = or_rejection(sent)? {
+                    let is_held = self.has_custom_role(&before.id, workspace, allowance).await?;
+                    must_be_gone(Some(is_held), error)?;
+                }
+            }
+            RightChange::Administrator { gives, takes } => {
+                let path = format!("/users/{id}");
+                let body = administrator_body(gives, takes);
+                let answer: UserBody = self.write(Method::PUT, &path, body, Subject::User, allowance).await?;
+                let user = answer.into_user();
+                expect_same(&before.id, user.id())?;
+                account = user.into_changed_account(before, None).remembering(before);
+            }
+            RightChange::JoinSeatGroup(group) | RightChange::LeaveSeatGroup(group) => {
+                let path = format!("/paid_seat_groups/{}/modify_user", encode_segment(group));
+                let body = modify_user_body(&before.id, change.takes());
+                self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance).await?;
+            }
+        }
+        account.entitlement.finish(change);
+        Ok(account)
+    }
+
+    /// `GET /users/:id/user_roles`: whether a custom role in that workspace is among them.
+    async fn has_custom_role(
+        &self,
+        id: &str,
+        workspace: &str,
+        allowance: &mut dyn Allowance,
+    ) -> Result<bool, TargetError> {
+        let path = format!("/users/{}/user_roles", encode_segment(id));
+        let query = [("per_page", LARGEST_PAGE)];
+        let body: CustomRolesBody = self.read(&path, &query, Subject::User, allowance).await?;
+        Ok(body.names(workspace))
+    }
+
+    /// `GET /products`, all pages, and `GET /paid_seat_groups` if a rule names one.
+    pub(super) async fn catalogue(&self, allowance: &mut dyn Allowance) -> Result<Catalogue, TargetError> {
+        let mut workspaces = Vec::new();
+        let mut number = 1_u32;
+        loop {
+            let page = number.to_string();
+            let query = [("page", page.as_str()), ("per_page", LARGEST_PAGE)];
+            let body: ProductsBody = self.read("/products", &query, Subject::Users, allowance).await?;
+            let is_last = number >= body.total_pages();
+            workspaces.extend(body.into_workspaces());
+            if is_last {
+                break;
+            }
+            number += 1;
+        }
+        let mut seat_groups = Vec::new();
+        if self.config.groups.give(|grant| matches!(grant, Grant::SeatGroup(_))) {
+            let listed: Result<SeatGroupsBody, _> =
+                self.read("/paid_seat_groups", &[], Subject::Users, allowance).await;
+            match listed {
+                Ok(body) => seat_groups = body.into_groups(),
+                // A plan without them: the rest is given all the same, and the group says what is the matter.
+                Err(TargetError::Rejected { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Catalogue { workspaces, seat_groups })
     }
 
     /// The account that a create answered with although it was there before, which happens where a search leaves out
@@ -132,7 +254,7 @@ impl Client {
             given: changes.given_name.clone().unwrap_or(known.given),
             family: changes.family_name.clone().unwrap_or(known.family),
         };
-        Ok(Account { written_name: Some(written_name), ..account })
+        Ok(Account { written_name: Some(written_name), ..account.remembering(before) })
     }
 
     /// `GET /users`, a page of 200.
@@ -178,11 +300,24 @@ impl Client {
         &self,
         path: &str,
         query: &[(&str, &str)],
-        subject: Subject,
+        subject: Subject<'_>,
         allowance: &mut dyn Allowance,
     ) -> Result<T, TargetError> {
         let response = self.api.call(Method::GET, path, query, None, allowance).await?;
         self.api.understand(response, |said_so| self.not_found(subject, said_so))
+    }
+
+    /// A call whose answer says nothing that is not known already.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        subject: Subject<'_>,
+        allowance: &mut dyn Allowance,
+    ) -> Result<(), TargetError> {
+        let response = self.api.call(method, path, &[], body, allowance).await?;
+        self.api.succeeded(response, |said_so| self.not_found(subject, said_so)).map(drop)
     }
 
     async fn write<T: DeserializeOwned>(
@@ -190,7 +325,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Value,
-        subject: Subject,
+        subject: Subject<'_>,
         allowance: &mut dyn Allowance,
     ) -> Result<T, TargetError> {
         let response = self.api.call(method, path, &[], Some(body), allowance).await?;
@@ -198,18 +333,25 @@ impl Client {
     }
 
     /// Aha! answers 404 also for what the key may not see.
-    fn not_found(&self, subject: Subject, said_so: &str) -> TargetError {
+    fn not_found(&self, subject: Subject<'_>, said_so: &str) -> TargetError {
         match subject {
             Subject::User => TargetError::AccountNotFound {
                 reason: format!("Aha! does not have this user any more (404{said_so})"),
             },
-            Subject::Workspace => TargetError::Rejected {
+            Subject::Workspace(workspace) => TargetError::Rejected {
                 reason: format!(
-                    "Aha! does not find the workspace {} (404{said_so}). Check default_workspace, and that the API key's \
-                     owner can see it",
-                    self.config.default_workspace
+                    "Aha! does not find the workspace {workspace} (404{said_so}). Check default_workspace, or the rule of the \
+                     group that gives it, and that the API key's owner can see it"
                 ),
                 rejection: RejectionKind::Invalid,
+            },
+            Subject::Right(change) => TargetError::Rejected {
+                reason: format!(
+                    "Aha! does not find what it takes to {} the account (404{said_so}). Check that it is there, and that the API \
+                     key's owner can see it",
+                    change.describe()
+                ),
+                rejection: RejectionKind::Forbidden,
             },
             Subject::Users => forbidden(said_so),
         }
@@ -218,8 +360,37 @@ impl Client {
 
 /// What a call is about, which decides what a 404 means.
 #[derive(Clone, Copy, Debug)]
-enum Subject {
+enum Subject<'a> {
     User,
     Users,
-    Workspace,
+    Workspace(&'a str),
+    Right(&'a RightChange),
+}
+
+/// Passes all failures on but a no for good, which is for the caller to judge.
+fn or_rejection(sent: Result<(), TargetError>) -> Result<Result<(), TargetError>, TargetError> {
+    match sent {
+        Ok(()) => Ok(Ok(())),
+        Err(error @ TargetError::Rejected { .. }) => Ok(Err(error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// A right that is not there cannot be taken: what Aha! answers then is not documented, and its 404 may as well mean that
+/// the API key may not. So what is there is looked at, and `is_held` says.
+fn must_be_gone(is_held: Option<bool>, error: TargetError) -> Result<(), TargetError> {
+    if is_held == Some(false) { Ok(()) } else { Err(error) }
+}
+
+/// What a create gives. The default role of the same workspace is what is left when a group gives no more than that.
+fn given_by_create(
+    into: Option<&(String, WorkspaceRole)>,
+    default_role: Option<&(String, WorkspaceRole)>,
+) -> Given {
+    let Some((workspace, role)) = into.cloned() else { return Given::default() };
+    let weaker = default_role.filter(|(default, weaker)| *default == workspace && *weaker < role);
+    Given {
+        instead_of: weaker.cloned().into_iter().collect(),
+        rights: Rights { workspaces: [(workspace, role)].into(), ..Rights::default() },
+    }
 }

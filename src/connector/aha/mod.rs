@@ -4,27 +4,43 @@
 //! look-up by e-mail goes before it; first and last names can be written but never read; and 404 may mean "not allowed".
 
 mod client;
+mod difference;
+mod meaning;
 mod plan;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::{BoxFuture, FutureExt};
 
-use crate::{clock::Clock, config::AhaConfig, upstream::SetupError};
+use crate::{
+    clock::Clock,
+    config::{AhaConfig, GroupRules},
+    upstream::SetupError,
+};
 
-use self::client::Client;
+use self::{
+    client::Client,
+    difference::Policy,
+    meaning::{Meanings, workspace_role},
+};
 use super::{
-    Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, Observed,
-    TargetError, aha_api::email_key, credentials::Credentials, error::RejectionKind,
+    Account, AccountPage, Allowance, Call, Catalogue, Connector, CredentialsOwner, Desired, Directory,
+    GroupRights, Meaning, Observed, TargetError, aha_api::email_key, credentials::Credentials,
+    error::RejectionKind, rights::WorkspaceRole,
 };
 
 /// The connector for one Aha! account.
 #[derive(Debug)]
 pub struct Aha {
     client: Client,
+    rules: GroupRules,
+    default_workspace: String,
+    default_role: Option<WorkspaceRole>,
+    /// What was listed last.
+    catalogue: RwLock<Option<Arc<Catalogue>>>,
 }
 
 impl Aha {
@@ -38,7 +54,23 @@ impl Aha {
         credentials: Arc<dyn Credentials>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        Ok(Self { client: Client::new(app, config, credentials, clock)? })
+        Ok(Self {
+            rules: config.groups.clone(),
+            default_workspace: config.default_workspace.clone(),
+            default_role: workspace_role(config.default_role),
+            catalogue: RwLock::default(),
+            client: Client::new(app, config, credentials, clock)?,
+        })
+    }
+
+    fn listed(&self) -> Option<Arc<Catalogue>> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The workspace's id and the role that new accounts get, if there is a role and the workspace was listed.
+    fn default_role(&self, catalogue: Option<&Catalogue>) -> Option<(String, WorkspaceRole)> {
+        let workspace = catalogue?.find_workspace(&self.default_workspace)?;
+        Some((workspace.id.clone(), self.default_role?))
     }
 }
 
@@ -56,7 +88,14 @@ impl Connector for Aha {
     }
 
     fn plan(&self, desired: &Desired, observed: &Observed) -> Vec<Call> {
-        plan::plan(desired, observed)
+        let catalogue = self.listed();
+        let default_role = self.default_role(catalogue.as_deref());
+        let policy = Policy {
+            rules: &self.rules,
+            catalogue: catalogue.as_deref(),
+            default_role: default_role.as_ref().map(|(id, role)| (id.as_str(), *role)),
+        };
+        plan::plan(desired, observed, policy)
     }
 
     fn perform<'a>(
@@ -67,8 +106,14 @@ impl Connector for Aha {
         async move {
             match call {
                 Call::Find { email } => self.client.find(email, allowance).await,
-                Call::Create { email, name } => {
-                    self.client.create(email, name, allowance).await.map(Observed::Present)
+                Call::Create { email, name, into } => {
+                    let default_role = self.default_role(self.listed().as_deref());
+                    let created =
+                        self.client.create(email, name, into.as_ref(), default_role, allowance).await;
+                    created.map(Observed::Present)
+                }
+                Call::ChangeRight { account, change } => {
+                    self.client.change_right(account, change, allowance).await.map(Observed::Present)
                 }
                 Call::Update { account, changes } => {
                     self.client.update(account, changes, allowance).await.map(Observed::Present)
@@ -84,6 +129,39 @@ impl Connector for Aha {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn group_rights(&self) -> Option<&dyn GroupRights> {
+        Some(self)
+    }
+}
+
+impl GroupRights for Aha {
+    fn meaning(&self, name: &str) -> Meaning {
+        Meanings { rules: &self.rules, catalogue: self.listed().as_deref() }.meaning(name)
+    }
+
+    fn catalogue<'a>(
+        &'a self,
+        allowance: &'a mut dyn Allowance,
+    ) -> BoxFuture<'a, Result<Catalogue, TargetError>> {
+        self.client.catalogue(allowance).boxed()
+    }
+
+    fn wants_catalogue(&self) -> bool {
+        !self.rules.rules.is_empty() || self.rules.catalogue != Some(false)
+    }
+
+    fn knows_catalogue(&self) -> bool {
+        self.listed().is_some()
+    }
+
+    fn learn(&self, catalogue: Catalogue) {
+        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(catalogue));
+    }
+
+    fn offers(&self) -> Vec<String> {
+        Meanings { rules: &self.rules, catalogue: self.listed().as_deref() }.offers()
     }
 }
 

@@ -4,16 +4,35 @@
 //! And an account that is to be disabled is sent `enabled: false` and nothing else: no other change may get the
 //! revocation rejected. What else differs is sent when the account is enabled again, in the same call.
 //!
+//! Rights come last and first: those that are lost are taken before anything else about an account that keeps its access, and
+//! those that are gained are given after all else. An account that is disabled keeps its rights, unless the configuration
+//! takes them, after the call that disables. [`difference`](super::difference) knows which they are.
+//!
 //! After a change whose answer was lost, nothing that was seen before can be compared with: all that is desired is sent, also
 //! what seems to be there. A look instead would cost a call and, while the lost change is still on its way, be wrong.
 
-use crate::connector::{Account, Call, Changes, Desired, Name, Observed, aha_api::same_email};
+use crate::{
+    config::OnDeactivate,
+    connector::{
+        Account, Call, Changes, Desired, Name, Observed,
+        aha_api::same_email,
+        rights::{Rights, WorkspaceRole},
+    },
+};
+
+use super::{
+    difference::{self, Policy},
+    meaning::Meanings,
+};
 
 /// The calls that remain, in order.
-pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
+pub(super) fn plan(desired: &Desired, observed: &Observed, policy: Policy<'_>) -> Vec<Call> {
+    let wanted = wanted(desired, policy);
+    let into = wanted.as_ref().and_then(|wanted| joined_first(wanted, policy));
     let find_under = |email: &str| Call::Find { email: email.to_owned() };
     let find = || find_under(&desired.email);
-    let create = || Call::Create { email: desired.email.clone(), name: desired.name_for_create() };
+    let create =
+        || Call::Create { email: desired.email.clone(), name: desired.name_for_create(), into: into.clone() };
     match observed {
         Observed::Unknown if desired.enabled => vec![find(), create()],
         Observed::Unknown => vec![find()],
@@ -22,16 +41,56 @@ pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
         Observed::Absent if desired.enabled => vec![create()],
         Observed::Absent => Vec::new(),
         Observed::Present(account) => {
-            let changes = changes(desired, account);
-            if changes.is_empty() {
-                Vec::new()
-            } else {
-                vec![Call::Update { account: account.clone(), changes }]
-            }
+            let changes = Some(changes(desired, account)).filter(|changes| !changes.is_empty());
+            in_order(desired, account, changes, wanted.as_ref(), policy)
         }
         Observed::Uncertain { account, .. } => {
-            vec![Call::Update { account: account.clone(), changes: everything(desired) }]
+            // It answers which roles there are, so those are compared with what it says.
+            let update = Call::Update { account: account.clone(), changes: everything(desired) };
+            let rest = in_order(desired, account, None, wanted.as_ref(), policy);
+            std::iter::once(update).chain(rest).collect()
         }
+    }
+}
+
+/// What the user's groups give; `None` if nobody has looked. Who must not have access gets nothing.
+fn wanted(desired: &Desired, policy: Policy<'_>) -> Option<Rights> {
+    let asks = desired.asks.as_ref()?;
+    if !desired.enabled {
+        return (policy.rules.on_deactivate == OnDeactivate::DisableAndRemoveRoles).then(Rights::default);
+    }
+    Some(Meanings { rules: policy.rules, catalogue: policy.catalogue }.rights(asks))
+}
+
+/// The workspace that a new account joins because a group says so: the default one if it is among them, else the one with the
+/// strongest role. One that is not listed may not be there, and somebody with no account at all is worse off than without a
+/// role.
+fn joined_first(wanted: &Rights, policy: Policy<'_>) -> Option<(String, WorkspaceRole)> {
+    let is_default = |id: &str| policy.default_role.is_some_and(|(default, _)| default == id);
+    let is_listed = |id: &str| policy.catalogue.is_some_and(|catalogue| catalogue.has_workspace(id));
+    let listed = wanted.workspaces.iter().filter(|(id, _)| is_listed(id));
+    let chosen = listed.max_by(|(one, role), (other, stronger)| {
+        (is_default(one), role, other).cmp(&(is_default(other), stronger, one))
+    })?;
+    Some((chosen.0.clone(), *chosen.1))
+}
+
+fn in_order(
+    desired: &Desired,
+    account: &Account,
+    changes: Option<Changes>,
+    wanted: Option<&Rights>,
+    policy: Policy<'_>,
+) -> Vec<Call> {
+    let update = changes.map(|changes| Call::Update { account: account.clone(), changes });
+    let rights = wanted.map(|wanted| difference::changes(wanted, &account.entitlement, policy));
+    let (lost, gained): (Vec<_>, Vec<_>) = rights.into_iter().flatten().partition(|change| change.takes());
+    let call = |change| Call::ChangeRight { account: account.clone(), change };
+    let (lost, gained) = (lost.into_iter().map(call), gained.into_iter().map(call));
+    if desired.enabled {
+        lost.chain(update).chain(gained).collect()
+    } else {
+        update.into_iter().chain(lost).collect()
     }
 }
 
@@ -81,8 +140,10 @@ fn name_changes(desired: &Desired, account: &Account) -> (Option<String>, Option
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
-    use crate::clock::Time;
+    use crate::{clock::Time, config::GroupRules};
 
     fn account() -> Account {
         Account {
@@ -92,7 +153,13 @@ mod tests {
             enabled: true,
             administrator: false,
             written_name: None,
+            entitlement: Box::default(),
         }
+    }
+
+    fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
+        let rules = GroupRules::default();
+        super::plan(desired, observed, Policy { rules: &rules, catalogue: None, default_role: None })
     }
 
     fn desired() -> Desired {
@@ -102,6 +169,7 @@ mod tests {
             family_name: Some("Ann Smith".into()),
             enabled: true,
             deleted: false,
+            asks: Some(BTreeSet::new()),
         }
     }
 

@@ -133,7 +133,7 @@ async fn each_call_that_is_sent_is_charged_and_tells_how_the_limit_stands() {
 }
 
 fn create(email: &str) -> Call {
-    Call::Create { email: email.into(), name: Name { given: "Sam".into(), family: "Doe".into() } }
+    Call::Create { email: email.into(), name: Name { given: "Sam".into(), family: "Doe".into() }, into: None }
 }
 
 fn find(email: &str) -> Call {
@@ -257,6 +257,7 @@ async fn a_person_joins_changes_leaves_and_returns_whatever_aha_does_where_its_d
         family_name: Some("Doe".into()),
         enabled: true,
         deleted: false,
+        asks: None,
     };
     let married =
         Desired { family_name: Some("Jones".into()), email: "sam.jones@example.com".into(), ..sam.clone() };

@@ -74,9 +74,16 @@ pub(in crate::connector) struct Page<T> {
 
 /// Where a page stands among all (`per_page` is at most 200).
 #[derive(Debug, Deserialize)]
-struct Pagination {
+pub(in crate::connector) struct Pagination {
     total_records: u64,
     total_pages: u32,
+}
+
+impl Pagination {
+    /// How many pages there are.
+    pub(in crate::connector) const fn total_pages(&self) -> u32 {
+        self.total_pages
+    }
 }
 
 impl<T: DeserializeOwned> Page<T> {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 use self::body::ErrorBody;
-pub(super) use self::body::{OwnerBody, Page, text_or_number, time};
+pub(super) use self::body::{OwnerBody, Page, Pagination, text_or_number, time};
 use super::{
     Account, Allowance, TargetError,
     authorized::{AuthorizedClient, Request},

@@ -22,8 +22,8 @@ use crate::{
 
 use self::client::Client;
 use super::{
-    Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, Observed,
-    TargetError, aha_api::email_key, credentials::Credentials,
+    Account, AccountPage, Allowance, Call, Connector, CredentialsOwner, Desired, Directory, GroupRights,
+    Observed, TargetError, aha_api::email_key, credentials::Credentials, error::RejectionKind,
 };
 
 /// The connector for one ideas portal.
@@ -73,12 +73,16 @@ impl Connector for AhaPortal {
         async move {
             match call {
                 Call::Find { email } => self.client.find(email, allowance).await,
-                Call::Create { email, name } => {
+                Call::Create { email, name, .. } => {
                     self.client.create(email, name, allowance).await.map(Observed::Present)
                 }
                 Call::Update { account, changes } => {
                     self.client.update(account, changes, allowance).await.map(Observed::Present)
                 }
+                Call::ChangeRight { account, .. } => Err(TargetError::Rejected {
+                    reason: format!("users of an ideas portal have no roles, so {} gets none", account.email),
+                    rejection: RejectionKind::Forbidden,
+                }),
                 Call::Delete { account } => {
                     self.client.delete(account, allowance).await.map(|()| Observed::Absent)
                 }
@@ -89,6 +93,10 @@ impl Connector for AhaPortal {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn group_rights(&self) -> Option<&dyn GroupRights> {
+        None
     }
 }
 

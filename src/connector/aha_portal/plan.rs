@@ -15,7 +15,8 @@ use crate::{
 /// The calls that remain, in order.
 pub(super) fn plan(desired: &Desired, observed: &Observed, on_delete: OnDelete) -> Vec<Call> {
     let find = |email: &str| Call::Find { email: email.to_owned() };
-    let create = || Call::Create { email: desired.email.clone(), name: desired.name_for_create() };
+    let create =
+        || Call::Create { email: desired.email.clone(), name: desired.name_for_create(), into: None };
     match observed {
         Observed::Unknown if desired.enabled => vec![find(&desired.email), create()],
         Observed::Unknown => vec![find(&desired.email)],
@@ -81,6 +82,7 @@ mod tests {
             enabled: true,
             administrator: false,
             written_name: Some(Name { given: "Mary".into(), family: "Ann Smith".into() }),
+            entitlement: Box::default(),
         }
     }
 
@@ -91,6 +93,7 @@ mod tests {
             family_name: Some("Ann Smith".into()),
             enabled: true,
             deleted: false,
+            asks: None,
         }
     }
 

@@ -107,11 +107,12 @@ fn sam() -> Desired {
         family_name: Some("Doe".into()),
         enabled: true,
         deleted: false,
+        asks: None,
     }
 }
 
 fn create(email: &str) -> Call {
-    Call::Create { email: email.into(), name: Name { given: "Sam".into(), family: "Doe".into() } }
+    Call::Create { email: email.into(), name: Name { given: "Sam".into(), family: "Doe".into() }, into: None }
 }
 
 async fn perform(bench: &Bench, call: Call) -> Result<Observed, TargetError> {

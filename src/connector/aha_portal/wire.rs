@@ -36,6 +36,7 @@ impl PortalUser {
             enabled: self.enabled.unwrap_or(true),
             administrator: false,
             written_name: Some(name),
+            entitlement: Box::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ mod tests;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::{Account, Allowance, Call, Connector, Desired, Directory, Observed, TargetError};
+use super::{Account, Allowance, Call, Connector, Desired, Directory, GroupRights, Observed, TargetError};
 
 /// The connector.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,20 +44,26 @@ impl Connector for Memory {
     fn directory(&self) -> Option<&dyn Directory> {
         None
     }
+
+    fn group_rights(&self) -> Option<&dyn GroupRights> {
+        None
+    }
 }
 
 /// What a target that accepts everything holds after `call`.
 fn answer(call: &Call) -> Observed {
     match call {
         Call::Find { .. } | Call::Delete { .. } => Observed::Absent,
-        Call::Create { email, name } => Observed::Present(Account {
+        Call::Create { email, name, .. } => Observed::Present(Account {
             id: email.clone(),
             email: email.clone(),
             name: name.full(),
             enabled: true,
             administrator: false,
             written_name: Some(name.clone()),
+            entitlement: Box::default(),
         }),
+        Call::ChangeRight { account, .. } => Observed::Present(account.clone()),
         Call::Update { account, changes } => Observed::Present(Account {
             email: changes.email.clone().unwrap_or_else(|| account.email.clone()),
             enabled: changes.enabled.unwrap_or(account.enabled),

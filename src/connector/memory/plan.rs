@@ -6,7 +6,7 @@ use crate::connector::{Call, Changes, Desired, Observed};
 pub(super) fn plan(desired: &Desired, observed: &Observed) -> Vec<Call> {
     match observed {
         Observed::Unknown | Observed::Absent | Observed::Suspected { .. } if desired.enabled => {
-            vec![Call::Create { email: desired.email.clone(), name: desired.name_for_create() }]
+            vec![Call::Create { email: desired.email.clone(), name: desired.name_for_create(), into: None }]
         }
         Observed::Unknown | Observed::Absent | Observed::Suspected { .. } => Vec::new(),
         Observed::Present(account) if account.enabled == desired.enabled => Vec::new(),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     config,
-    connector::Connector,
+    connector::{Connector, Desired},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
@@ -17,6 +17,7 @@ use crate::{
 };
 
 use super::{
+    super::asks::{desired_in, desired_of_all},
     ACTOR, Target,
     drift::{self, Drift, Remedy},
     finding::{self, Found, Scope},
@@ -62,8 +63,10 @@ async fn drifting(target: &Target) -> Result<BTreeSet<UserId>, StoreError> {
         let page = users::page_settled(&target.store, &target.app, after.as_str(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(drifting) };
         after = last.id.clone();
-        let differ = page.iter().filter(|user| drift::of(user, &*target.connector).is_some());
-        drifting.extend(differ.map(|user| user.id.clone()));
+        let desired = desired_of_all(&target.store, &*target.connector, &page).await?;
+        let differs =
+            |(user, desired): &(&User, &Desired)| drift::of(user, desired, &*target.connector).is_some();
+        drifting.extend(page.iter().zip(&desired).filter(differs).map(|(user, _)| user.id.clone()));
     }
 }
 
@@ -102,7 +105,8 @@ async fn compare(
     connector: &dyn Connector,
     enforcement: Enforcement,
 ) -> Result<(), StoreError> {
-    let drift = drift::of(&user, connector);
+    let desired = desired_in(transaction, connector, &user).await?;
+    let drift = drift::of(&user, &desired, connector);
     let mut differences = drift.as_ref().map(|drift| drift.differences.clone()).unwrap_or_default();
     for difference in &mut differences {
         if difference.0 == FindingKind::EmailChanged
@@ -124,7 +128,12 @@ async fn compare(
         finding::open(transaction, scope, found).await?;
     }
     match (drift, enforcement) {
-        (Some(drift), Enforcement::On) => enforce(transaction, scope, user, drift).await,
+        (Some(drift), Enforcement::On) if !drift.differences.is_empty() => {
+            enforce(transaction, scope, user, drift).await
+        }
+        (Some(Drift { unfinished: Some(lane), .. }), _) => {
+            users::touch(transaction, &scope.app, &[user.id.as_str()], lane, scope.now).await
+        }
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! How a user's account differs from what the IdP asserted. Pure: it is what the connector's plan would close.
 
 use crate::{
-    connector::{Account, Call, Changes, Connector, Desired, Lane, Name, Observed, Standing},
+    connector::{Account, Call, Changes, Connector, Desired, Lane, Name, Observed, RightChange},
     store::{User, findings::FindingKind, users::Ownership},
 };
 
@@ -12,40 +12,71 @@ pub(super) struct Drift {
     pub(super) differences: Vec<(FindingKind, String)>,
     /// What is to be done about it.
     pub(super) remedy: Remedy,
+    /// The lane of what is no drift: rights that groups give, or do not give any more, and that the bridge has still to change,
+    /// since the rules or the workspaces are not what they were.
+    pub(super) unfinished: Option<Lane>,
 }
 
 /// What is to be done about drift.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// One call changes the account back, in this lane.
+    /// Calls change the account back, the first of them in this lane.
     Change(Lane),
     /// The IdP must say so anew: it would be an invitation.
     WaitForIdp,
 }
 
-/// The drift of a live, managed user that nothing is to be done for; `None` while its account is as asserted.
-pub(super) fn of(user: &User, connector: &dyn Connector) -> Option<Drift> {
+/// The drift of a live, managed user that nothing is to be done for, and of whom this is `desired`; `None` while its account is
+/// as asserted.
+pub(super) fn of(user: &User, desired: &Desired, connector: &dyn Connector) -> Option<Drift> {
     let is_seen = matches!(user.observed, Observed::Present(_) | Observed::Absent);
     if !user.is_live() || user.ownership == Ownership::Unmanaged || !is_seen {
         return None;
     }
-    let desired = Desired::of(&user.resource, Standing::Live);
-    let plan = connector.plan(&desired, &user.observed);
+    let plan = connector.plan(desired, &user.observed);
     let name = user.resource.user_name().unwrap_or_default();
     let target = connector.target();
     let lane = desired.lane(&plan);
-    match plan.into_iter().next()? {
-        Call::Update { account, changes } => {
-            let differences = differences(name, target, &desired, &account, &changes);
-            Some(Drift { differences, remedy: Remedy::Change(lane) })
-        }
-        Call::Find { .. } | Call::Create { .. } | Call::Delete { .. } => {
-            let sentence = format!(
-                "{name}: the account is not at {target} any more, while the identity provider says active"
-            );
-            Some(Drift { differences: vec![(FindingKind::Vanished, sentence)], remedy: Remedy::WaitForIdp })
+    if plan.is_empty() {
+        return None;
+    }
+    let mut found = Drift { differences: Vec::new(), remedy: Remedy::Change(lane), unfinished: None };
+    let mut rights = Vec::new();
+    for call in &plan {
+        match call {
+            Call::Update { account, changes } => {
+                found.differences.extend(differences(name, target, desired, account, changes));
+            }
+            Call::ChangeRight { account, change } if account.entitlement.undoes_others(change) => {
+                rights.push(change);
+            }
+            Call::ChangeRight { .. } => {
+                found.unfinished = found.unfinished.into_iter().chain([call.lane()]).min();
+            }
+            Call::Find { .. } | Call::Create { .. } | Call::Delete { .. } => {
+                let sentence = format!(
+                    "{name}: the account is not at {target} any more, while the identity provider says active"
+                );
+                let differences = vec![(FindingKind::Vanished, sentence)];
+                return Some(Drift { differences, remedy: Remedy::WaitForIdp, unfinished: None });
+            }
         }
     }
+    if !found.differences.is_empty() {
+        // To give rights to an account whose access is in question would answer the question.
+        found.unfinished = None;
+    }
+    found.differences.extend(changed_rights(name, target, &rights));
+    Some(found)
+}
+
+fn changed_rights(name: &str, target: &str, rights: &[&RightChange]) -> Option<(FindingKind, String)> {
+    let missing = rights.iter().map(|change| format!("{} it", change.describe())).collect::<Vec<_>>();
+    let sentence = format!(
+        "{name}: the rights of the account were changed at {target} itself; to be as the groups say, the bridge would have to {}",
+        missing.join(", ")
+    );
+    (!missing.is_empty()).then_some((FindingKind::RoleChanged, sentence))
 }
 
 fn differences(

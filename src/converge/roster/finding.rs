@@ -133,6 +133,7 @@ const fn phrase(kind: FindingKind) -> &'static str {
         FindingKind::EmailChanged => "the account was given another e-mail there",
         FindingKind::EmailOfAnother => "the account was given the e-mail of another user there",
         FindingKind::NameChanged => "the account was given another name there",
+        FindingKind::RoleChanged => "the account's rights were changed there",
         FindingKind::Vanished => "the account is gone",
         FindingKind::SecondAccount => "there is a second account with the e-mail of this user",
         FindingKind::UserNameTaken => "there is an account whose e-mail is the userName of this user",

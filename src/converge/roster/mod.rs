@@ -19,6 +19,7 @@
 //! One pass an app goes on at a time, over all processes: see `turn`.
 
 mod administrators;
+mod catalogue;
 mod compare;
 mod drift;
 mod finding;
@@ -41,13 +42,14 @@ use crate::{
 
 use super::Target;
 
+pub use self::{
+    catalogue::recall,
+    progress::{Progress, RosterState},
+    turn::{Caller, abandon_turns_of_servers, sync},
+};
 pub(super) use self::{
     finding::{Scope, resolve, resolve_drift_of},
     resource::{account_key, resource_of},
-};
-pub use self::{
-    progress::{Progress, RosterState},
-    turn::{Caller, abandon_turns_of_servers, sync},
 };
 
 /// How long to wait after a pass that failed; doubled each time, up to the interval of passes.

@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     super::budget::Permit,
-    RosterError, Target, administrators, compare,
+    RosterError, Target, administrators, catalogue, compare,
     finding::Scope,
     missing,
     see::{self, Collision, Sight},
@@ -81,15 +81,17 @@ pub(super) async fn pass(
         let owner = pass.heed(permit, owner).await?;
         target.guard.set_credentials_owner(issue, owner);
     }
-    // 2. All pages; what each says is kept at once.
+    // 2. What groups can give, which the accounts are compared with in the end.
+    catalogue::refresh(target).await?;
+    // 3. All pages; what each says is kept at once.
     let stood_still = pass.list().await?;
-    // 3. Whom the listing left out. Pages shift while accounts come and go; only a listing that stood still says that.
+    // 4. Whom the listing left out. Pages shift while accounts come and go; only a listing that stood still says that.
     if stood_still {
         missing::look_up(&mut pass).await?;
     }
-    // 4. Users against their accounts.
+    // 5. Users against their accounts.
     compare::all(target).await?;
-    // 5. The report, with what only the whole listing tells.
+    // 6. The report, with what only the whole listing tells.
     pass.complete(stood_still, owner).await
 }
 

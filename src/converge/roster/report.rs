@@ -109,6 +109,10 @@ fn advice(target: &Target, finding: &Finding, user: Option<&User>) -> String {
             "Change it back at {name}, or change the user in the identity provider. The next change that the identity \
              provider writes to the user changes it back as well."
         ),
+        FindingKind::RoleChanged => format!(
+            "Change it back at {name}, or change who is in which group. The next change that the identity provider writes to the \
+             user, or to a group that it joins or leaves, changes it back as well."
+        ),
         FindingKind::Vanished => {
             "Deactivate the user in the identity provider; or provision it again there, which makes a \
                                   new account and sends an invitation."

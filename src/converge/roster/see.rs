@@ -258,6 +258,7 @@ async fn find(transaction: &mut Transaction, seen: Seen) -> Result<Sight, StoreE
         failure: None,
         held_at: None,
         lease: None,
+        touched: 0,
     };
     users::insert(transaction, &user).await?;
     let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Found, ACTOR);

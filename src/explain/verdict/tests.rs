@@ -21,6 +21,7 @@ fn account(enabled: bool) -> Account {
         enabled,
         administrator: false,
         written_name: None,
+        entitlement: Box::default(),
     }
 }
 
@@ -48,6 +49,7 @@ fn user() -> User {
         failure: None,
         held_at: None,
         lease: None,
+        touched: 0,
     }
 }
 

@@ -5,12 +5,13 @@ use serde_json::Value;
 use crate::{
     provision::{BridgedApp, Presented, ProvisionError, submit::log_ignored},
     scim::{normalize, patch::MembershipChange},
-    store::{Group, GroupId, groups},
+    store::{Group, GroupId, Transaction, groups},
 };
 
-use super::{Members, Request, membership::Rules, record::Author, refuse_taken_name};
+use super::{Members, Request, effect::Effect, membership::Rules, record::Author, refuse_taken_name};
 
-/// Creates the group that `body` describes, with its members.
+/// Creates the group that `body` describes, with its members. One of that name that was only offered is taken over, and keeps
+/// its id.
 ///
 /// # Errors
 /// `uniqueness` when the `displayName` is taken; SCIM's other errors for a body that is not right.
@@ -32,20 +33,42 @@ pub async fn create(
         version: 1,
         created_at: now,
         modified_at: now,
+        is_offered: false,
     };
+    let effect = Effect::of(app);
+    let after = effect.clone();
     let stored = app
         .target
         .store
         .write(move |transaction| {
             Box::pin(async move {
-                refuse_taken_name(transaction, &group).await?;
-                groups::insert(transaction, &group).await?;
+                let group = match find_offered(transaction, &group).await? {
+                    Some(offered) => {
+                        let group = Group { id: offered.id, version: offered.version + 1, ..group };
+                        groups::save(transaction, &group).await?;
+                        group
+                    }
+                    None => {
+                        refuse_taken_name(transaction, &group).await?;
+                        groups::insert(transaction, &group).await?;
+                        group
+                    }
+                };
                 let changes = vec![MembershipChange::Add(listed)];
                 let members = rules.change(transaction, &group, changes).await?;
+                effect.changed(transaction, None, Some(&group), &members, now).await?;
                 author.created(transaction, &group, &members).await?;
                 Ok::<_, ProvisionError>(group)
             })
         })
         .await?;
+    after.is_durable();
     app.present_group(&stored, members).await
+}
+
+/// The offered group of the same name: whoever makes it takes that one over.
+async fn find_offered(transaction: &mut Transaction, group: &Group) -> Result<Option<Group>, ProvisionError> {
+    let name = group.resource.display_name().unwrap_or_default();
+    let found = groups::find_by_display_name(transaction, &group.app, name).await?;
+    Ok(found.filter(|found| found.is_offered))
 }

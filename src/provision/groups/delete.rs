@@ -7,11 +7,13 @@ use crate::{
 };
 
 use super::{
-    Request, not_found,
+    Request,
+    effect::Effect,
+    not_found,
     record::{Author, MembersChanged},
 };
 
-/// Deletes the group of that id. Its members stay what they are (`ENT-39`).
+/// Deletes the group of that id. Its members stay, without what it gave them (`ENT-39`).
 ///
 /// # Errors
 /// When there is no such group, when it is not of the version that `precondition` demands, or when the database fails.
@@ -22,6 +24,8 @@ pub async fn delete(
     request: &Request,
 ) -> Result<(), ProvisionError> {
     let (name, id, author) = (app.name().to_owned(), id.clone(), Author::of(app, request));
+    let effect = Effect::of(app);
+    let after = effect.clone();
     app.target
         .store
         .write(move |transaction| {
@@ -32,8 +36,11 @@ pub async fn delete(
                 members.remove(members::clear(transaction, &id).await?);
                 members::leave_all(transaction, &name, id.as_str(), author.now()).await?;
                 groups::delete_row(transaction, &id).await?;
-                Ok(author.deleted(transaction, &group, &members).await?)
+                effect.changed(transaction, Some(&group), None, &members, author.now()).await?;
+                Ok::<_, ProvisionError>(author.deleted(transaction, &group, &members).await?)
             })
         })
-        .await
+        .await?;
+    after.is_durable();
+    Ok(())
 }

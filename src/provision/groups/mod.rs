@@ -1,10 +1,12 @@
 //! The use cases of groups, one file per SCIM operation.
 //!
-//! A group is the bridge's own: writes are done when they are committed. Members are rows, so that what an operation costs
+//! A group is the bridge's own: writes are done when they are committed. What a group gives at the target follows, as `effect`
+//! has it. Members are rows, so that what an operation costs
 //! depends on how many members it names, not on how many there are.
 
 pub mod create;
 pub mod delete;
+mod effect;
 pub mod get;
 mod membership;
 mod present;
@@ -19,7 +21,10 @@ use crate::{
     store::{Group, GroupId, Transaction, groups},
 };
 
-use self::record::{Author, MembersChanged};
+use self::{
+    effect::Effect,
+    record::{Author, MembersChanged},
+};
 use super::{BridgedApp, ProvisionError, Request};
 
 /// The answer for a group that is not there.
@@ -32,6 +37,7 @@ fn not_found(id: &GroupId) -> ProvisionError {
 async fn save_changed(
     transaction: &mut Transaction,
     author: &Author,
+    effect: &Effect,
     before: &Group,
     mut group: Group,
     members: &MembersChanged,
@@ -44,7 +50,9 @@ async fn save_changed(
     }
     group.version += 1;
     group.modified_at = author.now();
+    group.is_offered = false;
     groups::save(transaction, &group).await?;
+    effect.changed(transaction, Some(before), Some(&group), members, author.now()).await?;
     author.changed(transaction, before, &group, members).await?;
     Ok(group)
 }

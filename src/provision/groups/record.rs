@@ -135,9 +135,23 @@ impl MembersChanged {
         }
     }
 
+    /// The users that became members.
+    pub(super) fn users_added(&self) -> Vec<&str> {
+        ids_of_users(&self.added)
+    }
+
+    /// The users that are no members any more.
+    pub(super) fn users_removed(&self) -> Vec<&str> {
+        ids_of_users(&self.removed)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
     }
+}
+
+fn ids_of_users(members: &BTreeMap<String, MemberKind>) -> Vec<&str> {
+    members.iter().filter(|(_, kind)| **kind == MemberKind::User).map(|(id, _)| id.as_str()).collect()
 }
 
 /// The users among some members, as many as are told.

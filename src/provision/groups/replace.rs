@@ -8,7 +8,7 @@ use crate::{
     store::{GroupId, groups},
 };
 
-use super::{Members, Request, membership::Rules, not_found, record::Author, save_changed};
+use super::{Members, Request, effect::Effect, membership::Rules, not_found, record::Author, save_changed};
 
 /// Replaces the group of that id, and its members, by what `body` describes.
 ///
@@ -27,7 +27,8 @@ pub async fn replace(
     log_ignored(app, &accepted.ignored);
     let (resource, listed) = accepted.resource.without_elements("members");
     let (rules, registry, name) = (Rules::of(app), app.registry.clone(), app.name().to_owned());
-    let (id, author) = (id.clone(), Author::of(app, request));
+    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app));
+    let after = effect.clone();
     let group = app
         .target
         .store
@@ -39,9 +40,10 @@ pub async fn replace(
                 group.resource = normalize::over(registry.group(), &before.resource, resource)?;
                 let changes = vec![MembershipChange::Replace(listed)];
                 let members = rules.change(transaction, &group, changes).await?;
-                save_changed(transaction, &author, &before, group, &members).await
+                save_changed(transaction, &author, &effect, &before, group, &members).await
             })
         })
         .await?;
+    after.is_durable();
     app.present_group(&group, members).await
 }

@@ -8,7 +8,7 @@ use crate::{
     store::{GroupId, groups},
 };
 
-use super::{Members, Request, membership::Rules, not_found, record::Author, save_changed};
+use super::{Members, Request, effect::Effect, membership::Rules, not_found, record::Author, save_changed};
 
 /// Applies the PATCH request `body` to the group of that id, all of it or nothing.
 ///
@@ -27,7 +27,8 @@ pub async fn update(
     log_ignored(app, patch.ignored());
     let changes = patch.take_membership_changes();
     let (rules, name) = (Rules::of(app), app.name().to_owned());
-    let (id, author) = (id.clone(), Author::of(app, request));
+    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app));
+    let after = effect.clone();
     let group = app
         .target
         .store
@@ -38,9 +39,10 @@ pub async fn update(
                 let mut group = before.clone();
                 group.resource = patch.apply(&before.resource, id.as_str())?;
                 let members = rules.change(transaction, &group, changes).await?;
-                save_changed(transaction, &author, &before, group, &members).await
+                save_changed(transaction, &author, &effect, &before, group, &members).await
             })
         })
         .await?;
+    after.is_durable();
     app.present_group(&group, members).await
 }

@@ -1,4 +1,4 @@
-//! What surrounds users: the caller itself, workspaces, identity providers.
+//! What surrounds users: the caller itself, workspaces and their lines, identity providers.
 
 use axum::{
     extract::{Path, State},

@@ -1,10 +1,12 @@
 //! The simulator's control surface: what an administrator does by hand, what a test prepares and looks at. In process
 //! only, never over HTTP.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     SimulatedAha,
     fault::Fault,
-    ids::{IdentityProviderId, UserId, WorkspaceId},
+    ids::{CustomRoleId, IdentityProviderId, SeatGroupId, UserId, WorkspaceId},
     log::{Calls, Mark},
     seed::Person,
     switches::Switches,
@@ -20,7 +22,7 @@ impl SimulatedAha {
         let now = self.clock.now();
         let mut simulation = self.lock();
         let world = &mut simulation.world;
-        let mut roles = std::collections::BTreeMap::new();
+        let mut roles = BTreeMap::new();
         for (key, role) in &person.roles {
             let found = world.find_workspace(key).map(|workspace| workspace.id);
             roles.insert(found.unwrap_or_else(|| world.create_workspace(key, key, now)), *role);
@@ -37,6 +39,8 @@ impl SimulatedAha {
             enabled: person.enabled,
             roles,
             administrator_roles: person.administrator_roles,
+            custom_roles: BTreeSet::new(),
+            seat_group: None,
             identity_provider: person.identity_provider,
         };
         let id = user.id;
@@ -48,6 +52,33 @@ impl SimulatedAha {
     pub fn add_workspace(&self, key: &str, name: &str) -> WorkspaceId {
         let now = self.clock.now();
         self.lock().world.create_workspace(key, name, now)
+    }
+
+    /// Makes a line of workspaces: `LINE`, `All products`.
+    pub fn add_line(&self, key: &str, name: &str) -> WorkspaceId {
+        let now = self.clock.now();
+        self.lock().world.create_line(key, name, now)
+    }
+
+    /// Renames a workspace.
+    pub fn rename_workspace(&self, id: WorkspaceId, key: &str, name: &str) {
+        if let Some(workspace) = self.lock().world.workspaces.get_mut(&id) {
+            key.clone_into(&mut workspace.key);
+            name.clone_into(&mut workspace.name);
+        }
+    }
+
+    /// Makes a custom role of this id: no endpoint tells which there are.
+    pub fn add_custom_role(&self, id: u64, name: &str) -> CustomRoleId {
+        let id = CustomRoleId(id);
+        self.lock().world.custom_roles.insert(id, name.to_owned());
+        id
+    }
+
+    /// Makes a paid seat group with an administrator.
+    pub fn add_seat_group(&self, name: &str, capacity: usize, administrator: UserId) -> SeatGroupId {
+        let now = self.clock.now();
+        self.lock().world.create_seat_group(name, capacity, administrator, now)
     }
 
     /// Makes a SAML identity provider.
@@ -131,6 +162,22 @@ impl SimulatedAha {
     /// Sets a user's administrator permissions.
     pub fn set_administrator_roles(&self, id: UserId, roles: AdministratorRoles) {
         self.edit(id, |user| user.administrator_roles = roles);
+    }
+
+    /// Gives a user a custom role in a workspace, or takes it away.
+    pub fn set_custom_role(&self, id: UserId, workspace: WorkspaceId, role: CustomRoleId, held: bool) {
+        self.edit(id, |user| {
+            if held {
+                user.custom_roles.insert((workspace, role));
+            } else {
+                user.custom_roles.remove(&(workspace, role));
+            }
+        });
+    }
+
+    /// Puts a user into a paid seat group, or out of it.
+    pub fn set_seat_group(&self, id: UserId, group: Option<SeatGroupId>) {
+        self.edit(id, |user| user.seat_group = group);
     }
 
     /// Deletes a user for good: possible by hand, not over the API.

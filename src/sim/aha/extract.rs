@@ -104,6 +104,11 @@ impl FromRequest<SimulatedAha> for Body {
 }
 
 impl Body {
+    /// The fields of a body without a wrapper.
+    pub(super) fn bare(&self) -> Fields<'_> {
+        Fields(self.0.as_object())
+    }
+
     /// The fields below the wrapper.
     pub(super) fn fields(&self, wrapper: &str) -> Fields<'_> {
         Fields(self.0.get(wrapper).and_then(Value::as_object))

@@ -58,6 +58,10 @@ ids! {
     WorkspaceId;
     /// The id of an identity provider.
     IdentityProviderId;
+    /// The id of a custom role.
+    CustomRoleId;
+    /// The id of a paid seat group.
+    SeatGroupId;
     /// The id of an ideas portal.
     PortalId;
     /// The id of a user of an ideas portal.

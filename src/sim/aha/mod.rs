@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Inside, in reading order: `world` is what the account holds, `routes` is what every call passes,
-//! `users`, `product_users`, `product_roles`, `portals` and `catalogue` are the endpoints, `wire` is how records look; `rate`,
+//! `users`, `product_users`, `product_roles`, `user_roles`, `seat_groups`, `portals` and `catalogue` are the endpoints, `wire` is
+//! how records look; `rate`,
 //! `fault` and `log` stand around them.
 
 mod answer;
@@ -33,12 +34,14 @@ mod product_roles;
 mod product_users;
 mod rate;
 mod routes;
+mod seat_groups;
 mod seed;
 mod serve;
 pub mod switches;
 #[cfg(test)]
 mod tests;
 mod user;
+mod user_roles;
 mod users;
 mod validate;
 mod wire;
@@ -59,7 +62,7 @@ use self::{
 };
 pub use self::{
     fault::Fault,
-    ids::{IdentityProviderId, PortalId, PortalUserId, UserId, WorkspaceId},
+    ids::{CustomRoleId, IdentityProviderId, PortalId, PortalUserId, SeatGroupId, UserId, WorkspaceId},
     log::{Call, Calls, Mark, Outcome, fingerprint},
     portals::{PortalInvitation, PortalPerson, PortalUser},
     seed::{DEMO_API_KEY, Person},

@@ -1,5 +1,7 @@
 //! `/products/:id/users`: the only way to create a user, always into a workspace.
 
+use std::collections::BTreeSet;
+
 use axum::{
     extract::{Path, State},
     response::Response,
@@ -116,6 +118,8 @@ fn create_user(
         enabled: true,
         roles: [(workspace, newcomer.role)].into(),
         administrator_roles: AdministratorRoles::default(),
+        custom_roles: BTreeSet::new(),
+        seat_group: None,
         identity_provider: newcomer.identity_provider,
     };
     if !simulation.world.has_seat_for(None, &user, &simulation.switches.seats) {

@@ -20,8 +20,9 @@ use super::{
     log::{Call, Outcome, call_without_body},
     oauth, portals, product_roles, product_users,
     rate::Standing,
+    seat_groups,
     switches::{RetryAfter, Rounding},
-    users,
+    user_roles, users,
 };
 
 /// Where the API begins.
@@ -36,11 +37,15 @@ pub(super) fn router(aha: SimulatedAha) -> Router {
         .route("/users/{id}", get(users::show).merge(put(users::update)))
         .route("/users/{id}/product_roles", get(product_roles::list).post(product_roles::update))
         .route("/users/{id}/product_roles/{product_id}", delete(product_roles::delete))
+        .route("/users/{id}/user_roles", get(user_roles::list).post(user_roles::give))
+        .route("/users/{id}/user_roles/{product_id}", delete(user_roles::delete))
         .route("/products/{id}/users", get(product_users::list).post(product_users::create))
         .route("/products", get(catalogue::products))
         .route("/products/{id}", get(catalogue::product))
         .route("/identity_providers", get(catalogue::identity_providers))
         .route("/identity_providers/{id}", get(catalogue::identity_provider))
+        .route("/paid_seat_groups", get(seat_groups::list))
+        .route("/paid_seat_groups/{id}/modify_user", post(seat_groups::modify_user))
         .route("/idea_portals/{portal_id}/portal_users", get(portals::list).post(portals::create))
         .route(
             "/idea_portals/{portal_id}/portal_users/{id}",

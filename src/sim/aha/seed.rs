@@ -72,7 +72,8 @@ impl Person {
 
 impl SimulatedAha {
     /// The account of the demonstration: a dozen people at example.com, three workspaces (`PRJ1` to `PRJ3`), a SAML
-    /// identity provider, an administrator who owns [`DEMO_API_KEY`], and the ideas portal `IDEAS` with three users.
+    /// identity provider, a custom role, two paid seat groups, an administrator who owns [`DEMO_API_KEY`], and the ideas portal
+    /// `IDEAS` with three users.
     pub fn demo(clock: Arc<dyn Clock>) -> Self {
         let aha = Self::new(Switches::default(), clock);
         aha.add_workspace("PRJ1", "Project 1");
@@ -84,7 +85,11 @@ impl SimulatedAha {
             Person::new(first, last, &email)
         };
         let owner = person("Ada", "Lovelace").administrator().role("PRJ1", Role::Owner);
-        aha.add_api_key(DEMO_API_KEY, aha.seed(owner));
+        let owner = aha.seed(owner);
+        aha.add_api_key(DEMO_API_KEY, owner);
+        let scoped_role = aha.add_custom_role(409_541_421, "Project scoped role 1");
+        aha.add_seat_group("Group 1", 21, owner);
+        let seat_group = aha.add_seat_group("Group 2", 20, owner);
         let billing = AdministratorRoles { billing: true, ..AdministratorRoles::default() };
         let colleagues = [
             person("Grace", "Hopper").administrator().role("PRJ1", Role::Owner).role("PRJ2", Role::Owner),
@@ -101,6 +106,11 @@ impl SimulatedAha {
         ];
         for colleague in colleagues {
             aha.seed(colleague);
+        }
+        let with_more = aha.users().into_iter().find(|user| user.first_name == "Radia").map(|user| user.id);
+        if let (Some(id), Some(workspace)) = (with_more, aha.find_workspace("PRJ2")) {
+            aha.set_custom_role(id, workspace, scoped_role, true);
+            aha.set_seat_group(id, Some(seat_group));
         }
         let portal = aha.add_portal("IDEAS");
         for customer in [

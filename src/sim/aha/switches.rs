@@ -27,6 +27,12 @@ pub struct Switches {
     pub absent_role: AbsentRole,
     /// Writing the role `none`.
     pub none_role: NoneRole,
+    /// Giving a second custom role in a workspace.
+    pub custom_roles: CustomRoles,
+    /// Putting somebody into a paid seat group who is in another one.
+    pub seat_group_move: SeatGroupMove,
+    /// Whether the plan has paid seat groups and custom roles.
+    pub enterprise_plus: Permission,
     /// The shape of the answer to `PUT /users/:id`.
     pub put_answer: PutAnswer,
     /// What a caller who is no administrator gets from administrators' endpoints.
@@ -178,6 +184,26 @@ pub enum NoneRole {
     Kept,
     /// It takes the role away.
     Removes,
+}
+
+/// Giving a second custom role in a workspace. Deleting takes them all away, since it names the workspace alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CustomRoles {
+    /// Both are held.
+    #[default]
+    Several,
+    /// The second one takes the place of the first.
+    OnePerWorkspace,
+}
+
+/// Putting somebody into a paid seat group who is in another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeatGroupMove {
+    /// The user changes groups.
+    #[default]
+    Moves,
+    /// A validation error.
+    Refused,
 }
 
 /// The shape of the answer to `PUT /users/:id`.

@@ -1,9 +1,9 @@
 //! A user of the simulated account, as Aha! keeps it inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ids::{IdentityProviderId, UserId, WorkspaceId},
+    ids::{CustomRoleId, IdentityProviderId, SeatGroupId, UserId, WorkspaceId},
     switches::SeatTakers,
 };
 use crate::clock::Time;
@@ -116,6 +116,10 @@ pub struct User {
     pub roles: BTreeMap<WorkspaceId, Role>,
     /// The administrator permissions.
     pub administrator_roles: AdministratorRoles,
+    /// The custom roles, each in a workspace.
+    pub custom_roles: BTreeSet<(WorkspaceId, CustomRoleId)>,
+    /// The group whose paid seats the user may take.
+    pub seat_group: Option<SeatGroupId>,
     /// Whom the user signs in with; `None` is a password.
     pub identity_provider: Option<IdentityProviderId>,
 }

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{
     Simulation,
-    ids::{UserId, WorkspaceId},
+    ids::{CustomRoleId, SeatGroupId, UserId, WorkspaceId},
     switches::ProductNames,
     user::{Role, User},
-    world::{IdentityProvider, Workspace},
+    world::{IdentityProvider, SeatGroup, Workspace, World},
 };
 
 /// Where the account is said to be.
@@ -54,11 +54,20 @@ impl Wire<'_> {
         json
     }
 
-    /// A user in the list: only there with custom roles.
+    /// A user in the list: only there with custom roles and, for those who are in one, the paid seat group.
     pub(super) fn listed_user(&self, user: &User) -> Value {
         let mut json = self.user(user);
-        json["user_roles"] = json!([]);
+        json["user_roles"] = json!(self.user_roles(user));
+        if let Some(group) = user.seat_group.and_then(|id| self.simulation.world.seat_groups.get(&id)) {
+            json["paid_seat_group"] = json!({"id": group.id.to_string(), "name": group.name});
+        }
         json
+    }
+
+    /// All custom roles of a user.
+    pub(super) fn user_roles(&self, user: &User) -> Vec<Value> {
+        let world = &self.simulation.world;
+        user.custom_roles.iter().map(|(workspace, role)| user_role(world, *workspace, *role)).collect()
     }
 
     /// The caller, as `GET /me` answers it: it does not say whether the caller is an administrator.
@@ -101,6 +110,32 @@ impl Wire<'_> {
     }
 }
 
+/// A custom role in a workspace. Its ids are numbers, unlike those of nearly everything else.
+pub(super) fn user_role(world: &World, workspace: WorkspaceId, role: CustomRoleId) -> Value {
+    let name = world.workspaces.get(&workspace).map(|workspace| workspace.name.as_str());
+    json!({
+        "role_id": role.0,
+        "name": world.custom_roles.get(&role),
+        "scope": {"type": "project", "name": name, "id": workspace.0},
+    })
+}
+
+/// A paid seat group.
+pub(super) fn seat_group(world: &World, group: &SeatGroup) -> Value {
+    let SeatGroup { id: SeatGroupId(id), name, capacity, administrator, created_at } = group;
+    let administrators: Vec<_> = world.users.get(administrator).map(five_keys).into_iter().collect();
+    json!({
+        "id": id.to_string(),
+        "name": name,
+        "administrators": administrators,
+        "capacity": capacity,
+        "allocated_seats": world.allocated_seats(group.id),
+        "description": null,
+        "created_at": created_at.to_string(),
+        "updated_at": created_at.to_string(),
+    })
+}
+
 /// A user in a workspace.
 pub(super) fn project_user(user: &User, role: Role) -> Value {
     json!({"role": role.code(), "role_description": role.description(), "user": five_keys(user)})
@@ -122,7 +157,7 @@ pub(super) fn listed_product(workspace: &Workspace) -> Value {
         "id": workspace.id.to_string(),
         "reference_prefix": workspace.key,
         "name": workspace.name,
-        "product_line": false,
+        "product_line": workspace.is_line,
         "created_at": workspace.created_at.to_string(),
         "url": url(workspace),
         "workspace_type": "product_workspace",

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    ids::{IdSequence, IdentityProviderId, UserId, WorkspaceId},
+    ids::{CustomRoleId, IdSequence, IdentityProviderId, SeatGroupId, UserId, WorkspaceId},
     portals::Portals,
     switches::{EmailFilter, Seats},
     user::User,
@@ -21,6 +21,23 @@ pub(super) struct Workspace {
     pub key: String,
     /// The name.
     pub name: String,
+    /// Whether it is a line.
+    pub is_line: bool,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+/// A group of users for whom paid seats are set aside.
+#[derive(Clone, Debug)]
+pub(super) struct SeatGroup {
+    /// The id.
+    pub id: SeatGroupId,
+    /// The name.
+    pub name: String,
+    /// How many seats it has.
+    pub capacity: usize,
+    /// Who manages it.
+    pub administrator: UserId,
     /// When it was made.
     pub created_at: Time,
 }
@@ -56,6 +73,9 @@ pub(super) struct World {
     pub(super) users: BTreeMap<UserId, User>,
     pub(super) workspaces: BTreeMap<WorkspaceId, Workspace>,
     pub(super) identity_providers: BTreeMap<IdentityProviderId, IdentityProvider>,
+    /// The names of the custom roles.
+    pub(super) custom_roles: BTreeMap<CustomRoleId, String>,
+    pub(super) seat_groups: BTreeMap<SeatGroupId, SeatGroup>,
     pub(super) invitations: Vec<Invitation>,
     pub(super) portals: Portals,
     /// Who owns each API key.
@@ -97,9 +117,35 @@ impl World {
     /// Makes a workspace.
     pub(super) fn create_workspace(&mut self, key: &str, name: &str, now: Time) -> WorkspaceId {
         let id = WorkspaceId(self.ids.next());
-        let workspace = Workspace { id, key: key.to_owned(), name: name.to_owned(), created_at: now };
-        self.workspaces.insert(id, workspace);
+        let (key, name) = (key.to_owned(), name.to_owned());
+        self.workspaces.insert(id, Workspace { id, key, name, is_line: false, created_at: now });
         id
+    }
+
+    /// Makes a line of workspaces.
+    pub(super) fn create_line(&mut self, key: &str, name: &str, now: Time) -> WorkspaceId {
+        let id = self.create_workspace(key, name, now);
+        self.workspaces.entry(id).and_modify(|workspace| workspace.is_line = true);
+        id
+    }
+
+    /// Makes a paid seat group.
+    pub(super) fn create_seat_group(
+        &mut self,
+        name: &str,
+        capacity: usize,
+        administrator: UserId,
+        now: Time,
+    ) -> SeatGroupId {
+        let id = SeatGroupId(self.ids.next());
+        let group = SeatGroup { id, name: name.to_owned(), capacity, administrator, created_at: now };
+        self.seat_groups.insert(id, group);
+        id
+    }
+
+    /// How many users are in a paid seat group.
+    pub(super) fn allocated_seats(&self, group: SeatGroupId) -> usize {
+        self.users.values().filter(|user| user.seat_group == Some(group)).count()
     }
 
     /// Makes an identity provider.

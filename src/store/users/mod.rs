@@ -2,7 +2,7 @@
 //!
 //! [`record`](User) is the row; `read`, `narrowing` and `sorted` serve SCIM reads; `write` is what transactions do to single
 //! rows; `queue` is the worker's side; `administrators` is the guard's question, `held` the brake's; `look_up` is what people ask;
-//! `managed` is what listings compare and a release hands back; `unsettled` is what is planned. What a change *means* is decided
+//! `managed` is what listings compare and a release hands back; `touch` is what groups do to their members; `unsettled` is what is planned. What a change *means* is decided
 //! by the callers (`provision`, `converge`), never here.
 
 mod administrators;
@@ -15,6 +15,7 @@ mod queue;
 mod read;
 mod record;
 mod sorted;
+mod touch;
 mod unsettled;
 mod write;
 
@@ -31,6 +32,7 @@ pub use self::{
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     sorted::{page_sorted, sort_key},
+    touch::{touch, touch_members},
     unsettled::{Settled, list_unsettled},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, has_own_name, insert, list_accounts,

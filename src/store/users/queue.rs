@@ -45,36 +45,65 @@ pub struct Claimed {
     pub taken_over: bool,
 }
 
-/// Takes the most urgent due users under a lease: by lane, then by age. A user whose account another user is being worked
-/// on for (one that was deleted and made again) waits until that is done. Who takes over a lease that ran out knows that a
-/// call may have been sent under it, and may take effect while the new lease lasts.
+/// The statement of a claim, for users that also fulfil a condition.
+macro_rules! claim {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE users SET lease_owner = $1, lease_until = $2, \
+             uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$2 \
+             WHEN uncertain > 0 THEN -uncertain WHEN uncertain = 0 THEN -1 ELSE uncertain END \
+             WHERE id IN (SELECT candidate.id FROM users AS candidate \
+             WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
+             AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
+             AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
+             AND other.account_key = candidate.account_key AND other.id <> candidate.id AND other.lease_until > $4) \
+             AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
+             AND other.account_id = candidate.account_id AND other.id <> candidate.id AND other.lease_until > $4)",
+            $condition,
+            " ORDER BY candidate.lane, candidate.due_at LIMIT $7) RETURNING ",
+            columns!()
+        )
+    };
+}
+
+/// Takes the most urgent due users under a lease: by lane, then by age. Among those who lose something, people whose access
+/// or account is to be changed come before those who lose a right: a group of thousands that is deleted holds up no leaver. A
+/// user whose account another user is being worked on for (one that was deleted and made again) waits until that is done. Who
+/// takes over a lease that ran out knows that a call may have been sent under it, and may take effect while the new lease lasts.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
-    let rows = sqlx::query(concat!(
-        "UPDATE users SET lease_owner = $1, lease_until = $2, \
-         uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$2 \
-         WHEN uncertain > 0 THEN -uncertain WHEN uncertain = 0 THEN -1 ELSE uncertain END \
-         WHERE id IN (SELECT candidate.id FROM users AS candidate \
-         WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
-         AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
-         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
-         AND other.account_key = candidate.account_key AND other.id <> candidate.id AND other.lease_until > $4) \
-         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
-         AND other.account_id = candidate.account_id AND other.id <> candidate.id AND other.lease_until > $4) \
-         ORDER BY candidate.lane, candidate.due_at LIMIT $7) RETURNING ",
-        columns!()
-    ))
-    .bind(claim.lease.owner.clone())
-    .bind(claim.lease.until.as_micros())
-    .bind(claim.app.clone())
-    .bind(claim.now.as_micros())
-    .bind(claim.most_urgent.as_number())
-    .bind(claim.least_urgent.as_number())
-    .bind(i64::from(claim.limit))
-    .fetch_all(transaction)
-    .await?;
+    let mut claimed = Vec::new();
+    if claim.most_urgent == Lane::Revoke {
+        const NEW_VERSIONS: &str = claim!(" AND candidate.version > candidate.applied_version");
+        claimed = take(transaction, claim, NEW_VERSIONS, (Lane::Revoke, claim.limit)).await?;
+    }
+    let left = claim.limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+    if left > 0 {
+        const ALL: &str = claim!("");
+        claimed.extend(take(transaction, claim, ALL, (claim.least_urgent, left)).await?);
+    }
+    Ok(claimed)
+}
+
+/// Takes those whom `statement` finds, down to a lane, and so many at the most.
+async fn take(
+    transaction: &mut Transaction,
+    claim: &Claim,
+    statement: &'static str,
+    (least_urgent, limit): (Lane, u32),
+) -> Result<Vec<Claimed>, StoreError> {
+    let rows = sqlx::query(statement)
+        .bind(claim.lease.owner.clone())
+        .bind(claim.lease.until.as_micros())
+        .bind(claim.app.clone())
+        .bind(claim.now.as_micros())
+        .bind(claim.most_urgent.as_number())
+        .bind(least_urgent.as_number())
+        .bind(i64::from(limit))
+        .fetch_all(transaction)
+        .await?;
     let claimed = |row| {
         let taken_over = is_outlived(AnyRow::try_get(row, "uncertain")?);
         Ok::<_, StoreError>(Claimed { user: read(row)?, taken_over })

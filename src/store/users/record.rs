@@ -5,7 +5,7 @@ use sqlx::{Any, Row, any::AnyRow, query::Query};
 
 use crate::{
     clock::Time,
-    connector::{Account, Lane, Observed, Standing},
+    connector::{Account, Lane, Observed, Standing, rights::Given},
     scim::{fold::fold, meta, resource::Resource, urn},
     store::{
         GroupId, StoreError, UserId,
@@ -56,6 +56,8 @@ pub struct User {
     pub held_at: Option<Time>,
     /// Who works on it now.
     pub lease: Option<Lease>,
+    /// Counts the changes of what its groups ask for, which make no new version of it.
+    pub touched: i64,
 }
 
 /// How the bridge came by an account.
@@ -174,7 +176,7 @@ macro_rules! columns {
     () => {
         "id, app, user_name_key, external_id_key, account_key, resource, ownership, version, applied_version, created_at, \
          modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
-         due_at, attempts, failure, lease_owner, lease_until, display, uncertain, held_at"
+         due_at, attempts, failure, lease_owner, lease_until, display, uncertain, held_at, touched"
     };
 }
 pub(super) use columns;
@@ -187,7 +189,7 @@ macro_rules! derived_columns {
 }
 pub(super) use derived_columns;
 
-/// Binds all columns of `user`, `$1` to `$27`, and the derived ones, `$28` to `$30`.
+/// Binds all columns of `user`, `$1` to `$28`, and the derived ones, `$29` to `$31`.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -206,7 +208,9 @@ pub(super) fn bind<'q>(
     let seen = match &user.observed {
         Observed::Unknown => None,
         Observed::Absent => Some(Seen::Nothing(())),
-        Observed::Suspected { email, .. } => Some(Seen::Suspicion { suspected: email.clone() }),
+        Observed::Suspected { email, given, .. } => {
+            Some(Seen::Suspicion { suspected: email.clone(), given: given.clone() })
+        }
         Observed::Present(account) | Observed::Uncertain { account, .. } => {
             Some(Seen::Account(account.clone()))
         }
@@ -240,6 +244,7 @@ pub(super) fn bind<'q>(
         .bind(display(&user.resource).to_owned())
         .bind(uncertain_until)
         .bind(user.held_at.map(Time::as_micros))
+        .bind(user.touched)
         .bind(user.fragment())
         .bind(activity(user))
         .bind(i64::from(account.is_some_and(|account| account.enabled))))
@@ -273,8 +278,8 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
     let observed = match seen {
         None => Observed::Unknown,
         Some(Seen::Nothing(())) => Observed::Absent,
-        Some(Seen::Suspicion { suspected }) => {
-            Observed::Suspected { email: suspected, until: Time::from_micros(until) }
+        Some(Seen::Suspicion { suspected, given }) => {
+            Observed::Suspected { email: suspected, until: Time::from_micros(until), given }
         }
         Some(Seen::Account(account)) if until == 0 => Observed::Present(account),
         Some(Seen::Account(account)) => Observed::Uncertain { account, until: Time::from_micros(until) },
@@ -309,6 +314,7 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
         failure: row.try_get("failure")?,
         held_at: time("held_at")?,
         lease,
+        touched: row.try_get("touched")?,
     })
 }
 
@@ -318,7 +324,11 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
 #[serde(untagged)]
 enum Seen {
     Account(Account),
-    Suspicion { suspected: String },
+    Suspicion {
+        suspected: String,
+        #[serde(default)]
+        given: Box<Given>,
+    },
     Nothing(()),
 }
 

@@ -55,6 +55,7 @@ pub struct Setup {
     workspace: &'static str,
     brake: &'static str,
     credentials: String,
+    catalogue: &'static str,
 }
 
 impl Setup {
@@ -84,6 +85,7 @@ impl Setup {
             workspace: "PRJ1",
             brake: "brake = { max_revocations = 1_000_000 }",
             credentials: format!("api_key = '{DEMO_API_KEY}'"),
+            catalogue: "catalogue = false",
         }
     }
 
@@ -134,6 +136,12 @@ impl Setup {
     #[must_use]
     pub fn credentials(self, line: &str) -> Self {
         Self { credentials: line.to_owned(), ..self }
+    }
+
+    /// Sets whether roles are offered as groups, as the value of `catalogue`; without this, they are not.
+    #[must_use]
+    pub fn catalogue(self, catalogue: &'static str) -> Self {
+        Self { catalogue, ..self }
     }
 
     /// Adds lines to the section of the server.
@@ -207,13 +215,14 @@ impl Setup {
         let target_keys = match self.connector {
             "aha" => format!(
                 "base_url = '{}'\n{}\ndefault_workspace = '{}'\n\
-                 rate = {{ per_second = {}, per_minute = {} }}\n{}\n",
+                 rate = {{ per_second = {}, per_minute = {} }}\n{}\n{}\n",
                 running_aha.base_url(),
                 self.credentials,
                 self.workspace,
                 self.rate.0,
                 self.rate.1,
-                self.brake
+                self.brake,
+                self.catalogue
             ),
             "aha-portal" => format!(
                 "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\nportal_id = '{PORTAL}'\n\

@@ -33,7 +33,40 @@ fn account(id: &str, email: &str, name: &str) -> Account {
         enabled: true,
         administrator: false,
         written_name: None,
+        entitlement: Box::default(),
     }
+}
+
+fn without_rights(account: Account) -> Account {
+    Account { entitlement: Box::default(), ..account }
+}
+
+#[test]
+fn changes_of_rights_are_written_as_the_examples_show_them() {
+    let role = |path, place: &[&str]| example("post", path, place);
+    let written = product_role_body("PRJ3", WorkspaceRole::Owner);
+    assert_eq!(written, role("/users/{id}/product_roles", &["requestBody"]));
+    let custom = CustomRole { workspace: "131414752".into(), role: 409_541_421 };
+    assert_eq!(user_role_body(&custom), role("/users/{id}/user_roles", &["requestBody"]));
+    let joins = modify_user_body("1049303076", false);
+    assert_eq!(joins, role("/paid_seat_groups/{id}/modify_user", &["requestBody"]));
+    assert_eq!(modify_user_body("1", true)["remove"], json!(true));
+    let written =
+        administrator_body(&[AdministratorRole::Account].into(), &[AdministratorRole::Billing].into());
+    let flags = json!({"administer_account": true, "administer_billing": false});
+    assert_eq!(written, json!({"user": {"administrator_roles": flags}}));
+}
+
+#[test]
+fn the_examples_of_workspaces_custom_roles_and_seat_groups_are_read() {
+    let products: ProductsBody = answer("get", "/products");
+    assert_eq!(products.total_pages(), 1);
+    let workspaces: Vec<_> = products.into_workspaces().map(|workspace| workspace.key).collect();
+    assert_eq!(workspaces, ["PRJ1", "PRJ2", "PRJ3"]);
+    let roles: CustomRolesBody = answer("get", "/users/{id}/user_roles");
+    assert_eq!((roles.names("131414752"), roles.names("7")), (true, false));
+    let groups: SeatGroupsBody = answer("get", "/paid_seat_groups");
+    assert!(groups.into_groups().iter().any(|group| group.name == "Group 2" && group.id == "572805993"));
 }
 
 fn config(more: &str) -> AhaConfig {
@@ -55,7 +88,15 @@ fn the_example_of_the_list_gives_every_account_on_it() {
     assert_eq!(page.accounts.len(), listed["users"].as_array().unwrap().len());
     assert_eq!(page.total_accounts, listed["pagination"]["total_records"].as_u64().unwrap());
     assert_eq!(u64::from(page.total_pages), listed["pagination"]["total_pages"].as_u64().unwrap());
-    assert_eq!(page.accounts[0], account("16338845", "no-reply@aha.io", "John Smith"));
+    assert_eq!(
+        without_rights(page.accounts[0].clone()),
+        account("16338845", "no-reply@aha.io", "John Smith")
+    );
+    let seen = page.accounts.iter().map(|account| account.entitlement.seen.clone());
+    let of = |told: fn(&SeenRights) -> bool| seen.clone().filter(told).count();
+    assert_eq!(of(|seen| seen.workspaces.is_some() && seen.administrator.is_some()), page.accounts.len());
+    assert!(of(|seen| seen.custom_roles.as_ref().is_some_and(|roles| !roles.is_empty())) > 0);
+    assert!(of(|seen| seen.seat_groups == Some(["572805993".to_owned()].into())) > 0);
     for (account, listed) in page.accounts.iter().zip(listed["users"].as_array().unwrap()) {
         let flags = (json!(account.enabled), json!(account.administrator));
         assert_eq!(flags, (listed["enabled"].clone(), listed["administrator"].clone()), "{listed}");
@@ -67,13 +108,20 @@ fn the_example_of_the_list_gives_every_account_on_it() {
 #[test]
 fn the_example_of_one_user_gives_its_account() {
     let george = Account { administrator: true, ..account("1049303076", "no-reply@aha.io", "George Gently") };
-    assert_eq!(answer::<UserBody>("get", "/users/{id}").into_user().into_account(), george);
+    let read = answer::<UserBody>("get", "/users/{id}").into_user().into_account();
+    let seen = &read.entitlement.seen;
+    assert_eq!(seen.administrator, Some(AdministratorRole::ALL.into()));
+    assert_eq!(seen.workspaces.as_ref().unwrap()["131414752"], WorkspaceRole::Owner);
+    assert_eq!((&seen.custom_roles, &seen.seat_groups), (&None, &None), "it does not tell");
+    assert_eq!(without_rights(read), george);
 }
 
 #[test]
 fn the_example_of_an_update_which_is_bare_gives_the_disabled_account() {
     let sarah = Account { enabled: false, ..account("1020675218", "no-reply@aha.io", "Sarah Humpty") };
-    assert_eq!(answer::<UserBody>("put", "/users/{id}").into_user().into_account(), sarah);
+    let read = answer::<UserBody>("put", "/users/{id}").into_user().into_account();
+    assert_eq!(read.entitlement.seen.workspaces.as_ref().unwrap().len(), 3);
+    assert_eq!(without_rights(read), sarah);
 }
 
 #[test]
@@ -117,7 +165,13 @@ fn an_update_of_everything_has_documented_parameters_only() {
 fn a_create_is_written_as_the_example_shows_it() {
     let name = Name { given: "sam".into(), family: "doe".into() };
     let config = config("default_role = 'contributor'");
-    let written = serde_json::to_value(CreateBody::new("sam.doe@example.com", &name, &config)).unwrap();
+    let written = serde_json::to_value(CreateBody::new(
+        "sam.doe@example.com",
+        &name,
+        config.default_role.as_str(),
+        &config,
+    ))
+    .unwrap();
     assert_eq!(written, example("post", "/products/{product_id}/users", &["requestBody"]));
 }
 
@@ -125,7 +179,13 @@ fn a_create_is_written_as_the_example_shows_it() {
 fn the_identity_provider_of_a_create_is_a_number() {
     let name = Name { given: "sam".into(), family: "doe".into() };
     let config = config("identity_provider_id = 483954339");
-    let written = serde_json::to_value(CreateBody::new("sam.doe@example.com", &name, &config)).unwrap();
+    let written = serde_json::to_value(CreateBody::new(
+        "sam.doe@example.com",
+        &name,
+        config.default_role.as_str(),
+        &config,
+    ))
+    .unwrap();
     assert_eq!(written["user"]["identity_provider_id"], json!(483_954_339));
     assert_eq!(written["user"].as_object().unwrap().len(), 5);
 }

@@ -34,6 +34,7 @@ fn account(id: &str, email: &str, given: &str, family: &str) -> Account {
         enabled: true,
         administrator: false,
         written_name: Some(name),
+        entitlement: Box::default(),
     }
 }
 

@@ -1,0 +1,137 @@
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+use crate::{
+    config::{GroupRule, Pattern},
+    connector::catalogue::{SeatGroup, Workspace},
+};
+
+fn workspace(id: &str, key: &str, name: &str) -> Workspace {
+    Workspace { id: id.into(), key: key.into(), name: name.into(), is_line: false }
+}
+
+fn catalogue() -> Catalogue {
+    Catalogue {
+        workspaces: vec![workspace("11", "PRJ1", "Project: 1"), workspace("22", "PRJ2", "Project 2")],
+        seat_groups: vec![
+            SeatGroup { id: "8".into(), name: "Group 1".into() },
+            SeatGroup { id: "9".into(), name: "Group 2".into() },
+        ],
+    }
+}
+
+fn rule(name: &str, grants: impl Into<Vec<Grant>>) -> GroupRule {
+    GroupRule { name: Pattern::new(name), grants: grants.into() }
+}
+
+fn role(workspace: &str, role: Role) -> Grant {
+    Grant::Role { workspace: workspace.into(), role }
+}
+
+fn rules() -> GroupRules {
+    let rules = vec![
+        rule("Aha PMs", [role("PRJ1", Role::Contributor), role("project 2", Role::Viewer)]),
+        rule("Aha Owners*", [role("11", Role::ProductOwner), Grant::Administrator(Administration::Account)]),
+        rule("Admins", [Grant::Administrator(Administration::All)]),
+        rule("Scoped", [Grant::CustomRole { workspace: "prj2".into(), role: 7 }]),
+        rule("Seats", [Grant::SeatGroup("group 2".into())]),
+        rule("More seats", [Grant::SeatGroup("8".into())]),
+        rule("Broken", [role("PRJ9", Role::Viewer), Grant::SeatGroup("Group 9".into())]),
+        rule("PRJ2: owner", []),
+        rule("Hidden", [role("4711", Role::Viewer)]),
+    ];
+    GroupRules { rules, ..GroupRules::default() }
+}
+
+fn rights_of(names: &[&str]) -> Rights {
+    let (rules, catalogue) = (rules(), catalogue());
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Meanings { rules: &rules, catalogue: Some(&catalogue) }.rights(&names)
+}
+
+#[rstest]
+#[case::a_rule(&["aha pms"], &[("11", WorkspaceRole::Contributor), ("22", WorkspaceRole::Viewer)])]
+#[case::the_catalogue_by_key(&["PRJ1: contributor"], &[("11", WorkspaceRole::Contributor)])]
+#[case::without_case(&["prj1:VIEWER"], &[("11", WorkspaceRole::Viewer)])]
+#[case::by_a_name_with_a_colon(&["Project: 1: reviewer"], &[("11", WorkspaceRole::Reviewer)])]
+#[case::by_id_and_written_name(&["22: product_owner"], &[("22", WorkspaceRole::Owner)])]
+#[case::a_rule_before_the_catalogue(&["PRJ2: owner"], &[])]
+#[case::no_such_workspace(&["PRJ9: viewer"], &[])]
+#[case::no_such_role(&["PRJ1: developer", "PRJ1: none", "PRJ1", "PRJ1:"], &[])]
+#[case::nothing(&["Staff"], &[])]
+#[case::the_strongest_wins(&["PRJ1: viewer", "Aha PMs", "Aha Owners DE"], &[("11", WorkspaceRole::Owner), ("22", WorkspaceRole::Viewer)])]
+#[case::what_cannot_be_given_is_left_out(&["Broken", "PRJ1: viewer"], &[("11", WorkspaceRole::Viewer)])]
+#[case::an_id_that_is_not_listed(&["Hidden"], &[("4711", WorkspaceRole::Viewer)])]
+fn names_give_roles_in_workspaces(#[case] names: &[&str], #[case] expected: &[(&str, WorkspaceRole)]) {
+    let expected = expected.iter().map(|(id, role)| ((*id).to_owned(), *role)).collect();
+    assert_eq!(rights_of(names).workspaces, expected);
+}
+
+#[test]
+fn administrator_and_custom_roles_add_up_and_of_seat_groups_the_first_counts() {
+    let rights = rights_of(&["Aha Owners", "Scoped", "Seats", "More seats"]);
+    assert_eq!(rights.administrator, [AdministratorRole::Account].into());
+    assert_eq!(rights.custom_roles, [CustomRole { workspace: "22".into(), role: 7 }].into());
+    assert_eq!(rights.seat_group.as_deref(), Some("8"));
+    assert_eq!(rights_of(&["Admins", "Aha Owners"]).administrator, AdministratorRole::ALL.into());
+}
+
+#[test]
+fn a_meaning_says_what_is_given_and_what_hinders_the_rest() {
+    let (rules, catalogue) = (rules(), catalogue());
+    let meanings = Meanings { rules: &rules, catalogue: Some(&catalogue) };
+    assert_eq!(meanings.meaning("Aha PMs").gives, ["contributor in PRJ1", "viewer in PRJ2"]);
+    assert!(meanings.meaning("Staff").is_nothing());
+    let broken = meanings.meaning("Broken");
+    assert_eq!(broken.gives, Vec::<String>::new());
+    assert_eq!(broken.problems.len(), 2);
+    assert!(!broken.is_nothing());
+    let unlisted = Meanings { rules: &rules, catalogue: None };
+    assert!(unlisted.meaning("Aha PMs").problems[0].contains("not listed yet"));
+}
+
+#[test]
+fn four_groups_a_workspace_are_offered_unless_there_are_too_many_or_it_is_said() {
+    let many = Catalogue {
+        workspaces: (0..51).map(|n| workspace(&n.to_string(), &format!("W{n}"), "W")).collect(),
+        ..Catalogue::default()
+    };
+    let offers = |catalogue: &Catalogue, said| {
+        let rules = GroupRules { catalogue: said, ..GroupRules::default() };
+        Meanings { rules: &rules, catalogue: Some(catalogue) }.offers().len()
+    };
+    assert_eq!([None, Some(true), Some(false)].map(|said| offers(&catalogue(), said)), [8, 8, 0]);
+    assert_eq!([None, Some(true), Some(false)].map(|said| offers(&many, said)), [0, 204, 0]);
+}
+
+proptest! {
+    #[test]
+    fn the_order_and_the_repetition_of_groups_do_not_matter(
+        mut names in prop::collection::vec(
+            prop::sample::select(vec![
+                "Aha PMs", "Aha Owners", "Admins", "Scoped", "Seats", "More seats", "Broken", "PRJ1: viewer",
+                "PRJ2: reviewer", "PRJ2: owner", "Staff",
+            ]),
+            0..12,
+        ),
+    ) {
+        let together = rights_of(&names);
+        // One group after the other, in any order, comes to the same as all of them.
+        let mut joined = Rights::default();
+        for name in names.iter().rev() {
+            let one = rights_of(&[name]);
+            for (workspace, role) in one.workspaces {
+                let strongest = joined.workspaces.entry(workspace).or_insert(role);
+                *strongest = role.max(*strongest);
+            }
+            joined.custom_roles.extend(one.custom_roles);
+            joined.administrator.extend(one.administrator);
+            joined.seat_group = joined.seat_group.into_iter().chain(one.seat_group).min();
+        }
+        prop_assert_eq!(&joined, &together);
+        names.reverse();
+        names.extend_from_within(..);
+        prop_assert_eq!(rights_of(&names), together);
+    }
+}

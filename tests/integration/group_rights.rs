@@ -1,0 +1,10 @@
+//! Groups, roles and entitlements give rights at Aha!.
+
+mod catalogue;
+mod conversations;
+mod fixture;
+mod large;
+mod lifecycle;
+mod members;
+mod policies;
+mod troubles;

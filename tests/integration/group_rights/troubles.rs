@@ -1,0 +1,86 @@
+//! When Aha! says no to a right, fails, or does not answer.
+
+use scim_bridge::sim::aha::{Fault, Role, switches::Permission};
+use serde_json::json;
+
+use super::fixture::{at_aha, create_group, expect_roles, failure, roles, setup};
+use crate::harness::{eventually, user};
+
+const SAM: &str = "sam.doe@example.com";
+
+#[tokio::test]
+async fn a_right_that_aha_refuses_does_not_hold_up_the_others_or_the_user() {
+    let bridge = setup().start().await;
+    let sam = bridge.create_user(SAM).await;
+    create_group(&bridge, "Broken", &[&sam]).await;
+    create_group(&bridge, "Aha PMs", &[&sam]).await;
+    let failure = failure(&bridge, &sam).await;
+    assert!(failure.contains("workspace 4711"), "{failure}");
+    eventually("the other role", || async { roles(&bridge, SAM) == [("PRJ1", Role::Contributor)].into() })
+        .await;
+    let rename = json!([{ "op": "replace", "path": "name.familyName", "value": "Jones" }]);
+    bridge.patch(&format!("/Users/{sam}"), rename).await.written(200);
+    assert_eq!(at_aha(&bridge.aha, SAM).last_name, "Jones");
+}
+
+#[tokio::test]
+async fn somebody_whose_role_cannot_be_given_is_created_all_the_same() {
+    let bridge = setup().start().await;
+    let mut sent = user(SAM);
+    sent["roles"] = json!([{ "value": "Broken" }]);
+    let created = bridge.post("/Users", &sent).await;
+    assert_eq!(created.status, 201, "{created}");
+    assert!(at_aha(&bridge.aha, SAM).enabled);
+    assert!(failure(&bridge, &created.id()).await.contains("workspace 4711"));
+}
+
+#[tokio::test]
+async fn a_plan_without_custom_roles_and_seat_groups_is_told() {
+    let unlicensed = |aha: &scim_bridge::sim::aha::SimulatedAha| {
+        aha.change(|switches| switches.enterprise_plus = Permission::Refused);
+    };
+    let bridge = setup().with(unlicensed).start().await;
+    let sam = bridge.create_user(SAM).await;
+    create_group(&bridge, "Scoped", &[&sam]).await;
+    assert!(failure(&bridge, &sam).await.contains("plan"));
+    create_group(&bridge, "Seats", &[&sam]).await;
+    create_group(&bridge, "Aha PMs", &[&sam]).await;
+    eventually("the role", || async { roles(&bridge, SAM) == [("PRJ1", Role::Contributor)].into() }).await;
+}
+
+#[tokio::test]
+async fn a_role_whose_answer_was_lost_is_taken_when_the_group_is_left_at_once() {
+    for on in [
+        "POST /users/:id/product_roles",
+        "POST /users/:id/user_roles",
+        "POST /paid_seat_groups/:id/modify_user",
+    ] {
+        let bridge = setup().app_keys("request_timeout = '200ms'").start().await;
+        let sam = bridge.create_user(SAM).await;
+        bridge.aha.fault(Fault::drop_connection().after_applying().on(on));
+        let groups = [
+            create_group(&bridge, "Aha PMs", &[&sam]).await,
+            create_group(&bridge, "Scoped", &[&sam]).await,
+            create_group(&bridge, "Seats", &[&sam]).await,
+        ];
+        eventually("the fault", || async { !bridge.aha.has_faults() }).await;
+        for group in groups {
+            bridge.delete(&group).await.no_content();
+        }
+        expect_roles(&bridge, SAM, []).await;
+        let account = at_aha(&bridge.aha, SAM);
+        assert_eq!((account.custom_roles.len(), account.seat_group), (0, None), "{on}");
+    }
+}
+
+#[tokio::test]
+async fn roles_follow_when_aha_is_back_and_group_writes_do_not_wait_for_it() {
+    let mut bridge = setup().start().await;
+    let sam = bridge.create_user(SAM).await;
+    bridge.unplug_aha().await;
+    let group = create_group(&bridge, "Aha PMs", &[&sam]).await;
+    assert_eq!(bridge.get(&group).await.status, 200);
+    eventually("an attempt", || async { bridge.failure_of(&sam).await.is_some() }).await;
+    bridge.plug_aha_in().await;
+    eventually("the role", || async { roles(&bridge, SAM) == [("PRJ1", Role::Contributor)].into() }).await;
+}
