@@ -6,9 +6,7 @@ use rstest::rstest;
 use scim_bridge::sim::aha::{Person, Role, switches};
 use serde_json::json;
 
-use super::fixture::{
-    at_aha, create_group, expect_roles, failure, leave, prepared, roles, set_active, setup, writes,
-};
+use super::fixture::{at_aha, create_group, expect_roles, failure, leave, prepared, roles, setup, writes};
 use crate::harness::{ADMINISTRATOR, Bridge, Setup};
 
 const SAM: &str = "sam.doe@example.com";
