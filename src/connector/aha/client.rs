@@ -12,10 +12,7 @@ use crate::{
     connector::{
         Account, AccountPage, Allowance, Catalogue, Changes, CredentialsOwner, Entitlement, Name, Observed,
         RightChange, TargetError,
-        aha_api::{
-            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, Owner, encode_segment, expect_same, forbidden, the_only,
-            to_json, too_many_found,
-        },
+        aha_api::{AhaApi, LARGEST_PAGE, Owner, encode_segment, expect_same, forbidden, to_json},
         credentials::Credentials,
         error::RejectionKind,
         rights::{Given, Rights, SeenRights, WorkspaceRole},
@@ -51,31 +48,14 @@ impl Client {
         Ok(Self { api, config, clock })
     }
 
-    /// `GET /users?email=`. How exactly Aha! matches is not documented, so the answer is compared again here. If it matches
-    /// parts of addresses, the one that is looked for may stand on a later page; to miss it would be to invite it again.
+    /// `GET /users?email=`.
     pub(super) async fn find(
         &self,
         email: &str,
         allowance: &mut dyn Allowance,
     ) -> Result<Observed, TargetError> {
-        let mut number = 1;
-        loop {
-            let page_number = number.to_string();
-            let query = [("email", email), ("page", page_number.as_str())];
-            let query = if number == 1 { &query[..1] } else { &query[..] };
-            let body: UsersBody = self.read("/users", query, Subject::Users, allowance).await?;
-            let page = body.into_page();
-            if let Some(account) = the_only(page.accounts, email)? {
-                return Ok(Observed::Present(account));
-            }
-            if number >= page.total_pages {
-                return Ok(Observed::Absent);
-            }
-            if number == MOST_SEARCH_PAGES {
-                return Err(too_many_found(email, page.total_accounts));
-            }
-            number += 1;
-        }
+        let not_found = |said_so: &str| self.not_found(Subject::Users, said_so);
+        self.api.find_user::<UsersBody>("/users", email, not_found, allowance).await
     }
 
     /// `POST /products/:id/users`. Aha! sends an invitation. `into` is the workspace, by its id, and the role that a group
@@ -263,10 +243,8 @@ impl Client {
         page: u32,
         allowance: &mut dyn Allowance,
     ) -> Result<AccountPage, TargetError> {
-        let page = page.to_string();
-        let query = [("page", page.as_str()), ("per_page", LARGEST_PAGE)];
-        let body: UsersBody = self.read("/users", &query, Subject::Users, allowance).await?;
-        Ok(body.into_page())
+        let not_found = |said_so: &str| self.not_found(Subject::Users, said_so);
+        self.api.users::<UsersBody>("/users", page, not_found, allowance).await
     }
 
     /// `GET /users/:id`.

@@ -301,10 +301,9 @@ impl TryFrom<Map<String, Value>> for UsersBody {
     }
 }
 
-impl UsersBody {
-    /// As a page of the directory.
-    pub fn into_page(self) -> AccountPage {
-        self.0.into_accounts(User::into_account)
+impl From<UsersBody> for AccountPage {
+    fn from(body: UsersBody) -> Self {
+        body.0.into_accounts(User::into_account)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod body;
 mod rate;
+mod users;
 
 use std::{fmt, sync::Arc};
 
@@ -21,18 +22,13 @@ use crate::{
 
 use self::body::ErrorBody;
 pub(super) use self::body::{OwnerBody, Page, Pagination, text_or_number, time};
+pub(super) use self::users::LARGEST_PAGE;
 use super::{
-    Account, Allowance, TargetError,
+    Allowance, TargetError,
     authorized::{AuthorizedClient, Request},
     credentials::Credentials,
     error::RejectionKind,
 };
-
-/// The most that Aha! puts on a page.
-pub(super) const LARGEST_PAGE: &str = "200";
-
-/// How many pages of a search by e-mail are looked through. Only a search that matches parts of addresses has a second one.
-pub(super) const MOST_SEARCH_PAGES: u32 = 20;
 
 /// Where it is told whose credentials they are.
 const OWNER_PATH: &str = "/me";
@@ -202,24 +198,6 @@ fn is_taken(reason: &str) -> bool {
     reason.contains("taken") || reason.contains("already")
 }
 
-/// The account with exactly this e-mail, if it is among `accounts`, which a search for it found.
-///
-/// # Errors
-/// A conflict when there are several.
-pub(super) fn the_only(accounts: Vec<Account>, email: &str) -> Result<Option<Account>, TargetError> {
-    let mut same: Vec<_> = accounts.into_iter().filter(|account| same_email(&account.email, email)).collect();
-    if same.len() > 1 {
-        return Err(TargetError::Rejected {
-            reason: format!(
-                "Aha! has {} users with the e-mail {email}; leave one of them with it",
-                same.len()
-            ),
-            rejection: RejectionKind::Conflict,
-        });
-    }
-    Ok(same.pop())
-}
-
 /// Makes sure that an answer is about the user that was asked about: what is done next would be done to the other one.
 ///
 /// # Errors
@@ -233,16 +211,6 @@ pub(super) fn expect_same(asked: &str, answered: &str) -> Result<(), TargetError
             "Aha! was asked about the user {asked} and answered about {answered}. Check base_url, and any proxy in between"
         ),
     })
-}
-
-/// A search found more than can be looked through.
-pub(super) fn too_many_found(email: &str, total: u64) -> TargetError {
-    TargetError::Unavailable {
-        reason: format!(
-            "Aha! finds {total} users for the e-mail {email}, too many to look through. Look whether it has that one, and \
-             tell whoever maintains this bridge"
-        ),
-    }
 }
 
 /// An e-mail folded for comparison. Aha! logs in by e-mail; whether it tells case apart is not documented, so we never do.

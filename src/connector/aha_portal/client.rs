@@ -11,10 +11,7 @@ use crate::{
     config::AhaPortalConfig,
     connector::{
         Account, AccountPage, Allowance, Changes, CredentialsOwner, Name, Observed, TargetError,
-        aha_api::{
-            AhaApi, LARGEST_PAGE, MOST_SEARCH_PAGES, Owner, encode_segment, expect_same, the_only, to_json,
-            too_many_found,
-        },
+        aha_api::{AhaApi, Owner, encode_segment, expect_same, to_json},
         credentials::Credentials,
         error::RejectionKind,
     },
@@ -44,31 +41,14 @@ impl Client {
         Ok(Self { api, config, users })
     }
 
-    /// `GET …/portal_users?email=`, which answers those "matching the given value". How exactly is not documented, so the
-    /// answer is compared again here, and later pages are looked at.
+    /// `GET …/portal_users?email=`, which answers those "matching the given value".
     pub(super) async fn find(
         &self,
         email: &str,
         allowance: &mut dyn Allowance,
     ) -> Result<Observed, TargetError> {
-        let mut number = 1;
-        loop {
-            let page_number = number.to_string();
-            let query = [("email", email), ("page", page_number.as_str())];
-            let query = if number == 1 { &query[..1] } else { &query[..] };
-            let body: PortalUsersBody = self.read(&self.users, query, Subject::Portal, allowance).await?;
-            let page = body.into_page();
-            if let Some(account) = the_only(page.accounts, email)? {
-                return Ok(Observed::Present(account));
-            }
-            if number >= page.total_pages {
-                return Ok(Observed::Absent);
-            }
-            if number == MOST_SEARCH_PAGES {
-                return Err(too_many_found(email, page.total_accounts));
-            }
-            number += 1;
-        }
+        let not_found = |said_so: &str| self.not_found(Subject::Portal, said_so);
+        self.api.find_user::<PortalUsersBody>(&self.users, email, not_found, allowance).await
     }
 
     /// `POST …/portal_users`. Where the e-mail is taken the portal may answer with the user who has it, as that user is.
@@ -129,10 +109,8 @@ impl Client {
         page: u32,
         allowance: &mut dyn Allowance,
     ) -> Result<AccountPage, TargetError> {
-        let page = page.to_string();
-        let query = [("page", page.as_str()), ("per_page", LARGEST_PAGE)];
-        let body: PortalUsersBody = self.read(&self.users, &query, Subject::Portal, allowance).await?;
-        Ok(body.into_page())
+        let not_found = |said_so: &str| self.not_found(Subject::Portal, said_so);
+        self.api.users::<PortalUsersBody>(&self.users, page, not_found, allowance).await
     }
 
     /// `GET …/portal_users/:id`.

@@ -76,10 +76,9 @@ impl TryFrom<Map<String, Value>> for PortalUsersBody {
     }
 }
 
-impl PortalUsersBody {
-    /// As a page of the directory.
-    pub fn into_page(self) -> AccountPage {
-        self.0.into_accounts(PortalUser::into_account)
+impl From<PortalUsersBody> for AccountPage {
+    fn from(body: PortalUsersBody) -> Self {
+        body.0.into_accounts(PortalUser::into_account)
     }
 }
 

@@ -83,7 +83,7 @@ fn config(more: &str) -> AhaConfig {
 
 #[test]
 fn the_example_of_the_list_gives_every_account_on_it() {
-    let page = answer::<UsersBody>("get", "/users").into_page();
+    let page = AccountPage::from(answer::<UsersBody>("get", "/users"));
     let listed = example("get", "/users", &["responses", "200"]);
     assert_eq!(page.accounts.len(), listed["users"].as_array().unwrap().len());
     assert_eq!(page.total_accounts, listed["pagination"]["total_records"].as_u64().unwrap());
@@ -212,7 +212,7 @@ fn a_64_bit_id_that_comes_as_a_number_keeps_all_its_digits() {
 #[case::empty(json!({ "users": [], "pagination": { "total_records": 0, "total_pages": 0, "current_page": 1 } }), 0, 0)]
 #[case::no_pagination(json!({ "users": [{ "id": "7", "email": "a@example.com" }] }), 1, 1)]
 fn a_list_without_matches_or_pages_is_a_page(#[case] body: Value, #[case] accounts: u64, #[case] pages: u32) {
-    let page = serde_json::from_value::<UsersBody>(body).unwrap().into_page();
+    let page = AccountPage::from(serde_json::from_value::<UsersBody>(body).unwrap());
     assert_eq!(
         (page.accounts.len() as u64, page.total_accounts, page.total_pages),
         (accounts, accounts, pages)

@@ -41,7 +41,7 @@ fn account(id: &str, email: &str, given: &str, family: &str) -> Account {
 #[test]
 fn the_example_of_the_list_gives_every_account_on_it_with_both_names() {
     let listed = example("get", LIST, &["responses", "200"]);
-    let page = serde_json::from_value::<PortalUsersBody>(listed.clone()).unwrap().into_page();
+    let page = AccountPage::from(serde_json::from_value::<PortalUsersBody>(listed.clone()).unwrap());
     assert_eq!(page.total_accounts, listed["pagination"]["total_records"].as_u64().unwrap());
     assert_eq!(page.accounts.len(), listed["portal_users"].as_array().unwrap().len());
     assert_eq!(page.accounts[0], account("144817500", "timmy@smith.com", "Timmy", "Smith"));
