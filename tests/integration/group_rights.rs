@@ -8,3 +8,4 @@ mod lifecycle;
 mod members;
 mod policies;
 mod troubles;
+mod urgency;

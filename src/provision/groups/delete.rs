@@ -26,7 +26,8 @@ pub async fn delete(
     let (name, id, author) = (app.name().to_owned(), id.clone(), Author::of(app, request));
     let effect = Effect::of(app);
     let after = effect.clone();
-    app.target
+    let touched = app
+        .target
         .store
         .write(move |transaction| {
             Box::pin(async move {
@@ -36,11 +37,12 @@ pub async fn delete(
                 members.remove(members::clear(transaction, &id).await?);
                 members::leave_all(transaction, &name, id.as_str(), author.now()).await?;
                 groups::delete_row(transaction, &id).await?;
-                effect.changed(transaction, Some(&group), None, &members, author.now()).await?;
-                Ok::<_, ProvisionError>(author.deleted(transaction, &group, &members).await?)
+                let touched = effect.changed(transaction, Some(&group), None, &members, author.now()).await?;
+                author.deleted(transaction, &group, &members).await?;
+                Ok::<_, ProvisionError>(touched)
             })
         })
         .await?;
-    after.is_durable();
+    after.is_durable(&touched);
     Ok(())
 }
