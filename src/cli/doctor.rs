@@ -85,10 +85,8 @@ async fn of_app(app: &config::App, store: Option<&Store>, clock: &Arc<dyn Clock>
             Ok(probe) => findings.extend(probe.run().await),
             Err(error) => findings.push(Finding::problem(error.to_string())),
         },
-        Connector::Aha(_) | Connector::AhaPortal(_) => {
-            findings.extend(of_credentials(app, store, clock).await)
-        }
-        Connector::Memory => findings.push(Finding::ok("its target is in memory; there is nothing to ask")),
+        other if other.credentials().is_some() => findings.extend(of_credentials(app, store, clock).await),
+        _ => findings.push(Finding::ok("its target is in memory; there is nothing to ask")),
     }
     findings
 }
