@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod groups;
 mod held;
+mod large_groups;
 mod plan;
 mod release;
 mod roster;
