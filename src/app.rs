@@ -13,7 +13,10 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{Authenticator, OwnKeyError, OwnKeys, background::Background as Refreshing, oauth::SigningKeys},
+    auth::{
+        Authenticator, HookSecret, OwnKeyError, OwnKeys, background::Background as Refreshing,
+        oauth::SigningKeys,
+    },
     clock::{Clock, Time, until},
     config::{self, Config, Connector},
     converge::{
@@ -318,7 +321,9 @@ async fn mount(
     let patch_answers = PatchAnswers { user: app.user_patch_answer, group: app.group_patch_answer };
     let login =
         login(app, store, clock).map_err(|source| StartError::Target { app: name, source })?.map(Arc::new);
-    let mounted = MountedApp { bridged, authenticator, patch_answers, login };
+    let hook_secret =
+        app.connector.aha_account().and_then(|aha| aha.hook_secret.as_ref()).map(HookSecret::of);
+    let mounted = MountedApp { bridged, authenticator, patch_answers, hook_secret, login };
     Ok((mounted, Background { target, roster, roster_every }))
 }
 

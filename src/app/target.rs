@@ -15,6 +15,7 @@ use crate::{
         health::HealthMonitor,
         in_hand::InHand,
         outcome::Outcomes,
+        roster::EarlyRoster,
     },
     login::{self, Login},
     store::Store,
@@ -65,6 +66,7 @@ pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Resul
         call_timeout,
         wake: Notify::new(),
         in_hand: InHand::default(),
+        early_roster: EarlyRoster::default(),
     }))
 }
 

@@ -21,6 +21,7 @@ pub mod background;
 mod credential;
 mod credentials;
 mod expiry;
+mod hook;
 pub mod jwt;
 pub mod oauth;
 mod own_keys;
@@ -30,6 +31,7 @@ pub use self::{
     authenticator::{Authenticator, WaysIn},
     credential::{Credential, Digest, Kind},
     credentials::{Client, Credentials},
+    hook::HookSecret,
     own_keys::{OwnKeyError, OwnKeys},
     refused::Refused,
 };

@@ -8,9 +8,14 @@ use super::{
     credentials::TargetCredentials,
     duration::duration,
     reader::{Table, Value, quoted},
+    secret::secret,
     server::base_url,
     source::Read,
 };
+use crate::secret::Secret;
+
+/// The least that a hook's secret has, in bytes: it is all that keeps others out.
+const SHORTEST_HOOK_SECRET: usize = 24;
 
 /// How to reach an Aha! account, and how to treat the people in it.
 #[derive(Clone, Debug)]
@@ -29,6 +34,8 @@ pub struct AhaAccount {
     pub convergence: Convergence,
     /// The longest that one call may take.
     pub request_timeout: Duration,
+    /// The last segment of the path at which Aha! tells that something was changed there; `None`: nobody listens.
+    pub hook_secret: Option<Secret>,
     /// Whom Aha! may write to about our calls: `User-Agent: scim-bridge/<version> (<contact>)`.
     pub contact: Option<String>,
 }
@@ -72,6 +79,7 @@ impl AhaAccount {
         let request_timeout = table.or("request_timeout", Duration::from_secs(30), |value| {
             duration(&value, Duration::from_millis(100)..=Duration::from_mins(5))
         });
+        let hook_secret = table.optional("hook_secret", |value| hook_secret(&value));
         let contact = table.optional("contact", |value| contact(&value));
         allow_http?;
         Ok(Self {
@@ -82,6 +90,7 @@ impl AhaAccount {
             protected: protected?,
             convergence: convergence?,
             request_timeout: request_timeout?,
+            hook_secret: hook_secret?,
             contact: contact?,
         })
     }
@@ -137,6 +146,19 @@ fn email(value: &Value<'_>) -> Read<String> {
         return Ok(text.to_owned());
     }
     Err(value.report(format_args!("{} is not an e-mail address", quoted(text))))
+}
+
+/// It is one segment of a URL's path, so it has only what stands there as it is (RFC 3986 §2.3).
+fn hook_secret(value: &Value<'_>) -> Read<Secret> {
+    let secret = secret(value)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if secret.expose().len() < SHORTEST_HOOK_SECRET || !secret.expose().bytes().all(is_plain) {
+        return Err(value.report(format_args!(
+            "must have at least {SHORTEST_HOOK_SECRET} characters, and only letters, digits, \"-\", \".\", \"_\" and \"~\", since it \
+             stands in a URL; make one with: openssl rand -hex 32"
+        )));
+    }
+    Ok(secret)
 }
 
 fn contact(value: &Value<'_>) -> Read<String> {

@@ -297,6 +297,14 @@ fn a_problem_of_the_log_is_told(#[case] key: &str, #[case] expected: &str) {
     "contact = 'it (ask)'",
     "contact: must have from 1 to 128 ASCII characters, none of them \"(\", \")\" or \"\\\""
 )]
+#[case(
+    "hook_secret = 's3cr3t'",
+    "hook_secret: must have at least 24 characters, and only letters, digits, \"-\", \".\", \"_\" and \"~\", since it stands in a URL; make one with: openssl rand -hex 32"
+)]
+#[case(
+    "hook_secret = 's3cr3t/0123456789abcdef0123456789abcdef'",
+    "hook_secret: must have at least 24 characters, and only letters, digits, \"-\", \".\", \"_\" and \"~\", since it stands in a URL; make one with: openssl rand -hex 32"
+)]
 #[case("allow_http = 'yes'", "allow_http: expected true or false, found a string")]
 #[case("confirm_within = '30s'", "confirm_within: must be shorter than server.request_timeout, which is 30s")]
 #[case("user_patch_answer = '200'", "user_patch_answer: \"200\" is not one of \"resource\", \"no_content\"")]

@@ -49,6 +49,7 @@ use self::{
     health::HealthMonitor,
     in_hand::InHand,
     outcome::Outcomes,
+    roster::EarlyRoster,
 };
 
 /// The longest that work is put off, apart from invitations that wait for their turn.
@@ -83,6 +84,8 @@ pub struct Target {
     pub wake: Notify,
     /// What the worker is at work on.
     pub in_hand: InHand,
+    /// Asked for the accounts to be listed before it is time.
+    pub early_roster: EarlyRoster,
 }
 
 impl Target {

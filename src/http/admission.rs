@@ -32,6 +32,7 @@ use crate::{
 use super::{
     Service, callback,
     error::Failure,
+    hooks::FailedAttempt,
     listen::{Certificate, Peer},
     passthrough::OfTarget,
 };
@@ -134,18 +135,19 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request,
     let response = next.run(request).await;
     drop(place);
     match address {
-        // A target that refuses our credentials says nothing of the client's.
-        Some(address)
-            if response.status() == StatusCode::UNAUTHORIZED
-                && response.extensions().get::<OfTarget>().is_none() =>
-        {
-            match admission.failures.record(address) {
-                None => response,
-                Some(retry_after) => Failure::TooManyAttempts { retry_after }.into_response(),
-            }
-        }
+        Some(address) if is_failed_attempt(&response) => match admission.failures.record(address) {
+            None => response,
+            Some(retry_after) => Failure::TooManyAttempts { retry_after }.into_response(),
+        },
         _ => response,
     }
+}
+
+/// Whether the client did not know the secret that it needs. A target that refuses our credentials says nothing of the client's.
+fn is_failed_attempt(response: &Response) -> bool {
+    let is_of_target = response.extensions().get::<OfTarget>().is_some();
+    (response.status() == StatusCode::UNAUTHORIZED && !is_of_target)
+        || response.extensions().get::<FailedAttempt>().is_some()
 }
 
 /// Whether somebody may lose access by the request, as far as its head tells.

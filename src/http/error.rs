@@ -21,7 +21,7 @@ use crate::{
     store::StoreError,
 };
 
-use super::{Mounted, Service, answer::scim_json, caller};
+use super::{Mounted, Service, answer::scim_json, caller, hooks};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -308,7 +308,7 @@ pub(super) async fn not_found(
 ) -> Failure {
     match token_first(&service, &uri, &parts).await {
         Err(unauthorized) => unauthorized,
-        Ok(_) => Failure::NoSuchEndpoint(shown(uri.path())),
+        Ok(_) => Failure::NoSuchEndpoint(hooks::shown(&uri)),
     }
 }
 
@@ -322,7 +322,7 @@ pub(super) async fn method_not_allowed(
     let is_beside_apps = uri.path().matches('/').count() == 1;
     match token_first(&service, &uri, &parts).await {
         Err(unauthorized) => unauthorized,
-        Ok(None) if !is_beside_apps => Failure::NoSuchEndpoint(shown(uri.path())),
+        Ok(None) if !is_beside_apps => Failure::NoSuchEndpoint(hooks::shown(&uri)),
         Ok(_) => Failure::MethodNotAllowed(parts.method),
     }
 }

@@ -215,7 +215,7 @@ async fn passthrough_status(app: &PassedThrough) -> Result<Value, Failure> {
     Ok(json!({ "target": target, "requests_under_way": app.under_way(), "brake": brake }))
 }
 
-fn plain_json(status: StatusCode, body: &Value) -> Response {
+pub(super) fn plain_json(status: StatusCode, body: &Value) -> Response {
     let mut response = scim_json(status, body);
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response

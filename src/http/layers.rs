@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::clock::until;
 
-use super::{Service, admission::admit, caller::Seen, error::Failure};
+use super::{Service, admission::admit, caller::Seen, error::Failure, hooks};
 
 /// Puts the layers around the routes.
 pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
@@ -34,7 +34,7 @@ async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Ne
     let seen = Seen::default();
     request.extensions_mut().insert(seen.clone());
     let client = service.admission.locate(&mut request);
-    let path = request.uri().path().to_owned();
+    let path = hooks::shown(request.uri());
     let started = service.clock.now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
@@ -50,7 +50,6 @@ async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Ne
         tracing::debug!(client.address = %client, http.method = %method, http.route = route, http.status = status, duration_ms, "request");
     } else if route == "none" {
         // Where nothing is, the path says what was meant; a URL that was pasted wrongly, say.
-        let path: String = path.chars().take(200).collect();
         tracing::info!(app, actor, client.address = %client, http.method = %method, http.path = path, http.status = status, duration_ms, "request");
     } else {
         tracing::info!(app, actor, client.address = %client, http.method = %method, http.route = route, http.status = status, duration_ms, "request");

@@ -13,6 +13,7 @@ mod discovery;
 mod error;
 mod groups;
 mod health;
+mod hooks;
 mod layers;
 mod listen;
 mod metrics;

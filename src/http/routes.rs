@@ -8,8 +8,8 @@ use axum::{
 };
 
 use super::{
-    Service, bulk, callback, discovery, error, groups, health, layers, metrics, oauth, passthrough, search,
-    users,
+    Service, bulk, callback, discovery, error, groups, health, hooks, layers, metrics, oauth, passthrough,
+    search, users,
 };
 
 /// The whole service, layers included.
@@ -43,6 +43,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/status", get(health::status))
         .route("/metrics", get(metrics::metrics))
+        .route("/hooks/{app}/{secret}", post(hooks::receive))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(service.clone());

@@ -4,8 +4,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::Admission;
 use crate::{
-    auth::Authenticator, clock::Clock, config::PatchAnswer, login::Login, passthrough::PassedThrough,
-    provision::BridgedApp, store::Store, telemetry::metrics::Metrics,
+    auth::{Authenticator, HookSecret},
+    clock::Clock,
+    config::PatchAnswer,
+    login::Login,
+    passthrough::PassedThrough,
+    provision::BridgedApp,
+    store::Store,
+    telemetry::metrics::Metrics,
 };
 
 /// Everything that is served.
@@ -64,6 +70,8 @@ pub struct MountedApp {
     pub authenticator: Authenticator,
     /// How PATCH is answered.
     pub patch_answers: PatchAnswers,
+    /// What opens its hook; `None`: it has none.
+    pub hook_secret: Option<HookSecret>,
     /// The login of a person at the target, if it is called with one.
     pub login: Option<Arc<Login>>,
 }

@@ -34,6 +34,7 @@ mod groups_conversations;
 mod guards;
 mod hang_up;
 mod harness;
+mod hooks;
 mod hostile;
 mod invitations;
 mod letter_of_the_rfc;

@@ -22,6 +22,7 @@ mod administrators;
 mod catalogue;
 mod compare;
 mod drift;
+mod early;
 mod finding;
 mod missing;
 mod pass;
@@ -44,6 +45,7 @@ use super::Target;
 
 pub use self::{
     catalogue::recall,
+    early::EarlyRoster,
     progress::{Progress, RosterState},
     turn::{Caller, abandon_turns_of_servers, sync},
 };
@@ -106,7 +108,7 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
         progress.report(&result);
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = target.clock.sleep_until(next_at) => {}
+            () = early::wait(&target, started_at, next_at) => {}
         }
         // While the target is not to be called, the worker's probe is the only call.
         tokio::select! {

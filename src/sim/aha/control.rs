@@ -11,6 +11,7 @@ use super::{
     seed::Person,
     switches::Switches,
     user::{AdministratorRoles, Role, User},
+    webhook::Action,
     world::Invitation,
 };
 
@@ -197,7 +198,10 @@ impl SimulatedAha {
 
     /// Deletes a user for good: possible by hand, not over the API.
     pub fn vanish(&self, id: UserId) {
-        self.lock().world.users.remove(&id);
+        let gone = self.lock().world.users.remove(&id);
+        if let Some(user) = gone {
+            self.tell(&user, Action::Destroy);
+        }
     }
 
     fn edit_all(&self, change: impl Fn(&mut User)) {
@@ -215,7 +219,9 @@ impl SimulatedAha {
         if simulation.switches.updated_at.moves(&user, &changed) {
             changed.updated_at = now;
         }
-        simulation.world.save(changed);
+        simulation.world.save(changed.clone());
+        drop(simulation);
+        self.tell(&changed, Action::Update);
     }
 }
 

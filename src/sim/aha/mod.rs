@@ -18,7 +18,7 @@
 //! Inside, in reading order: `world` is what the account holds, `routes` is what every call passes,
 //! `users`, `product_users`, `product_roles`, `user_roles`, `seat_groups`, `portals` and `catalogue` are the endpoints, `wire` is
 //! how records look; `rate`,
-//! `fault` and `log` stand around them.
+//! `fault` and `log` stand around them; `webhook` tells others of changes.
 
 mod answer;
 mod catalogue;
@@ -44,6 +44,7 @@ mod user;
 mod user_roles;
 mod users;
 mod validate;
+mod webhook;
 mod wire;
 mod world;
 
@@ -89,6 +90,7 @@ struct Simulation {
     faults: Faults,
     log: Log,
     oauth: OAuth,
+    webhook_answers: Vec<Option<u16>>,
 }
 
 impl SimulatedAha {

@@ -57,8 +57,29 @@ pub struct Switches {
     pub rate: RateRules,
     /// Logins for applications.
     pub oauth: OAuthRules,
+    /// Who is told of changes that are made by hand; `None`: nobody.
+    pub webhook: Option<Webhook>,
     /// How far the clock of Aha! is ahead of ours.
     pub clock_ahead: std::time::Duration,
+}
+
+/// A webhook that an administrator set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where it is sent to.
+    pub url: String,
+    /// Which one it is.
+    pub kind: WebhookKind,
+}
+
+/// The kinds of webhooks that may tell of users; it is not known which changes each tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WebhookKind {
+    /// An activity webhook, which every plan has.
+    #[default]
+    Activity,
+    /// A security webhook (Enterprise+).
+    Security,
 }
 
 /// Creating a user with an e-mail that the account has already.

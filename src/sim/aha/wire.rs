@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Where the account is said to be.
-const DOMAIN: &str = "company";
+pub(super) const DOMAIN: &str = "company";
 
 /// Renders records for one caller.
 #[derive(Clone, Copy)]
