@@ -56,7 +56,7 @@ pub async fn create(
                 };
                 let changes = vec![MembershipChange::Add(listed)];
                 let members = rules.change(transaction, &group, changes).await?;
-                let touched = effect.changed(transaction, None, Some(&group), &members, now).await?;
+                let touched = effect.changed(transaction, None, &group, &members, now).await?;
                 author.created(transaction, &group, &members).await?;
                 Ok::<_, ProvisionError>((group, touched))
             })

@@ -33,11 +33,11 @@ pub async fn delete(
             Box::pin(async move {
                 let group = groups::get(transaction, &name, &id).await?.ok_or_else(|| not_found(&id))?;
                 check_version(&precondition, group.version)?;
+                let touched = effect.deleted(transaction, &group, author.now()).await?;
                 let mut members = MembersChanged::default();
                 members.remove(members::clear(transaction, &id).await?);
                 members::leave_all(transaction, &name, id.as_str(), author.now()).await?;
                 groups::delete_row(transaction, &id).await?;
-                let touched = effect.changed(transaction, Some(&group), None, &members, author.now()).await?;
                 author.deleted(transaction, &group, &members).await?;
                 Ok::<_, ProvisionError>(touched)
             })

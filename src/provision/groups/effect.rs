@@ -41,36 +41,49 @@ impl Effect {
         &self,
         transaction: &mut Transaction,
         before: Option<&Group>,
-        after: Option<&Group>,
+        after: &Group,
         members: &MembersChanged,
         now: Time,
     ) -> Result<Touched, StoreError> {
         let mut touched = HashSet::new();
         let connector: &dyn Connector = &*self.target.connector;
         let Some(rights) = connector.group_rights() else { return Ok(Touched::These(touched)) };
-        let (gave, gives) = (meaning(rights, before), meaning(rights, after));
+        let (gave, gives) = (meaning(rights, before), meaning(rights, Some(after)));
         let app = &self.target.app;
         if !gave.is_nothing() {
             let removed = members.users_removed();
             users::touch(transaction, app, &removed, Lane::Revoke, now).await?;
             touched.extend(removed.into_iter().map(str::to_owned));
         }
-        match after {
-            Some(group) if gave != gives => {
-                tell(app, group, &gives);
-                let lane = if gave.is_nothing() { Lane::Grant } else { Lane::Revoke };
-                users::touch_members(transaction, app, &group.id, lane, now).await?;
-                return Ok(Touched::Members);
-            }
-            Some(_) if !gives.is_nothing() => {
-                let added = members.users_added();
-                users::touch(transaction, app, &added, Lane::Grant, now).await?;
-                touched.extend(added.into_iter().map(str::to_owned));
-            }
-            Some(group) if before.is_none() => tell(app, group, &gives),
-            Some(_) | None => {}
+        if gave != gives {
+            tell(app, after, &gives);
+            let lane = if gave.is_nothing() { Lane::Grant } else { Lane::Revoke };
+            users::touch_members(transaction, app, &after.id, lane, now).await?;
+            return Ok(Touched::Members);
+        }
+        if !gives.is_nothing() {
+            let added = members.users_added();
+            users::touch(transaction, app, &added, Lane::Grant, now).await?;
+            touched.extend(added.into_iter().map(str::to_owned));
+        } else if before.is_none() {
+            tell(app, after, &gives);
         }
         Ok(Touched::These(touched))
+    }
+
+    /// The group is about to be deleted; its members are still there. Answers who is to be looked at again.
+    pub(super) async fn deleted(
+        &self,
+        transaction: &mut Transaction,
+        group: &Group,
+        now: Time,
+    ) -> Result<Touched, StoreError> {
+        let rights = self.target.connector.group_rights();
+        if rights.is_none_or(|rights| meaning(rights, Some(group)).is_nothing()) {
+            return Ok(Touched::default());
+        }
+        users::touch_members(transaction, &self.target.app, &group.id, Lane::Revoke, now).await?;
+        Ok(Touched::Members)
     }
 
     /// What was changed is committed: the worker takes the users up, or goes by it where it is at work on them already.

@@ -52,7 +52,7 @@ async fn save_changed(
     group.modified_at = author.now();
     group.is_offered = false;
     groups::save(transaction, &group).await?;
-    let touched = effect.changed(transaction, Some(before), Some(&group), members, author.now()).await?;
+    let touched = effect.changed(transaction, Some(before), &group, members, author.now()).await?;
     author.changed(transaction, before, &group, members).await?;
     Ok((group, touched))
 }
