@@ -18,7 +18,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use crate::{
     clock::Clock,
     config::{AhaConfig, GroupRules},
-    upstream::SetupError,
+    upstream::{CallMeter, SetupError},
 };
 
 use self::{
@@ -49,7 +49,7 @@ impl Aha {
     /// # Errors
     /// When no HTTP client can be made from the configuration, for instance because the contact cannot be a header value.
     pub fn new(
-        app: &str,
+        meter: impl Into<CallMeter>,
         config: AhaConfig,
         credentials: Arc<dyn Credentials>,
         clock: Arc<dyn Clock>,
@@ -59,7 +59,7 @@ impl Aha {
             default_workspace: config.default_workspace.clone(),
             default_role: workspace_role(config.default_role),
             catalogue: RwLock::default(),
-            client: Client::new(app, config, credentials, clock)?,
+            client: Client::new(meter.into(), config, credentials, clock)?,
         })
     }
 
