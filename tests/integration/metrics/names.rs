@@ -51,7 +51,9 @@ async fn eventful() -> Bridge {
         running.base_url()
     );
     let bridge = Setup::aha()
-        .with(|aha| drop(aha.seed(Person::new("Kim", "Lee", "kim.lee@example.com"))))
+        .with(|aha| {
+            aha.seed(Person::new("Kim", "Lee", "kim.lee@example.com"));
+        })
         .brake("brake = { max_revocations = 1 }")
         .config(&sections)
         .start()
