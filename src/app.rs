@@ -32,13 +32,13 @@ use crate::{
     scim::{extension, registry::Registry},
     store::{Store, StoreError, UserId, admissions, rosters, users},
     telemetry::metrics::Metrics,
-    upstream::{Documents, SetupError},
+    upstream::{Calls, Documents, SetupError},
 };
 
 pub use self::target::{credentials, login, target};
 use self::{
-    target::roster_every,
-    ways_in::{Shared, authenticator},
+    target::{counted_login, counted_target, roster_every},
+    ways_in::{Shared, authenticator, metrics_readers},
 };
 
 /// How long the last writes and the database may take to end once everything else has.
@@ -122,8 +122,14 @@ impl App {
             signing_keys.refresh().await?;
         }
         let documents = Documents::new().map_err(StartError::Documents)?;
-        let shared =
-            Shared { store: &store, clock: &clock, documents: &documents, signing_keys: &signing_keys };
+        let calls = Calls::default();
+        let shared = Shared {
+            store: &store,
+            clock: &clock,
+            documents: &documents,
+            calls: &calls,
+            signing_keys: &signing_keys,
+        };
         let mut apps = BTreeMap::new();
         let mut background = Vec::new();
         let mut credentials = Vec::new();
@@ -172,7 +178,8 @@ impl App {
                 clock.clone(),
             ),
             store: store.clone(),
-            metrics: Metrics::default(),
+            metrics: Metrics::default().with(|registry| calls.register(registry)),
+            metrics_readers: metrics_readers(&config.metrics, &clock),
             clock: clock.clone(),
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
@@ -297,9 +304,9 @@ async fn mount(
     cursor_key: &hmac::Key,
     shared: &Shared<'_>,
 ) -> Result<(MountedApp, Background), StartError> {
-    let Shared { store, clock, .. } = shared;
+    let Shared { store, clock, calls, .. } = shared;
     let name = app.name.as_str().to_owned();
-    let target = target(app, store, clock)?;
+    let target = counted_target(app, store, clock, calls)?;
     roster::recall(&target).await?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
@@ -319,8 +326,9 @@ async fn mount(
         cursors: Cursors::of(&name, cursor_key),
     };
     let patch_answers = PatchAnswers { user: app.user_patch_answer, group: app.group_patch_answer };
-    let login =
-        login(app, store, clock).map_err(|source| StartError::Target { app: name, source })?.map(Arc::new);
+    let login = counted_login(app, store, clock, calls)
+        .map_err(|source| StartError::Target { app: name, source })?
+        .map(Arc::new);
     let hook_secret =
         app.connector.aha_account().and_then(|aha| aha.hook_secret.as_ref()).map(HookSecret::of);
     let mounted = MountedApp { bridged, authenticator, patch_answers, hook_secret, login };

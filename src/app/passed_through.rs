@@ -25,6 +25,7 @@ pub(super) fn settings(
         max_body_bytes: config.server.max_body_bytes,
         store: shared.store.clone(),
         clock: shared.clock.clone(),
+        calls: shared.calls.of(&name),
         name,
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     login::{self, Login},
     store::Store,
-    upstream::SetupError,
+    upstream::{Calls, SetupError},
 };
 
 use super::StartError;
@@ -32,10 +32,20 @@ const AHA: &str = "Aha!";
 /// # Errors
 /// When its client cannot be set up.
 pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Result<Arc<Target>, StartError> {
+    counted_target(app, store, clock, &Calls::default())
+}
+
+/// The same where somebody reads the counts of its calls.
+pub(super) fn counted_target(
+    app: &config::App,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    calls: &Calls,
+) -> Result<Arc<Target>, StartError> {
     let name = app.name.as_str().to_owned();
     let failed = |source| StartError::Target { app: name.clone(), source };
-    let credentials = credentials(app, Some(store), clock).map_err(failed)?;
-    let connector = connect(app, credentials.clone(), clock.clone()).map_err(failed)?;
+    let credentials = counted_credentials(app, Some(store), clock, calls).map_err(failed)?;
+    let connector = connect(app, credentials.clone(), clock.clone(), calls.of(&name)).map_err(failed)?;
     // Where there are none they never change.
     let changes =
         credentials.as_ref().map_or_else(|| watch::channel(0).1, |credentials| credentials.changes());
@@ -80,13 +90,22 @@ pub fn credentials(
     store: Option<&Store>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Option<Arc<dyn Credentials>>, SetupError> {
+    counted_credentials(app, store, clock, &Calls::default())
+}
+
+fn counted_credentials(
+    app: &config::App,
+    store: Option<&Store>,
+    clock: &Arc<dyn Clock>,
+    calls: &Calls,
+) -> Result<Option<Arc<dyn Credentials>>, SetupError> {
     Ok(match app.connector.credentials() {
         None => None,
         Some(TargetCredentials::ApiKey(key)) => {
             Some(Arc::new(KeptApiKey::new(app.name.as_str(), AHA, key.clone())))
         }
         Some(TargetCredentials::Login(_)) => match store {
-            Some(store) => login(app, store, clock)?.map(|login| Arc::new(login) as _),
+            Some(store) => counted_login(app, store, clock, calls)?.map(|login| Arc::new(login) as _),
             None => None,
         },
     })
@@ -97,13 +116,23 @@ pub fn credentials(
 /// # Errors
 /// When no client for it can be made.
 pub fn login(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Result<Option<Login>, SetupError> {
+    counted_login(app, store, clock, &Calls::default())
+}
+
+/// The same where somebody reads the counts of its calls.
+pub(super) fn counted_login(
+    app: &config::App,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    calls: &Calls,
+) -> Result<Option<Login>, SetupError> {
     let (Some(TargetCredentials::Login(client)), Some(aha)) =
         (app.connector.credentials(), app.connector.aha_account())
     else {
         return Ok(None);
     };
-    let (app, base_url) = (app.name.as_str(), aha.base_url.as_str());
-    Login::new(login::Settings { app, target: AHA, base_url, client, store, clock }).map(Some)
+    let (meter, base_url) = (calls.of(app.name.as_str()), aha.base_url.as_str());
+    Login::new(login::Settings { meter, target: AHA, base_url, client, store, clock }).map(Some)
 }
 
 /// How often the accounts of `app` are listed; `None` where that is not possible.

@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config,
     store::Store,
-    upstream::Documents,
+    upstream::{Calls, Documents},
 };
 
 /// What the authenticators of all apps share.
@@ -22,13 +22,23 @@ pub(super) struct Shared<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     /// For the keys of issuers.
     pub(super) documents: &'a Documents,
+    /// Counts the calls to targets.
+    pub(super) calls: &'a Calls,
     /// The keys of access tokens.
     pub(super) signing_keys: &'a Arc<SigningKeys>,
 }
 
+/// Who may read what is measured, and nothing else.
+pub(super) fn metrics_readers(metrics: &config::Metrics, clock: &Arc<dyn Clock>) -> Authenticator {
+    let tokens = metrics.tokens.iter().map(Credential::of_token).collect();
+    // No app has this name, so nobody is let in by a token that was made for one.
+    let credentials = Arc::new(Credentials::new("metrics", tokens, clock.clone()));
+    Authenticator::new(credentials, WaysIn::default(), clock.clone())
+}
+
 /// Who is let in to `app`.
 pub(super) fn authenticator(app: &config::App, shared: &Shared<'_>) -> Authenticator {
-    let Shared { store, clock, documents, signing_keys } = shared;
+    let Shared { store, clock, documents, signing_keys, .. } = shared;
     let name = app.name.as_str();
     let credentials = Arc::new(Credentials::new(name, Credential::all_configured(app), (*clock).clone()));
     let entra = app.auth.entra.iter().map(|rule| TrustedIssuer::entra(rule, documents, clock));

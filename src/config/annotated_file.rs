@@ -23,6 +23,7 @@ fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
         fs::write(folder.path().join(file), "s3cr3t".repeat(10)).unwrap();
     }
     fs::write(folder.path().join("login-token"), "another").unwrap();
+    fs::write(folder.path().join("metrics-token"), "third").unwrap();
     fs::write(folder.path().join("ahrefs-ca.pem"), &*CERTIFICATE).unwrap();
     Config::parse(&change(FILE), "scim-bridge.toml", folder.path(), &environment)
 }

@@ -9,6 +9,7 @@ use super::{
     database::Database,
     file::read_text,
     log::Log,
+    metrics::Metrics,
     problem::Problems,
     reader::Table,
     server::Server,
@@ -28,6 +29,8 @@ pub struct Config {
     pub database: Database,
     /// The log.
     pub log: Log,
+    /// Who reads what is measured.
+    pub metrics: Metrics,
     /// The apps; at least one.
     pub apps: BTreeMap<AppName, App>,
 }
@@ -70,8 +73,10 @@ impl Config {
             .set_sealing_key(server.as_ref().map(|server| server.secret_key.clone()).map_err(|known| *known));
         let database = root.section("database", Database::read);
         let log = root.section("log", Log::read);
+        let mut taken = TakenTokens::default();
+        let metrics = root.section("metrics", |table| Metrics::read(table, &mut taken));
         let request_timeout = server.as_ref().unwrap_or(&Server::default()).request_timeout;
-        let apps = root.section("apps", |table| read_apps(&table, request_timeout));
+        let apps = root.section("apps", |table| read_apps(&table, &mut taken, request_timeout));
         let seals = |apps: &BTreeMap<AppName, App>| apps.values().any(|app| app.auth.oauth.is_some());
         if let (Ok(server), Ok(apps)) = (&server, &apps)
             && server.secret_key.is_none()
@@ -83,7 +88,7 @@ impl Config {
             ));
         }
         root.finish()?;
-        Ok(Self { server: server?, database: database?, log: log?, apps: apps? })
+        Ok(Self { server: server?, database: database?, log: log?, metrics: metrics?, apps: apps? })
     }
 }
 
@@ -98,10 +103,13 @@ fn well_formed(source: &Source<'_>, errors: &[toml::de::Error]) -> Read<()> {
     read
 }
 
-fn read_apps(table: &Table<'_>, request_timeout: Duration) -> Read<BTreeMap<AppName, App>> {
-    let mut taken = TakenTokens::default();
+fn read_apps(
+    table: &Table<'_>,
+    taken: &mut TakenTokens,
+    request_timeout: Duration,
+) -> Read<BTreeMap<AppName, App>> {
     let apps: Vec<_> =
-        table.names().map(|(name, value)| App::read(name, &value, &mut taken, request_timeout)).collect();
+        table.names().map(|(name, value)| App::read(name, &value, taken, request_timeout)).collect();
     if apps.is_empty() {
         return Err(table.report("there is no app; add a section [apps.NAME]"));
     }

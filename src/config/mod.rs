@@ -25,6 +25,7 @@ mod file;
 mod groups;
 mod load;
 mod log;
+mod metrics;
 pub mod moment;
 mod network;
 mod problem;
@@ -61,6 +62,7 @@ pub use self::{
     groups::{Administration, Grant, GroupRule, GroupRules, OnDeactivate, OtherRoles, Pattern},
     load::Config,
     log::{Log, LogFormat},
+    metrics::Metrics,
     network::Networks,
     problem::{Problem, Problems},
     scim::{Repair, ScimConfig},

@@ -202,7 +202,7 @@ base_url = "https://example.com"
     bridge.toml:22: apps.metrics: the name of an app is the first part of its URL, and this one is ours; choose another
     bridge.toml:24: apps.metrics.roster_every: is a key of connectors "aha" and "aha-portal" only; remove it, or change the connector
     bridge.toml:26: apps.ahrefs.token: missing: the bearer token that the target's support issued
-    bridge.toml:30: nonsense: unknown key; the keys here are server, database, log, apps
+    bridge.toml:30: nonsense: unknown key; the keys here are server, database, log, metrics, apps
     "#);
 }
 

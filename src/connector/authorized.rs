@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     secret::Secret,
-    upstream::{Response, UpstreamClient},
+    upstream::{CallPath, Response, UpstreamClient},
 };
 
 use super::{Allowance, TargetError, credentials::Credentials, error::RejectionKind};
@@ -21,7 +21,7 @@ pub struct AuthorizedClient {
     http: UpstreamClient,
     credentials: Arc<dyn Credentials>,
     /// The path that tells whose credentials they are, as `{"user": {"id": "…"}}`; `None`: no call changes that account.
-    owner_path: Option<&'static str>,
+    owner_path: Option<CallPath>,
 }
 
 /// A call that is to be made.
@@ -30,7 +30,7 @@ pub struct Request<'a> {
     /// The method.
     pub method: &'a Method,
     /// The path, behind the base URL.
-    pub path: &'a str,
+    pub path: &'a CallPath,
     /// The query's pairs.
     pub query: &'a [(&'a str, &'a str)],
     /// JSON, if there is a body.
@@ -50,7 +50,7 @@ impl AuthorizedClient {
         target: &'static str,
         http: UpstreamClient,
         credentials: Arc<dyn Credentials>,
-        owner_path: Option<&'static str>,
+        owner_path: Option<CallPath>,
     ) -> Self {
         Self { target, http, credentials, owner_path }
     }
@@ -100,22 +100,24 @@ impl AuthorizedClient {
     async fn spare_owner(
         &self,
         token: &Secret,
-        path: &str,
+        path: &CallPath,
         allowance: &mut dyn Allowance,
     ) -> Result<(), TargetError> {
-        let Some(owner_path) = self.owner_path else { return Ok(()) };
+        let Some(owner_path) = &self.owner_path else { return Ok(()) };
         let request = Request { method: &Method::GET, path: owner_path, query: &[], body: None };
         let response = self.send_with(token, request, allowance).await?;
         let body = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
         match body["user"]["id"].as_str() {
-            Some(owner) if path.split('/').any(|segment| segment == owner) => Err(TargetError::Rejected {
-                reason: format!(
-                    "the account is that of the owner of the credentials which the bridge was given just now; to change it could \
+            Some(owner) if path.as_str().split('/').any(|segment| segment == owner) => {
+                Err(TargetError::Rejected {
+                    reason: format!(
+                        "the account is that of the owner of the credentials which the bridge was given just now; to change it could \
                      lock the bridge out of {}",
-                    self.target
-                ),
-                rejection: RejectionKind::Forbidden,
-            }),
+                        self.target
+                    ),
+                    rejection: RejectionKind::Forbidden,
+                })
+            }
             Some(_) => Ok(()),
             // The call itself tells what is wrong.
             None if response.status == StatusCode::UNAUTHORIZED => Ok(()),

@@ -105,6 +105,15 @@ impl Lane {
         self as i64
     }
 
+    /// As it is named where programs read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Change => "change",
+            Self::Grant => "grant",
+        }
+    }
+
     /// The lane of that number.
     pub fn from_number(number: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|lane| lane.as_number() == number)
@@ -113,11 +122,7 @@ impl Lane {
 
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Revoke => "revoke",
-            Self::Change => "change",
-            Self::Grant => "grant",
-        })
+        f.write_str(self.as_str())
     }
 }
 

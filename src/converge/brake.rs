@@ -108,11 +108,11 @@ enum Verdict {
 
 /// How much of a window is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
+pub struct Room {
     /// How many accounts may be disabled in the window that ends now.
-    most: u64,
+    pub most: u64,
     /// How many were.
-    used: u64,
+    pub used: u64,
 }
 
 impl Room {
@@ -213,6 +213,23 @@ fn alert(target: &Target, user: &User, brake: &Brake, first: bool, most: u64) {
         );
     }
     tracing::warn!(app = target.app, user.id = %user.id, "a revocation is held");
+}
+
+/// How much of the window that ends now is used, for whoever only looks; `None` where there is no brake.
+///
+/// # Errors
+/// When the database fails.
+pub async fn room(target: &Target) -> Result<Option<Room>, StoreError> {
+    let Some(brake) = target.convergence.brake else { return Ok(None) };
+    let Some(used) = used(target).await? else { return Ok(None) };
+    let most = match brake.max_revocations {
+        Some(most) => u64::from(most.get()),
+        None => {
+            let since = target.clock.now() - brake.window;
+            default_most(admissions::look_at_enabled_accounts(&target.store, &target.app, since).await?)
+        }
+    };
+    Ok(Some(Room { most, used }))
 }
 
 /// How many accounts were disabled in the window that ends now and count; `None` where there is no brake.

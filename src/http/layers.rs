@@ -125,7 +125,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        clock::SystemClock, config::Networks, http::Admission, store::Store, telemetry::metrics::Metrics,
+        auth::{Authenticator, Credentials, WaysIn},
+        clock::SystemClock,
+        config::Networks,
+        http::Admission,
+        store::Store,
+        telemetry::metrics::Metrics,
     };
 
     #[tokio::test]
@@ -142,6 +147,11 @@ mod tests {
             ),
             store: Store::open(&database).await.unwrap(),
             metrics: Metrics::default(),
+            metrics_readers: Authenticator::new(
+                Arc::new(Credentials::new("", Vec::new(), Arc::new(SystemClock))),
+                WaysIn::default(),
+                Arc::new(SystemClock),
+            ),
             clock: Arc::new(SystemClock),
             max_body_bytes: 1024,
             request_timeout: Duration::from_secs(30),

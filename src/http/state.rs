@@ -25,6 +25,8 @@ pub struct Service {
     pub store: Store,
     /// What is counted and timed.
     pub metrics: Metrics,
+    /// Who may read that and nothing else.
+    pub metrics_readers: Authenticator,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The largest body of a request, in bytes.

@@ -25,7 +25,7 @@ use crate::{
     config,
     secret::Sealer,
     store::Store,
-    upstream::{SetupError, TokenEndpoint},
+    upstream::{CallMeter, SetupError, TokenEndpoint},
 };
 
 pub use self::begun::{Begun, CameBack, LoginError};
@@ -34,8 +34,8 @@ use self::kept::Current;
 /// What a [`Login`] is made of.
 #[derive(Debug)]
 pub struct Settings<'a> {
-    /// The app's name.
-    pub app: &'a str,
+    /// Tells of the calls, and whose they are.
+    pub meter: CallMeter,
     /// What its target is called.
     pub target: &'static str,
     /// Where the target is; below it are `/oauth/authorize` and `/oauth/token`.
@@ -70,14 +70,14 @@ impl Login {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(settings: Settings<'_>) -> Result<Self, SetupError> {
-        let Settings { app, target, base_url, client, store, clock } = settings;
+        let Settings { meter, target, base_url, client, store, clock } = settings;
         let secret = (client.client_id.clone(), client.client_secret.clone());
         Ok(Self {
-            app: app.to_owned(),
+            app: meter.app().to_owned(),
             target,
             authorize_url: format!("{base_url}/oauth/authorize"),
             client_id: client.client_id.clone(),
-            endpoint: TokenEndpoint::new(app, format!("{base_url}/oauth/token"), secret, clock.clone())?,
+            endpoint: TokenEndpoint::new(meter, format!("{base_url}/oauth/token"), secret, clock.clone())?,
             sealer: Sealer::new(&client.secret_key),
             store: store.clone(),
             clock: clock.clone(),

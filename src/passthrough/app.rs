@@ -14,7 +14,7 @@ use crate::{
     scim::registry::Registry,
     secret::Secret,
     store::{Store, StoreError},
-    upstream::{PrivateNetworks, Relay, RelaySettings, SetupError},
+    upstream::{CallMeter, PrivateNetworks, Relay, RelaySettings, SetupError},
 };
 
 use super::{
@@ -43,6 +43,8 @@ pub struct Settings {
     pub store: Store,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Tells of what is passed on.
+    pub calls: CallMeter,
 }
 
 /// An app whose requests are passed through.
@@ -80,6 +82,7 @@ pub struct PassedThrough {
     pub(super) brake: Brake,
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) calls: CallMeter,
 }
 
 impl fmt::Debug for PassedThrough {
@@ -97,7 +100,7 @@ impl PassedThrough {
     /// # Errors
     /// When the client cannot be set up.
     pub fn new(config: &ScimConfig, settings: Settings) -> Result<Self, SetupError> {
-        let Settings { name, base_url, max_body_bytes, max_concurrent, store, clock } = settings;
+        let Settings { name, base_url, max_body_bytes, max_concurrent, store, clock, calls } = settings;
         let relay = relay(config, &clock)?;
         let authorization = bearer(&config.token)?;
         let target = config.base_url.as_str();
@@ -133,6 +136,7 @@ impl PassedThrough {
             store,
             name,
             clock,
+            calls,
         })
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     clock::{Time, until},
-    upstream::{RelayError, RequestBody},
+    upstream::{Ended, RelayError, RequestBody},
 };
 
 use super::{
@@ -19,6 +19,9 @@ use super::{
     brake, head,
     request::{self, Outgoing, of_fault},
 };
+
+/// What all of them are counted as: their paths are the client's to choose.
+const ROUTE: &str = "passed through";
 
 /// How long a request waits for a place when all are taken.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
@@ -104,7 +107,7 @@ async fn exchange(
     })?;
     let started = app.clock.now();
     let sent = send(app, head, body).await;
-    log(app, head, below, started, &sent);
+    tell(app, head, below, started, &sent);
     let is_read = head.method() == Method::GET || head.method() == Method::HEAD;
     let response = match sent {
         Ok(response) => response,
@@ -188,23 +191,17 @@ async fn send(
     }
 }
 
-fn log(
+fn tell(
     app: &PassedThrough,
     head: &Request<()>,
     below: &Below,
     started: Time,
     sent: &Result<Response<Incoming>, Trouble>,
 ) {
-    let (app_name, method, path) = (app.name(), head.method(), below.path());
-    let duration_ms = u64::try_from(app.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
+    let duration = app.clock.now().since(started);
+    let ended = Ended { method: head.method(), route: ROUTE, path: below.path(), duration };
     match sent {
-        Ok(response) => {
-            let status = response.status().as_u16();
-            tracing::info!(app = app_name, http.method = %method, http.path = path, http.status = status, duration_ms, "upstream call");
-        }
-        Err(trouble) => {
-            let error = trouble.reason();
-            tracing::warn!(app = app_name, http.method = %method, http.path = path, error, duration_ms, "upstream call");
-        }
+        Ok(response) => app.calls.tell(ended, Ok(response.status())),
+        Err(trouble) => app.calls.tell(ended, Err(&trouble.reason())),
     }
 }

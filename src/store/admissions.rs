@@ -239,6 +239,10 @@ pub async fn count_without_turn(
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+const ENABLED_ACCOUNTS: &str = "SELECT (SELECT COUNT(*) FROM users WHERE app = $1 AND account_enabled = 1) \
+     + (SELECT COUNT(DISTINCT user_id) FROM admissions WHERE app = $1 AND kind = 'revocation' AND admitted_at > $2 \
+     AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = admissions.user_id AND users.account_enabled = 1))";
+
 /// How many accounts were enabled at `since`, as far as is known: those that are, and those that were disabled since.
 ///
 /// # Errors
@@ -248,15 +252,8 @@ pub async fn count_enabled_accounts(
     app: &str,
     since: Time,
 ) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar(
-        "SELECT (SELECT COUNT(*) FROM users WHERE app = $1 AND account_enabled = 1) \
-         + (SELECT COUNT(DISTINCT user_id) FROM admissions WHERE app = $1 AND kind = 'revocation' AND admitted_at > $2 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = admissions.user_id AND users.account_enabled = 1))",
-    )
-    .bind(app)
-    .bind(since.as_micros())
-    .fetch_one(transaction)
-    .await?;
+    let count: i64 =
+        sqlx::query_scalar(ENABLED_ACCOUNTS).bind(app).bind(since.as_micros()).fetch_one(transaction).await?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
@@ -348,6 +345,19 @@ pub async fn look(store: &Store, app: &str, kind: AdmissionKind, since: Time) ->
     let count: i64 = sqlx::query_scalar(COUNT)
         .bind(app)
         .bind(kind.as_str())
+        .bind(since.as_micros())
+        .fetch_one(store.reader())
+        .await?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// The same as [`count_enabled_accounts`], for whoever only looks.
+///
+/// # Errors
+/// When the database fails.
+pub async fn look_at_enabled_accounts(store: &Store, app: &str, since: Time) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(ENABLED_ACCOUNTS)
+        .bind(app)
         .bind(since.as_micros())
         .fetch_one(store.reader())
         .await?;

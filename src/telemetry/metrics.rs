@@ -61,6 +61,13 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The same, and those that `register` adds.
+    #[must_use]
+    pub fn with(mut self, register: impl FnOnce(&mut Registry)) -> Self {
+        register(&mut self.registry);
+        self
+    }
+
     /// A request was answered. `app` is empty where it was for none; both texts must be of a bounded set, since each pair is
     /// kept for ever.
     pub fn answered(&self, app: &str, operation: &str, status: u16, duration: Duration) {

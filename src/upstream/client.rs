@@ -7,6 +7,8 @@ use reqwest::redirect;
 
 use crate::{clock::Clock, secret::Secret};
 
+use super::{CallMeter, CallPath, Ended};
+
 /// The largest answer that is read. A page of 200 Aha! users with many roles is well below a megabyte.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
@@ -15,15 +17,15 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client is made of.
 pub struct UpstreamSettings {
-    /// The name of the app in log lines.
-    pub app: String,
+    /// Whose calls they are.
+    pub meter: CallMeter,
     /// All paths are appended to it; no slash at the end.
     pub base_url: String,
     /// How long one call may take.
     pub timeout: Duration,
     /// Whom the target's operator may write to; part of the User-Agent.
     pub contact: Option<String>,
-    /// For the duration in log lines.
+    /// For durations.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -124,7 +126,7 @@ impl Response {
 /// Calls one target.
 pub struct UpstreamClient {
     http: reqwest::Client,
-    app: String,
+    meter: CallMeter,
     base_url: String,
     clock: Arc<dyn Clock>,
 }
@@ -132,7 +134,7 @@ pub struct UpstreamClient {
 impl fmt::Debug for UpstreamClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpstreamClient")
-            .field("app", &self.app)
+            .field("app", &self.meter.app())
             .field("base_url", &self.base_url)
             .finish_non_exhaustive()
     }
@@ -161,7 +163,7 @@ impl UpstreamClient {
             // A redirect would carry the token elsewhere, and turn a POST into a GET.
             .redirect(redirect::Policy::none())
             .build()?;
-        Ok(Self { http, app: settings.app, base_url: settings.base_url, clock: settings.clock })
+        Ok(Self { http, meter: settings.meter, base_url: settings.base_url, clock: settings.clock })
     }
 
     /// Makes one call, with `token` as `Authorization: Bearer …`, and reads the whole answer. Never retries: whether a call may
@@ -173,12 +175,12 @@ impl UpstreamClient {
         &self,
         token: &Secret,
         method: Method,
-        path: &str,
+        path: &CallPath,
         query: &[(&str, &str)],
         body: Option<&serde_json::Value>,
     ) -> Result<Response, TransportError> {
         let started = self.clock.now();
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base_url));
+        let mut request = self.http.request(method.clone(), format!("{}{}", self.base_url, path.as_str()));
         request = request.bearer_auth(token.expose());
         if !query.is_empty() {
             request = request.query(query);
@@ -187,16 +189,10 @@ impl UpstreamClient {
             request = request.json(body);
         }
         let result = read(request, &self.base_url, MAX_BODY_BYTES).await;
-        let duration_ms = u64::try_from(self.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
-        match &result {
-            Ok(response) => tracing::info!(
-                app = %self.app, http.method = %method, http.path = path, http.status = response.status.as_u16(),
-                duration_ms, "upstream call"
-            ),
-            Err(error) => tracing::warn!(
-                app = %self.app, http.method = %method, http.path = path, %error, duration_ms, "upstream call"
-            ),
-        }
+        let duration = self.clock.now().since(started);
+        let ended = Ended { method: &method, route: path.template(), path: path.as_str(), duration };
+        let told = result.as_ref().map(|response| response.status).map_err(|error| error as _);
+        self.meter.tell(ended, told);
         result
     }
 }

@@ -2,14 +2,17 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use reqwest::redirect;
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::{clock::Clock, secret::Secret};
 
-use super::client::{CONNECT_TIMEOUT, Response, SetupError, read};
+use super::{
+    CallMeter, Ended,
+    client::{CONNECT_TIMEOUT, Response, SetupError, read},
+};
 
 /// The largest answer, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
@@ -23,10 +26,13 @@ const LONGEST_TOKEN: usize = 16 * 1024;
 /// So much of what the endpoint says about a refusal is shown.
 const SHOWN_CHARACTERS: usize = 200;
 
+/// What a call is counted as.
+const ROUTE: &str = "/oauth/token";
+
 /// The token endpoint of one target, and the client that we are there.
 pub struct TokenEndpoint {
     http: reqwest::Client,
-    app: String,
+    meter: CallMeter,
     url: String,
     client_id: String,
     client_secret: Secret,
@@ -99,12 +105,12 @@ impl fmt::Debug for TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    /// The endpoint at `url`, for the target of `app`.
+    /// The endpoint at `url`, for the target of the app of `meter`.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(
-        app: &str,
+        meter: CallMeter,
         url: String,
         (client_id, client_secret): (String, Secret),
         clock: Arc<dyn Clock>,
@@ -116,7 +122,7 @@ impl TokenEndpoint {
             // A redirect would carry the secret elsewhere.
             .redirect(redirect::Policy::none())
             .build()?;
-        Ok(Self { http, app: app.to_owned(), url, client_id, client_secret, clock })
+        Ok(Self { http, meter, url, client_id, client_secret, clock })
     }
 
     /// Asks for tokens. Never asks twice: a code is good once, and a refresh token may be.
@@ -132,21 +138,12 @@ impl TokenEndpoint {
             .header(header::ACCEPT, "application/json")
             .body(self.form(grant));
         let result = read(request, &self.url, MOST_BYTES).await;
-        let duration_ms = u64::try_from(self.clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
-        let app = &self.app;
+        let (method, duration) = (&Method::POST, self.clock.now().since(started));
+        let told = result.as_ref().map(|response| response.status).map_err(|error| error as _);
+        self.meter.tell(Ended { method, route: ROUTE, path: ROUTE, duration }, told);
         match result {
-            Ok(response) => {
-                let status = response.status.as_u16();
-                tracing::info!(
-                    app,
-                    http.status = status,
-                    duration_ms,
-                    "the token endpoint of the target was asked"
-                );
-                understand(&response)
-            }
+            Ok(response) => understand(&response),
             Err(error) => {
-                tracing::warn!(app, %error, duration_ms, "the token endpoint of the target was asked");
                 Err(NotGranted::Unavailable(format!("the token endpoint could not be asked: {error}")))
             }
         }

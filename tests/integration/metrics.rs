@@ -1,11 +1,16 @@
 //! `/metrics`.
 
+mod names;
+
+use std::time::Duration;
+
 use http::Method;
 use scim_bridge::sim::aha::Fault;
 use serde_json::json;
 
 use crate::harness::{Bridge, Setup, TOKEN, eventually, user};
 
+/// What Prometheus reads.
 async fn scraped(bridge: &Bridge) -> String {
     let answer = bridge.anonymous(Method::GET, "/metrics").bearer_auth(TOKEN).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
@@ -25,6 +30,26 @@ async fn metrics_need_a_token() {
     let bridge = Setup::memory().start().await;
     let answer = bridge.anonymous(Method::GET, "/metrics").send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 401);
+}
+
+#[tokio::test]
+async fn a_token_for_metrics_opens_nothing_else_and_is_refused_once_it_has_expired() {
+    let (reader, expired) = ("reader-0123456789abcdef0123456789", "expired-0123456789abcdef012345678");
+    let sections = format!(
+        "[metrics]\ntokens = [{{ name = 'prometheus', token = '{reader}' }}, \
+         {{ name = 'old', token = '{expired}', expires = '2020-01-01T00:00:00Z' }}]"
+    );
+    let bridge = Setup::memory().config(&sections).start().await;
+    let status = async |path: &str, token: &str| {
+        bridge.anonymous(Method::GET, path).bearer_auth(token).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status("/metrics", reader).await, 200);
+    assert_eq!(status("/metrics", expired).await, 401);
+    assert_eq!(status("/status", reader).await, 401);
+    assert_eq!(status("/test/scim/v2/Users", reader).await, 401);
+    let text = scraped(&bridge).await;
+    let ended = "scim_bridge_token_expires_in_seconds{app=\"\",token=\"old\"}";
+    assert!(value(&text, ended).is_some_and(|seconds| seconds < 0.0), "{text}");
 }
 
 #[tokio::test]
@@ -53,7 +78,8 @@ async fn requests_are_counted_and_timed_by_app_operation_and_status() {
     assert!(timed("sum").is_some_and(|sum| sum > 0.0));
     let elsewhere = "scim_bridge_requests_total{app=\"\",operation=\"GET none\",status=\"404\"}";
     assert_eq!(value(&text, elsewhere), Some(1.0), "{text}");
-    assert_eq!(value(&text, "scim_bridge_users{app=\"test\"}"), Some(1.0));
+    assert_eq!(value(&text, "scim_bridge_users{app=\"test\",state=\"active\"}"), Some(1.0));
+    assert_eq!(value(&text, "scim_bridge_users{app=\"test\",state=\"inactive\"}"), Some(0.0));
     assert!(text.contains("scim_bridge_build_info{version="), "{text}");
     assert!(text.ends_with("# EOF\n"));
 }
@@ -63,7 +89,7 @@ async fn the_budget_the_queue_and_the_roster_are_shown_and_each_call_that_was_re
     let bridge = Setup::aha().start().await;
     let before = scraped(&bridge).await;
     assert_eq!(value(&before, "scim_bridge_budget_refused_calls{app=\"test\"}"), Some(0.0), "{before}");
-    assert!(value(&before, "scim_bridge_budget_limit{app=\"test\",part=\"minute\"}").is_some());
+    assert!(value(&before, "scim_bridge_budget_limit_calls{app=\"test\",window=\"minute\"}").is_some());
     assert_eq!(value(&before, "scim_bridge_roster_accounts{app=\"test\"}"), Some(1.0));
     assert!(value(&before, "scim_bridge_roster_age_seconds{app=\"test\"}").is_some());
     bridge
@@ -77,7 +103,51 @@ async fn the_budget_the_queue_and_the_roster_are_shown_and_each_call_that_was_re
         })
         .await;
         let text = scraped(&bridge).await;
-        assert_eq!(value(&text, "scim_bridge_queue_users{app=\"test\",part=\"grant\"}"), Some(1.0), "{text}");
+        assert_eq!(value(&text, "scim_bridge_queue_users{app=\"test\",lane=\"grant\"}"), Some(1.0), "{text}");
     };
     tokio::join!(created, refused);
+}
+
+#[tokio::test]
+async fn calls_to_the_target_are_counted_and_timed_by_call_and_outcome_and_never_by_id() {
+    let bridge = Setup::aha().start().await;
+    let created = bridge.post("/Users", &user("sam.doe@example.com")).await;
+    bridge.aha.fault(Fault::json(503, &json!({})).on("PUT /users/:id"));
+    let inactive = json!([{ "op": "replace", "path": "active", "value": false }]);
+    assert_eq!(bridge.patch(&created.path(), inactive).await.status, 200);
+    let text = scraped(&bridge).await;
+    let counted = |call: &str, outcome: &str| {
+        let series =
+            format!("scim_bridge_upstream_calls_total{{app=\"test\",call=\"{call}\",outcome=\"{outcome}\"}}");
+        value(&text, &series)
+    };
+    assert_eq!(counted("POST /products/{workspace}/users", "done"), Some(1.0), "{text}");
+    assert_eq!(counted("PUT /users/{id}", "failed"), Some(1.0), "{text}");
+    assert_eq!(counted("PUT /users/{id}", "done"), Some(1.0), "{text}");
+    assert!(counted("GET /me", "done").is_some(), "{text}");
+    let timed = "scim_bridge_upstream_call_duration_seconds_count{app=\"test\",call=\"POST /products/{workspace}/users\"}";
+    assert_eq!(value(&text, timed), Some(1.0), "{text}");
+    let account = bridge.aha.find_user_by_email("sam.doe@example.com").unwrap().id.to_string();
+    assert!(!text.contains(&account), "{text}");
+}
+
+#[tokio::test]
+async fn a_leaver_who_still_has_access_grows_older_however_often_it_is_tried() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = setup.app_keys("confirm_within = '1s'").start().await;
+    let created = bridge.post("/Users", &user("sam.doe@example.com")).await;
+    bridge.aha.fault(Fault::json(503, &json!({})).on("PUT /users/:id").always());
+    let path = created.path();
+    let deleting = bridge.delete(&path);
+    let waited = async {
+        eventually("the clock is past what a write waits", || async {
+            clock.advance(Duration::from_secs(2));
+            let text = scraped(&bridge).await;
+            let labels = "{app=\"test\",lane=\"revoke\"}";
+            value(&text, &format!("scim_bridge_queue_oldest_age_seconds{labels}")) > Some(300.0)
+                && value(&text, &format!("scim_bridge_queue_failing_users{labels}")) == Some(1.0)
+        })
+        .await;
+    };
+    tokio::join!(deleting, waited);
 }

@@ -27,8 +27,9 @@ pub(in crate::cli) async fn of_credentials(
     if is_login && store.is_none() {
         return vec![Finding::problem("its login is kept in the database, which cannot be opened")];
     }
-    let connected = app::credentials(app, store, clock)
-        .and_then(|credentials| Ok((connect(app, credentials.clone(), clock.clone())?, credentials)));
+    let connected = app::credentials(app, store, clock).and_then(|credentials| {
+        Ok((connect(app, credentials.clone(), clock.clone(), app.name.as_str().into())?, credentials))
+    });
     let (connector, credentials) = match connected {
         Ok(connected) => connected,
         Err(error) => return vec![Finding::problem(error.to_string())],

@@ -12,12 +12,12 @@ use crate::{
     connector::{
         Account, AccountPage, Allowance, Catalogue, Changes, CredentialsOwner, Entitlement, Name, Observed,
         RightChange, TargetError,
-        aha_api::{AhaApi, LARGEST_PAGE, Owner, encode_segment, expect_same, forbidden, to_json},
+        aha_api::{AhaApi, LARGEST_PAGE, Owner, expect_same, forbidden, to_json},
         credentials::Credentials,
         error::RejectionKind,
         rights::{Given, Rights, SeenRights, WorkspaceRole},
     },
-    upstream::SetupError,
+    upstream::{CallMeter, CallPath, SetupError},
 };
 
 use super::wire::{
@@ -39,12 +39,12 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(
-        app: &str,
+        meter: CallMeter,
         config: AhaConfig,
         credentials: Arc<dyn Credentials>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        let api = AhaApi::new(app, &config.account, credentials, Owner::MayBeChanged, clock.clone())?;
+        let api = AhaApi::new(meter, &config.account, credentials, Owner::MayBeChanged, clock.clone())?;
         Ok(Self { api, config, clock })
     }
 
@@ -55,7 +55,7 @@ impl Client {
         allowance: &mut dyn Allowance,
     ) -> Result<Observed, TargetError> {
         let not_found = |said_so: &str| self.not_found(Subject::Users, said_so);
-        self.api.find_user::<UsersBody>("/users", email, not_found, allowance).await
+        self.api.find_user::<UsersBody>(&"/users".into(), email, not_found, allowance).await
     }
 
     /// `POST /products/:id/users`. Aha! sends an invitation. `into` is the workspace, by its id, and the role that a group
@@ -75,7 +75,7 @@ impl Client {
         let (response, workspace) = loop {
             let workspace = into.map_or(&config.default_workspace, |(workspace, _)| workspace);
             let role = into.map_or(config.default_role.as_str(), |(_, role)| written_role(*role));
-            let path = format!("/products/{}/users", encode_segment(workspace));
+            let path = CallPath::new("/products/{workspace}/users", &[workspace]);
             let body = to_json(&CreateBody::new(email, name, role, config));
             let response = self.api.call(Method::POST, &path, &[], Some(body), allowance).await?;
             let is_gone = response.status == StatusCode::NOT_FOUND && response.is_json();
@@ -111,17 +111,17 @@ impl Client {
         change: &RightChange,
         allowance: &mut dyn Allowance,
     ) -> Result<Account, TargetError> {
-        let id = encode_segment(&before.id);
+        let id = before.id.as_str();
         let mut account = before.clone();
         match change {
             RightChange::GiveRole { workspace, role, .. }
             | RightChange::TakeRole { workspace, leaving: Some(role) } => {
                 let body = product_role_body(workspace, *role);
-                let path = format!("/users/{id}/product_roles");
+                let path = CallPath::new("/users/{id}/product_roles", &[id]);
                 self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance).await?;
             }
             RightChange::TakeRole { workspace, leaving: None } => {
-                let path = format!("/users/{id}/product_roles/{}", encode_segment(workspace));
+                let path = CallPath::new("/users/{id}/product_roles/{workspace}", &[id, workspace]);
                 let sent = self.send(Method::DELETE, &path, None, Subject::Right(change), allowance).await;
                 if let Err(error) = or_rejection(sent)? {
                     let held = self.find_account(&before.id, allowance).await?;
@@ -130,12 +130,12 @@ impl Client {
                 }
             }
             RightChange::GiveCustomRole(role) => {
-                let path = format!("/users/{id}/user_roles");
+                let path = CallPath::new("/users/{id}/user_roles", &[id]);
                 let body = user_role_body(role);
                 self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance).await?;
             }
             RightChange::TakeCustomRoles { workspace } => {
-                let path = format!("/users/{id}/user_roles/{}", encode_segment(workspace));
+                let path = CallPath::new("/users/{id}/user_roles/{workspace}", &[id, workspace]);
                 let sent = self.send(Method::DELETE, &path, None, Subject::Right(change), allowance).await;
                 if let Err(error) = or_rejection(sent)? {
                     let is_held = self.has_custom_role(&before.id, workspace, allowance).await?;
@@ -143,7 +143,7 @@ impl Client {
                 }
             }
             RightChange::Administrator { gives, takes } => {
-                let path = format!("/users/{id}");
+                let path = CallPath::new("/users/{id}", &[id]);
                 let body = administrator_body(gives, takes);
                 let answer: UserBody = self.write(Method::PUT, &path, body, Subject::User, allowance).await?;
                 let user = answer.into_user();
@@ -151,7 +151,7 @@ impl Client {
                 account = user.into_changed_account(before, None).remembering(before);
             }
             RightChange::JoinSeatGroup(group) | RightChange::LeaveSeatGroup(group) => {
-                let path = format!("/paid_seat_groups/{}/modify_user", encode_segment(group));
+                let path = CallPath::new("/paid_seat_groups/{group}/modify_user", &[group]);
                 let body = modify_user_body(&before.id, change.takes());
                 self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance).await?;
             }
@@ -167,7 +167,7 @@ impl Client {
         workspace: &str,
         allowance: &mut dyn Allowance,
     ) -> Result<bool, TargetError> {
-        let path = format!("/users/{}/user_roles", encode_segment(id));
+        let path = CallPath::new("/users/{id}/user_roles", &[id]);
         let query = [("per_page", LARGEST_PAGE)];
         let body: CustomRolesBody = self.read(&path, &query, Subject::User, allowance).await?;
         Ok(body.names(workspace))
@@ -180,7 +180,8 @@ impl Client {
         loop {
             let page = number.to_string();
             let query = [("page", page.as_str()), ("per_page", LARGEST_PAGE)];
-            let body: ProductsBody = self.read("/products", &query, Subject::Users, allowance).await?;
+            let body: ProductsBody =
+                self.read(&"/products".into(), &query, Subject::Users, allowance).await?;
             let is_last = number >= body.total_pages();
             workspaces.extend(body.into_workspaces());
             if is_last {
@@ -191,7 +192,7 @@ impl Client {
         let mut seat_groups = Vec::new();
         if self.config.groups.give(|grant| matches!(grant, Grant::SeatGroup(_))) {
             let listed: Result<SeatGroupsBody, _> =
-                self.read("/paid_seat_groups", &[], Subject::Users, allowance).await;
+                self.read(&"/paid_seat_groups".into(), &[], Subject::Users, allowance).await;
             match listed {
                 Ok(body) => seat_groups = body.into_groups(),
                 // A plan without them: the rest is given all the same, and the group says what is the matter.
@@ -222,7 +223,7 @@ impl Client {
         changes: &Changes,
         allowance: &mut dyn Allowance,
     ) -> Result<Account, TargetError> {
-        let path = format!("/users/{}", encode_segment(&before.id));
+        let path = CallPath::new("/users/{id}", &[&before.id]);
         let body = to_json(&UpdateBody {
             user: UserChanges {
                 email: changes.email.as_deref(),
@@ -253,7 +254,7 @@ impl Client {
         allowance: &mut dyn Allowance,
     ) -> Result<AccountPage, TargetError> {
         let not_found = |said_so: &str| self.not_found(Subject::Users, said_so);
-        self.api.users::<UsersBody>("/users", page, not_found, allowance).await
+        self.api.users::<UsersBody>(&"/users".into(), page, not_found, allowance).await
     }
 
     /// `GET /users/:id`.
@@ -262,7 +263,7 @@ impl Client {
         id: &str,
         allowance: &mut dyn Allowance,
     ) -> Result<Option<Account>, TargetError> {
-        let path = format!("/users/{}", encode_segment(id));
+        let path = CallPath::new("/users/{id}", &[id]);
         match self.read::<UserBody>(&path, &[], Subject::User, allowance).await {
             Ok(body) => {
                 let user = body.into_user();
@@ -285,7 +286,7 @@ impl Client {
 
     async fn read<T: DeserializeOwned>(
         &self,
-        path: &str,
+        path: &CallPath,
         query: &[(&str, &str)],
         subject: Subject<'_>,
         allowance: &mut dyn Allowance,
@@ -298,7 +299,7 @@ impl Client {
     async fn send(
         &self,
         method: Method,
-        path: &str,
+        path: &CallPath,
         body: Option<Value>,
         subject: Subject<'_>,
         allowance: &mut dyn Allowance,
@@ -310,7 +311,7 @@ impl Client {
     async fn write<T: DeserializeOwned>(
         &self,
         method: Method,
-        path: &str,
+        path: &CallPath,
         body: Value,
         subject: Subject<'_>,
         allowance: &mut dyn Allowance,

@@ -21,7 +21,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use crate::{
     clock::Clock,
     config::{AhaConfig, GroupRules},
-    upstream::SetupError,
+    upstream::{CallMeter, SetupError},
 };
 
 use self::{
@@ -54,7 +54,7 @@ impl Aha {
     /// # Errors
     /// When no HTTP client can be made from the configuration, for instance because the contact cannot be a header value.
     pub fn new(
-        app: &str,
+        meter: impl Into<CallMeter>,
         config: AhaConfig,
         credentials: Arc<dyn Credentials>,
         clock: Arc<dyn Clock>,
@@ -65,7 +65,7 @@ impl Aha {
             default_role: workspace_role(config.default_role),
             catalogue: RwLock::default(),
             was_asked: AtomicBool::default(),
-            client: Client::new(app, config, credentials, clock)?,
+            client: Client::new(meter.into(), config, credentials, clock)?,
         })
     }
 

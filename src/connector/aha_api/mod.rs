@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     config::{AhaAccount, Rate},
     scim::fold::fold,
-    upstream::{Response, SetupError, UpstreamClient, UpstreamSettings},
+    upstream::{CallMeter, CallPath, Response, SetupError, UpstreamClient, UpstreamSettings},
 };
 
 use self::body::ErrorBody;
@@ -56,25 +56,25 @@ impl fmt::Debug for AhaApi {
 }
 
 impl AhaApi {
-    /// Calls `account` with `credentials` on behalf of the app `app`. Sends nothing yet.
+    /// Calls `account` with `credentials`, on behalf of the app of `meter`. Sends nothing yet.
     ///
     /// # Errors
     /// When no HTTP client can be made from the configuration.
     pub(super) fn new(
-        app: &str,
+        meter: CallMeter,
         account: &AhaAccount,
         credentials: Arc<dyn Credentials>,
         owner: Owner,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let http = UpstreamClient::new(UpstreamSettings {
-            app: app.to_owned(),
+            meter,
             base_url: format!("{}/api/v1", account.base_url.as_str()),
             timeout: account.request_timeout,
             contact: account.contact.clone(),
             clock: clock.clone(),
         })?;
-        let owner_path = (owner == Owner::MayBeChanged).then_some(OWNER_PATH);
+        let owner_path = (owner == Owner::MayBeChanged).then(|| OWNER_PATH.into());
         let http = AuthorizedClient::new("Aha!", http, credentials, owner_path);
         Ok(Self { http, rate: account.rate, clock })
     }
@@ -84,7 +84,7 @@ impl AhaApi {
     /// # Errors
     /// As the call fails.
     pub(super) async fn key_owner(&self, allowance: &mut dyn Allowance) -> Result<OwnerBody, TargetError> {
-        let response = self.call(Method::GET, OWNER_PATH, &[], None, allowance).await?;
+        let response = self.call(Method::GET, &OWNER_PATH.into(), &[], None, allowance).await?;
         self.understand(response, forbidden)
     }
 
@@ -95,7 +95,7 @@ impl AhaApi {
     pub(super) async fn call(
         &self,
         method: Method,
-        path: &str,
+        path: &CallPath,
         query: &[(&str, &str)],
         body: Option<Value>,
         allowance: &mut dyn Allowance,
@@ -226,15 +226,4 @@ pub(super) fn same_email(a: &str, b: &str) -> bool {
 /// A request body as JSON.
 pub(super) fn to_json(body: &impl Serialize) -> Value {
     serde_json::to_value(body).expect("request bodies are plain structs of strings, numbers and booleans")
-}
-
-/// Escapes what could change a path. Keys of workspaces and portals, and ids, have none of it.
-pub(super) fn encode_segment(segment: &str) -> String {
-    segment
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
 }

@@ -3,7 +3,10 @@
 use http::Method;
 use serde::de::DeserializeOwned;
 
-use crate::connector::{Account, AccountPage, Allowance, Observed, TargetError, error::RejectionKind};
+use crate::{
+    connector::{Account, AccountPage, Allowance, Observed, TargetError, error::RejectionKind},
+    upstream::CallPath,
+};
 
 use super::{AhaApi, same_email};
 
@@ -20,7 +23,7 @@ impl AhaApi {
     /// As the call fails.
     pub(in crate::connector) async fn users<B: DeserializeOwned + Into<AccountPage>>(
         &self,
-        path: &str,
+        path: &CallPath,
         page: u32,
         not_found: impl FnOnce(&str) -> TargetError,
         allowance: &mut dyn Allowance,
@@ -39,7 +42,7 @@ impl AhaApi {
     /// As a call fails; when several have the e-mail, or too many are found to look through.
     pub(in crate::connector) async fn find_user<B: DeserializeOwned + Into<AccountPage>>(
         &self,
-        path: &str,
+        path: &CallPath,
         email: &str,
         not_found: impl Fn(&str) -> TargetError,
         allowance: &mut dyn Allowance,

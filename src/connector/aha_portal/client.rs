@@ -11,11 +11,11 @@ use crate::{
     config::AhaPortalConfig,
     connector::{
         Account, AccountPage, Allowance, Changes, CredentialsOwner, Name, Observed, TargetError,
-        aha_api::{AhaApi, Owner, encode_segment, expect_same, to_json},
+        aha_api::{AhaApi, Owner, expect_same, to_json},
         credentials::Credentials,
         error::RejectionKind,
     },
-    upstream::SetupError,
+    upstream::{CallMeter, CallPath, SetupError},
 };
 
 use super::wire::{PortalUser, PortalUserBody, PortalUserChanges, PortalUsersBody, WriteBody};
@@ -26,18 +26,18 @@ pub(super) struct Client {
     api: AhaApi,
     config: AhaPortalConfig,
     /// `/idea_portals/:id/portal_users`.
-    users: String,
+    users: CallPath,
 }
 
 impl Client {
     pub(super) fn new(
-        app: &str,
+        meter: CallMeter,
         config: AhaPortalConfig,
         credentials: Arc<dyn Credentials>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        let users = format!("/idea_portals/{}/portal_users", encode_segment(&config.portal_id));
-        let api = AhaApi::new(app, &config.account, credentials, Owner::OutOfReach, clock)?;
+        let users = CallPath::new("/idea_portals/{portal}/portal_users", &[&config.portal_id]);
+        let api = AhaApi::new(meter, &config.account, credentials, Owner::OutOfReach, clock)?;
         Ok(Self { api, config, users })
     }
 
@@ -141,13 +141,13 @@ impl Client {
         Ok(CredentialsOwner { account_id: None, email: owner.email })
     }
 
-    fn path(&self, id: &str) -> String {
-        format!("{}/{}", self.users, encode_segment(id))
+    fn path(&self, id: &str) -> CallPath {
+        CallPath::new("/idea_portals/{portal}/portal_users/{id}", &[&self.config.portal_id, id])
     }
 
     async fn read<T: DeserializeOwned>(
         &self,
-        path: &str,
+        path: &CallPath,
         query: &[(&str, &str)],
         subject: Subject,
         allowance: &mut dyn Allowance,
@@ -159,7 +159,7 @@ impl Client {
     async fn write(
         &self,
         method: Method,
-        path: &str,
+        path: &CallPath,
         body: Value,
         subject: Subject,
         allowance: &mut dyn Allowance,

@@ -17,7 +17,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use crate::{
     clock::Clock,
     config::{AhaPortalConfig, OnDelete},
-    upstream::SetupError,
+    upstream::{CallMeter, SetupError},
 };
 
 use self::client::Client;
@@ -39,12 +39,15 @@ impl AhaPortal {
     /// # Errors
     /// When no HTTP client can be made from the configuration, for instance because the contact cannot be a header value.
     pub fn new(
-        app: &str,
+        meter: impl Into<CallMeter>,
         config: AhaPortalConfig,
         credentials: Arc<dyn Credentials>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        Ok(Self { on_delete: config.on_delete, client: Client::new(app, config, credentials, clock)? })
+        Ok(Self {
+            on_delete: config.on_delete,
+            client: Client::new(meter.into(), config, credentials, clock)?,
+        })
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Usage {
     pub account: String,
     /// How much of it is ours.
     pub rate: Rate,
+    /// How many calls were sent in the last second.
+    pub calls_in_last_second: u64,
     /// How many calls were sent in the last minute.
     pub calls_in_last_minute: u64,
     /// How many calls of others were in the minute that the target told of last.
@@ -35,11 +37,14 @@ impl Budget {
         let Some(limited) = &self.limited else { return Ok(None) };
         let (limits, now) = (&limited.limits, limited.clock.now());
         let account = budgets::find(&limited.store, &limits.account).await?.unwrap_or_default();
-        let minute_ago = now - Duration::from_secs(60);
+        let within = |span: u64| {
+            budgets::count_since(&limited.store, &limits.account, now - Duration::from_secs(span))
+        };
         Ok(Some(Usage {
             account: limits.account.clone(),
             rate: limits.rate,
-            calls_in_last_minute: budgets::count_since(&limited.store, &limits.account, minute_ago).await?,
+            calls_in_last_second: within(1).await?,
+            calls_in_last_minute: within(60).await?,
             calls_of_others: Window::minute(limits.rate).others(account.minute, now).calls,
             stopped_until: account.stopped_until.filter(|until| *until > now),
             refusals: account.refusals,

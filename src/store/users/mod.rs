@@ -2,10 +2,12 @@
 //!
 //! [`record`](User) is the row; `read`, `narrowing` and `sorted` serve SCIM reads; `write` is what transactions do to single
 //! rows; `queue` is the worker's side; `administrators` is the guard's question, `held` the brake's; `look_up` is what people ask;
-//! `managed` is what listings compare and a release hands back; `touch` is what groups do to their members; `unsettled` is what is planned. What a change *means* is decided
+//! `managed` is what listings compare and a release hands back; `touch` is what groups do to their members; `unsettled` is what is planned;
+//! `counts` is for whoever watches. What a change *means* is decided
 //! by the callers (`provision`, `converge`), never here.
 
 mod administrators;
+mod counts;
 mod emails;
 mod held;
 mod look_up;
@@ -21,6 +23,7 @@ mod write;
 
 pub use self::{
     administrators::{Leaving, has_other_enabled_administrator},
+    counts::{Counts, counts},
     held::{Held, find_held, list_held},
     look_up::{count_before, find_by_any_name},
     managed::{InHands, count_in_hands, page_in_hands, page_settled},

@@ -300,6 +300,9 @@ pub struct QueueDepth {
     pub users: u64,
     /// When the first of them became or becomes due.
     pub oldest_due_at: Time,
+    /// Since when the first of them is to be different: attempts that fail make work due later, and no younger. Where it is not the
+    /// user that changed but what its groups give, when it is due.
+    pub oldest_asked_at: Time,
     /// How many of them failed at least once.
     pub failing: u64,
 }
@@ -311,6 +314,7 @@ pub struct QueueDepth {
 pub async fn depth(store: &Store, app: &str) -> Result<Vec<QueueDepth>, StoreError> {
     let rows = sqlx::query(
         "SELECT lane, COUNT(*) AS users, MIN(due_at) AS oldest, \
+         MIN(CASE WHEN version > applied_version THEN modified_at ELSE due_at END) AS asked, \
          COUNT(CASE WHEN attempts > 0 THEN 1 END) AS failing FROM users \
          WHERE app = $1 AND due_at IS NOT NULL AND held_at IS NULL GROUP BY lane ORDER BY lane",
     )
@@ -327,6 +331,7 @@ pub async fn depth(store: &Store, app: &str) -> Result<Vec<QueueDepth>, StoreErr
                 })?,
                 users: u64::try_from(row.try_get::<i64, _>("users")?).unwrap_or(0),
                 oldest_due_at: Time::from_micros(row.try_get("oldest")?),
+                oldest_asked_at: Time::from_micros(row.try_get("asked")?),
                 failing: u64::try_from(row.try_get::<i64, _>("failing")?).unwrap_or(0),
             })
         })

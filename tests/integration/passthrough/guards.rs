@@ -260,15 +260,15 @@ async fn what_the_targets_other_api_tells_of_its_key_is_metered() {
         let answer = reqwest::Client::new().get(&url).bearer_auth(IDP_TOKEN).send().await.unwrap();
         answer.text().await.unwrap()
     };
-    let series = "scim_bridge_target_units_used{app=\"passed\",part=\"workspace\"} 5.0";
+    let series = "scim_bridge_target_units_used{app=\"passed\",counted_by=\"workspace\"} 5.0";
     eventually("the figures are there", || async { scraped().await.contains(series) }).await;
     let text = scraped().await;
-    assert!(text.contains("scim_bridge_target_units_used{app=\"passed\",part=\"key\"} 3.0"), "{text}");
+    assert!(text.contains("scim_bridge_target_units_used{app=\"passed\",counted_by=\"key\"} 3.0"), "{text}");
     assert!(
-        text.contains("scim_bridge_target_units_limit{app=\"passed\",part=\"workspace\"} 100.0"),
+        text.contains("scim_bridge_target_units_limit{app=\"passed\",counted_by=\"workspace\"} 100.0"),
         "{text}"
     );
-    assert!(!text.contains("scim_bridge_target_units_limit{app=\"passed\",part=\"key\"}"), "{text}");
+    assert!(!text.contains("scim_bridge_target_units_limit{app=\"passed\",counted_by=\"key\"}"), "{text}");
     // It has ended long ago.
     assert!(text.contains("scim_bridge_target_key_expires_in_seconds{app=\"passed\"} -"), "{text}");
     assert_eq!(api.seen()[0].header("authorization"), Some(format!("Bearer {key}")));
