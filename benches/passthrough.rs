@@ -69,7 +69,10 @@ async fn main() {
         println!("{:<32} {:>12} {:>12} {:>8}", "  requests a second", "directly", "through", "share");
         for (what, requests) in [
             ("GET one user", ids.iter().map(|id| get(&format!("/Users/{id}"))).collect()),
-            ("GET by userName", vec![get("/Users?filter=userName%20eq%20%22person.number7%40example.com%22")]),
+            (
+                "GET by userName",
+                vec![get("/Users?filter=userName%20eq%20%22person.number7%40example.com%22")],
+            ),
             ("GET a page of 100 users", vec![get("/Users?count=100")]),
             ("PATCH one user, recorded", ids.iter().map(|id| patch(id)).collect::<Vec<_>>()),
         ]
