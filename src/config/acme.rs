@@ -43,7 +43,7 @@ impl Acme {
             Ok(domains)
         });
         let contact = table.optional("contact", |value| value.string().map(str::to_owned));
-        let account = table.or("account", PathBuf::from("acme-account.json"), |value| {
+        let account = table.or("account", table.folder().join("acme-account.json"), |value| {
             Ok(value.source.folder.join(value.string()?))
         });
         let directory = table.or("directory", LETS_ENCRYPT.to_owned(), |value| directory(&value));
@@ -79,5 +79,24 @@ fn directory(value: &Value<'_>) -> Read<String> {
     match url::Url::parse(text) {
         Ok(url) if url.scheme() == "https" => Ok(text.to_owned()),
         _ => Err(value.report("is not a URL that begins with https://")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::config::Config;
+
+    #[test]
+    fn the_account_is_kept_beside_the_configuration_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bridge.toml");
+        let text = "[server]\ntls = { certificate = 'fullchain.pem', key = 'privkey.pem' }\n\
+                    acme = { domains = ['scim.example.com'] }\n[apps.lab]\nconnector = 'memory'\n\
+                    tokens = [{ name = 'lab', token = '0123456789abcdef0123456789abcdef' }]";
+        fs::write(&path, text).unwrap();
+        let config = Config::load(&path, &|_| None).unwrap();
+        assert_eq!(config.server.acme.unwrap().account, folder.path().join("acme-account.json"));
     }
 }

@@ -119,7 +119,7 @@ fn account_url(value: &Value<'_>, allow_http: bool) -> Read<BaseUrl> {
     }
     if !url.is_encrypted() && !url.is_loopback() && !allow_http {
         return Err(value.report(
-            "http:// would send the API key unencrypted; write https://, or set allow_http = true if nobody can listen",
+            "http:// would send the bridge's credentials unencrypted; write https://, or set allow_http = true if nobody can listen",
         ));
     }
     Ok(url)

@@ -36,6 +36,12 @@ impl<'a> Table<'a> {
         Self { source, path: String::new(), line: None, entries: None, known: Vec::new() }
     }
 
+    /// The folder that relative file names start from, for the names of files that the admin did not write.
+    #[cfg(feature = "acme")]
+    pub(super) fn folder(&self) -> &'a std::path::Path {
+        self.source.folder
+    }
+
     /// Reads `key` if it is there.
     pub(super) fn optional<T>(
         &mut self,

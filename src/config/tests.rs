@@ -190,7 +190,7 @@ base_url = "https://example.com"
     bridge.toml:7: log.level: "infoo" is not a level (error, warn, info, debug, trace, off), or a level and exceptions to it such as "info,sqlx=warn"
     bridge.toml:9: apps.Aha: the name of an app has from 1 to 32 lower-case letters, digits and hyphens
     bridge.toml:9: apps.Aha.default_workspace: missing: the prefix of the workspace that new users join
-    bridge.toml:11: apps.Aha.base_url: http:// would send the API key unencrypted; write https://, or set allow_http = true if nobody can listen
+    bridge.toml:11: apps.Aha.base_url: http:// would send the bridge's credentials unencrypted; write https://, or set allow_http = true if nobody can listen
     bridge.toml:12: apps.Aha.api_key.env: the environment variable NOT_SET is not set
     bridge.toml:13: apps.Aha.default_role: "owner" is not one of "product_owner", "contributor", "reviewer", "viewer", "none"
     bridge.toml:14: apps.Aha.confirm_within: must be shorter than server.request_timeout, which is 30s
@@ -322,7 +322,7 @@ fn a_problem_of_an_aha_app_is_told(#[case] key: &str, #[case] expected: &str) {
 #[case(
     "base_url = 'http://acme.aha.io'",
     3,
-    "base_url: http:// would send the API key unencrypted; write https://, or set allow_http = true if nobody can listen"
+    "base_url: http:// would send the bridge's credentials unencrypted; write https://, or set allow_http = true if nobody can listen"
 )]
 #[case(
     "default_workspace = 'My Workspace'",

@@ -108,8 +108,8 @@ impl Guard {
         }
         if self.owns_credentials(account) {
             return Ok(Some(format!(
-                "This account must not be disabled: {} owns the API key that this bridge works with; disabling it would lock \
-                 the bridge out. Give the bridge a key of another administrator first",
+                "This account must not be disabled: this bridge works at the target as {}; disabling it would lock the bridge \
+                 out. Give the bridge a key or a login of another administrator first",
                 account.email
             )));
         }
@@ -140,7 +140,7 @@ impl Guard {
                 "it is in the list of protected accounts of app {app}. If it is meant, take it out of `protected` first"
             )
         } else if self.owns_credentials(account) {
-            "it owns the API key that this bridge works with. Give the bridge a key of another administrator first".to_owned()
+            "this bridge works at the target as it. Give the bridge a key or a login of another administrator first".to_owned()
         } else if !users::has_other_enabled_administrator(store, app, &account.id, leaving).await? {
             "it is the last enabled administrator. Make somebody else an administrator first".to_owned()
         } else {

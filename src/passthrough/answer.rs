@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::StreamBody;
 use hyper::{body::Incoming, ext::ReasonPhrase};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -61,7 +61,7 @@ pub(super) async fn pass(
         if is_json(&headers) && !is_partial {
             rewritten(app, &mut headers, body, length).await?
         } else {
-            AnswerBody::streamed(body)
+            AnswerBody::streamed(body.streamed())
         }
     } else {
         AnswerBody::empty()
@@ -126,8 +126,7 @@ async fn rewritten(
     let codings = coding::of(headers).map_err(|error| unreadable(error.to_string()))?;
     let mut rewriter = Rewriter::new(app.to_client.clone());
     if codings.is_empty() && length.is_some_and(|length| length <= SMALL) {
-        let bytes =
-            body.collect().await.map_err(|interruption| of_interruption(app, &interruption))?.to_bytes();
+        let bytes = body.whole().await.map_err(|interruption| of_interruption(app, &interruption))?;
         let mut output = Vec::new();
         rewriter.push(&bytes, &mut output);
         rewriter.finish(&mut output);
@@ -138,6 +137,7 @@ async fn rewritten(
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(output.len()));
         return Ok(AnswerBody::whole(output.into()));
     }
+    let body = body.streamed();
     head::forget_bytes(headers);
     if codings.is_empty() {
         return Ok(AnswerBody::streamed(Rewritten::new(body, rewriter)));

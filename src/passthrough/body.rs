@@ -12,13 +12,13 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyStream;
+use http_body_util::{BodyExt, BodyStream};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    clock::{Clock, Time},
+    clock::{Clock, Time, until},
     upstream::RequestBody,
 };
 
@@ -212,8 +212,7 @@ pub(super) struct Download {
     received: u64,
     clock: Arc<dyn Clock>,
     idle: Option<BoxFuture<'static, ()>>,
-    /// Gives up what a client does not take: it asks for nothing more, so nothing here is polled any more.
-    _watch: AbortOnDropHandle<()>,
+    _watch: Option<AbortOnDropHandle<()>>,
 }
 
 impl Download {
@@ -224,13 +223,29 @@ impl Download {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let connection = Arc::new(Mutex::new(Some((body, place))));
-        let watched = connection.clone();
-        let end = clock.sleep_until(limits.deadline);
+        Self { connection, limits, received: 0, clock, idle: None, _watch: None }
+    }
+
+    /// The whole of it, by the deadline.
+    pub(super) async fn whole(self) -> Result<Bytes, Interruption> {
+        let (clock, deadline) = (self.clock.clone(), self.limits.deadline);
+        match until(&*clock, deadline, self.collect()).await {
+            Some(collected) => Ok(collected?.to_bytes()),
+            None => Err(Interruption::Total),
+        }
+    }
+
+    /// For a client that takes it piece by piece. One that takes nothing asks for nothing more, so nothing here is polled any
+    /// more: what is left at the deadline is given up from beside.
+    pub(super) fn streamed(mut self) -> Self {
+        let watched = self.connection.clone();
+        let end = self.clock.sleep_until(self.limits.deadline);
         let watch = tokio::spawn(async move {
             end.await;
             drop(lock(&watched).take());
         });
-        Self { connection, limits, received: 0, clock, idle: None, _watch: AbortOnDropHandle::new(watch) }
+        self._watch = Some(AbortOnDropHandle::new(watch));
+        self
     }
 
     fn end(&self) {
@@ -313,7 +328,7 @@ impl AnswerBody {
     }
 
     pub(super) fn streamed(body: impl Body<Data = Bytes, Error: Into<BodyError>> + Send + 'static) -> Self {
-        let body = http_body_util::BodyExt::map_err(body, |error| {
+        let body = BodyExt::map_err(body, |error| {
             let error = error.into();
             tracing::warn!(%error, "an answer broke off");
             error

@@ -415,7 +415,7 @@ async fn who_must_not_be_disabled_is_refused_with_403_and_no_call() {
         assert_eq!(counts(&bridge.aha), []);
         assert_eq!(enabled(&bridge.aha, email), Some(true));
     };
-    refuse(ADMINISTRATOR, "owns the API key").await;
+    refuse(ADMINISTRATOR, "this bridge works at the target as").await;
     refuse("breakglass@example.com", "protected accounts").await;
     // One administrator leaves by hand; the other is the last.
     bridge.aha.disable(bridge.aha.find_user_by_email(ADMINISTRATOR).unwrap().id);

@@ -329,14 +329,14 @@ impl Client {
             Subject::Workspace(workspace) => TargetError::Rejected {
                 reason: format!(
                     "Aha! does not find the workspace {workspace} (404{said_so}). Check default_workspace, or the rule of the \
-                     group that gives it, and that the API key's owner can see it"
+                     group that gives it, and that the bridge's administrator can see it"
                 ),
                 rejection: RejectionKind::Invalid,
             },
             Subject::Right(change) => TargetError::Rejected {
                 reason: format!(
-                    "Aha! does not find what it takes to {} the account (404{said_so}). Check that it is there, and that the API \
-                     key's owner can see it",
+                    "Aha! does not find what it takes to {} the account (404{said_so}). Check that it is there, and that the \
+                     bridge's administrator can see it",
                     change.describe()
                 ),
                 rejection: RejectionKind::Forbidden,

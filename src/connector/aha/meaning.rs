@@ -198,7 +198,7 @@ impl<'a> Meanings<'a> {
                 let group = self.catalogue.and_then(|catalogue| catalogue.find_seat_group(name));
                 let group = group.ok_or_else(|| {
                     format!(
-                        "there is no paid seat group {name:?}, or the API key's owner may not see it; correct `seat_group`"
+                        "there is no paid seat group {name:?}, or the bridge's administrator may not see it; correct `seat_group`"
                     )
                 })?;
                 let first = rights.seat_group.get_or_insert_with(|| group.id.clone());
@@ -210,7 +210,7 @@ impl<'a> Meanings<'a> {
         }
     }
 
-    /// The id of a workspace, and what it is called. Aha! may have workspaces that it does not list for the API key's owner:
+    /// The id of a workspace, and what it is called. Aha! may have workspaces that it does not list for the bridge's administrator:
     /// an id is taken at its word.
     fn workspace(self, text: &str) -> Result<(String, String), String> {
         if let Some(workspace) = self.catalogue.and_then(|catalogue| catalogue.find_workspace(text)) {
@@ -222,7 +222,7 @@ impl<'a> Meanings<'a> {
         Err(match self.catalogue {
             None => format!("the workspaces of Aha! were not listed yet, so {text:?} is not known"),
             Some(_) => format!(
-                "there is no workspace {text:?} that the API key's owner can see; correct `workspace`, or write its id"
+                "there is no workspace {text:?} that the bridge's administrator can see; correct `workspace`, or write its id"
             ),
         })
     }

@@ -176,12 +176,12 @@ impl AhaApi {
     }
 }
 
-/// The key's owner may not do what was asked for.
+/// Whoever the bridge works as may not do what was asked for.
 pub(super) fn forbidden(said_so: &str) -> TargetError {
     TargetError::Rejected {
         reason: format!(
-            "Aha! does not allow this to the API key (403{said_so}). Its owner must be an administrator of the Aha! \
-             account, and the plan must include what was asked for"
+            "Aha! does not allow this to the bridge (403{said_so}). Whoever owns its API key, or logged in for it, must be an \
+             administrator of the Aha! account, and the plan must include what was asked for"
         ),
         rejection: RejectionKind::Forbidden,
     }

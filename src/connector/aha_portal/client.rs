@@ -178,8 +178,8 @@ impl Client {
             },
             Subject::Portal => TargetError::Rejected {
                 reason: format!(
-                    "Aha! does not find the ideas portal {} (404{said_so}). Check portal_id, and that the API key's owner is an \
-                     administrator who can see the portal",
+                    "Aha! does not find the ideas portal {} (404{said_so}). Check portal_id, and that whoever owns the \
+                     bridge's API key, or logged in for it, is an administrator who can see the portal",
                     self.config.portal_id
                 ),
                 rejection: RejectionKind::Forbidden,

@@ -116,7 +116,7 @@ impl Pebble {
 struct Bridge {
     port: u16,
     stopping: CancellationToken,
-    _task: JoinHandle<std::io::Result<()>>,
+    task: JoinHandle<std::io::Result<()>>,
 }
 
 impl Drop for Bridge {
@@ -140,7 +140,13 @@ impl Bridge {
         let app = App::open(&config, &url, Arc::new(SystemClock)).await.unwrap();
         let stopping = CancellationToken::new();
         let task = tokio::spawn(app.run(listener, stopping.clone()));
-        Self { port, stopping, _task: task }
+        Self { port, stopping, task }
+    }
+
+    /// Returns when its database is free.
+    async fn stop(mut self) {
+        self.stopping.cancel();
+        (&mut self.task).await.unwrap().unwrap();
     }
 
     /// Whether somebody who trusts `root` alone is answered under the domain.
@@ -174,7 +180,7 @@ async fn a_certificate_is_asked_for_used_kept_and_not_asked_for_again() {
         assert_eq!(mode & 0o077, 0, "{name} is readable for others");
     }
     let kept = std::fs::read(folder.path().join("fullchain.pem")).unwrap();
-    drop(bridge);
+    bridge.stop().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let again = Bridge::start(folder.path(), &pebble.directory, listener).await;
     eventually("it is reached", async || again.is_reached(&root).await).await;
