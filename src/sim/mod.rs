@@ -2,3 +2,6 @@
 
 pub mod aha;
 pub mod scim;
+mod serving;
+
+pub use self::serving::RunningSimulator;

@@ -16,7 +16,10 @@ use std::sync::Arc;
 
 use scim_bridge::{
     clock::{Clock, SystemClock},
-    sim::scim::{RunningScim, SimulatedScim, Switches},
+    sim::{
+        RunningSimulator,
+        scim::{SimulatedScim, Switches},
+    },
 };
 
 use self::wire::{Client, Message, Target};
@@ -102,7 +105,7 @@ async fn status(passed: &Passed) -> serde_json::Value {
 }
 
 /// A bridge in front of a simulated target.
-async fn simulated(switches: Switches, keys: &str) -> (Bridge, SimulatedScim, RunningScim) {
+async fn simulated(switches: Switches, keys: &str) -> (Bridge, SimulatedScim, RunningSimulator) {
     let target = SimulatedScim::new(switches, TARGET_TOKEN, Arc::new(SystemClock));
     let running = target.start().await.unwrap();
     let bridge = Setup::memory().config(&app(running.base_url(), keys)).start().await;

@@ -19,7 +19,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use http::Method;
 use scim_bridge::{
     clock::SystemClock,
-    sim::aha::{Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
+    sim::{
+        RunningSimulator,
+        aha::{Person, SimulatedAha, Switches, switches::RateRules},
+    },
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -36,7 +39,7 @@ const SECRETS: [&str; 2] = [API_KEY, TOKEN];
 pub(super) struct Installation {
     folder: TempDir,
     pub(super) aha: SimulatedAha,
-    _running_aha: RunningAha,
+    _running_aha: RunningSimulator,
 }
 
 impl Installation {

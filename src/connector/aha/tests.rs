@@ -13,10 +13,14 @@ use crate::{
     clock::{ManualClock, SystemClock, Time},
     config::{self, Config},
     connector::{Changes, Name, RateReport, allowance::Unlimited, api_key::KeptApiKey, error::RejectionKind},
-    sim::aha::{
-        DEMO_API_KEY, Fault, Person, RunningAha, SimulatedAha, Switches,
-        switches::{
-            DisabledUsers, DuplicateEmail, EmailFilter, PutAnswer, RateRules, StoredEmail, ValidationStatus,
+    sim::{
+        RunningSimulator,
+        aha::{
+            DEMO_API_KEY, Fault, Person, SimulatedAha, Switches,
+            switches::{
+                DisabledUsers, DuplicateEmail, EmailFilter, PutAnswer, RateRules, StoredEmail,
+                ValidationStatus,
+            },
         },
     },
 };
@@ -25,7 +29,7 @@ use crate::{
 struct Bench {
     aha: SimulatedAha,
     connector: Aha,
-    _running: RunningAha,
+    _running: RunningSimulator,
 }
 
 async fn start() -> Bench {

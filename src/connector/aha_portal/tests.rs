@@ -13,11 +13,14 @@ use crate::{
     clock::SystemClock,
     config::{self, Config},
     connector::{Changes, Name, allowance::Unlimited, api_key::KeptApiKey, error::RejectionKind},
-    sim::aha::{
-        DEMO_API_KEY, Fault, Person, PortalId, PortalPerson, RunningAha, SimulatedAha, Switches,
-        switches::{
-            DisabledUsers, DuplicatePortalUser, EmailFilter, PortalInvitations, RateRules, StoredEmail,
-            ValidationStatus,
+    sim::{
+        RunningSimulator,
+        aha::{
+            DEMO_API_KEY, Fault, Person, PortalId, PortalPerson, SimulatedAha, Switches,
+            switches::{
+                DisabledUsers, DuplicatePortalUser, EmailFilter, PortalInvitations, RateRules, StoredEmail,
+                ValidationStatus,
+            },
         },
     },
 };
@@ -27,7 +30,7 @@ struct Bench {
     aha: SimulatedAha,
     portal: PortalId,
     connector: AhaPortal,
-    _running: RunningAha,
+    _running: RunningSimulator,
 }
 
 async fn start() -> Bench {

@@ -67,7 +67,6 @@ pub use self::{
     log::{Call, Calls, Mark, Outcome, fingerprint},
     portals::{PortalInvitation, PortalPerson, PortalUser},
     seed::{DEMO_API_KEY, Person},
-    serve::RunningAha,
     switches::Switches,
     user::{AdministratorRoles, Role, User},
     world::Invitation,

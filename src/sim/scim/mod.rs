@@ -38,7 +38,6 @@ use serde_json::Value;
 use self::world::World;
 pub use self::{
     seed::DEMO_TOKEN,
-    serve::RunningScim,
     switches::{Enabled, Locations, Page, Strictness, Switches},
 };
 use crate::clock::Clock;

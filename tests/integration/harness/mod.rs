@@ -16,7 +16,10 @@ use scim_bridge::{
     config::Config,
     converge::Target,
     login::Login,
-    sim::aha::{DEMO_API_KEY, Person, RunningAha, SimulatedAha, Switches, switches::RateRules},
+    sim::{
+        RunningSimulator,
+        aha::{DEMO_API_KEY, Person, SimulatedAha, Switches, switches::RateRules},
+    },
     store::{Store, StoreError},
 };
 use serde_json::{Value, json};
@@ -273,7 +276,7 @@ pub struct Bridge {
     running: Option<Running>,
     killable: bool,
     aha_address: String,
-    running_aha: Option<RunningAha>,
+    running_aha: Option<RunningSimulator>,
     _folder: TempDir,
 }
 

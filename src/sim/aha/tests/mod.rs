@@ -12,7 +12,7 @@ use std::sync::Arc;
 use reqwest::{Client, Response};
 use serde_json::Value;
 
-use super::{DEMO_API_KEY, RunningAha, SimulatedAha, Switches, User};
+use super::{DEMO_API_KEY, SimulatedAha, Switches, User};
 use crate::clock::{ManualClock, Time};
 
 /// 2023-11-14T22:13:20Z.
@@ -22,7 +22,7 @@ const START: Time = Time::from_micros(1_700_000_000_000_000);
 struct Lab {
     aha: SimulatedAha,
     clock: ManualClock,
-    running: RunningAha,
+    running: crate::sim::RunningSimulator,
     http: Client,
 }
 
