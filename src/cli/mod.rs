@@ -11,6 +11,7 @@ mod held;
 mod lift_brake;
 mod login;
 mod migrate;
+mod notify;
 mod plan;
 mod release;
 mod roster;
@@ -70,6 +71,8 @@ enum Command {
     /// Make, list and revoke the tokens that open an app. A running server notices within seconds.
     #[command(subcommand)]
     Token(token::Token),
+    /// Try the webhook by which people are notified, or list what they were told.
+    Notify(notify::Notify),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -105,6 +108,7 @@ pub async fn run() -> ExitCode {
         Command::LiftBrake(lift_brake) => lift_brake.run().await,
         Command::Login(login) => login.run().await,
         Command::Token(token) => token.run().await,
+        Command::Notify(notify) => notify.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

@@ -25,6 +25,7 @@ mod lock;
 pub mod logins;
 mod marks;
 pub mod members;
+pub mod notifications;
 pub mod own_keys;
 pub mod passed_revocations;
 pub mod roster_passes;
