@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod audit;
+mod backup;
 mod check;
 mod demo;
 mod doctor;
@@ -50,6 +51,8 @@ enum Command {
     Doctor(ConfigFile),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
+    /// Copy the SQLite database of a configuration file, also while a server works in it. The copy is checked.
+    Backup(backup::BackupCommand),
     /// List, release or drop the revocations that the brake holds.
     Held(held::Held),
     /// Say per user what would be done at the target, and what it comes to. Sends nothing.
@@ -99,6 +102,7 @@ pub async fn run() -> ExitCode {
         Command::Check(file) => check::run(&file),
         Command::Doctor(file) => doctor::run(&file).await,
         Command::Migrate(file) => migrate::run(&file).await,
+        Command::Backup(backup) => backup.run().await,
         Command::Held(held) => held.run().await,
         Command::Plan(plan) => plan.run().await,
         Command::Roster(roster) => roster.run().await,

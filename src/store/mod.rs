@@ -8,6 +8,7 @@
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
 pub mod admissions;
+pub mod backup;
 mod batch;
 pub mod budgets;
 pub mod catalogues;

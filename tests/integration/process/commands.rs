@@ -128,6 +128,7 @@ async fn help_names_every_command() {
         "held",
         "plan",
         "explain",
+        "backup",
         "notify",
         "healthcheck",
     ] {
