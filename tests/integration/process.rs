@@ -1,5 +1,6 @@
 //! The built program as its users meet it: commands, signals, exit codes, and what it says.
 
+mod backup;
 mod commands;
 mod credentials;
 mod demo;

@@ -5,6 +5,7 @@ pub mod issuer;
 pub mod process;
 pub mod random;
 pub mod raw;
+pub mod receiver;
 pub mod secrets;
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
