@@ -20,7 +20,8 @@ use crate::{
     clock::{Clock, Time, until},
     config::{self, Config, Connector},
     converge::{
-        LONGEST_WAIT, Target,
+        LONGEST_WAIT, Target, elsewhere,
+        replica::{Others, Replica},
         roster::{self, Progress, RosterState},
         worker,
     },
@@ -31,14 +32,14 @@ use crate::{
     passthrough,
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
-    store::{Store, StoreError, UserId, admissions, rosters, users},
+    store::{Store, StoreError, admissions, rosters, users},
     telemetry::metrics::Metrics,
     upstream::{Calls, Documents, SetupError},
 };
 
 pub use self::target::{credentials, login, target};
 use self::{
-    target::{counted_login, counted_target, roster_every},
+    target::{counted_login, roster_every, working_target},
     ways_in::{Shared, authenticator, metrics_readers},
 };
 
@@ -51,6 +52,7 @@ pub struct App {
     service: Arc<Service>,
     transport: Transport,
     background: Vec<Background>,
+    replica: Arc<Replica>,
     refreshing: Refreshing,
     notifying: Option<Delivery>,
     /// Counts how often it was asked to look at files again.
@@ -119,6 +121,7 @@ impl App {
     /// When the database cannot be opened, or the configuration of an app cannot work.
     pub async fn open(config: &Config, public_url: &str, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = Store::open(&config.database.url).await?;
+        let (replica, others) = joined(&store, &clock, config).await?;
         let own_keys = || OwnKeys::new(store.clone(), clock.clone(), config.server.secret_key.as_ref());
         let cursor_key = own_keys().only("cursors").await?;
         let gives_tokens = config.apps.values().any(|app| app.auth.oauth.is_some());
@@ -134,6 +137,8 @@ impl App {
             documents: &documents,
             calls: &calls,
             signing_keys: &signing_keys,
+            replica: &replica,
+            others,
         };
         let mut apps = BTreeMap::new();
         let mut background = Vec::new();
@@ -206,6 +211,7 @@ impl App {
             service,
             transport,
             background,
+            replica,
             refreshing,
             notifying,
             reloads,
@@ -246,7 +252,6 @@ impl App {
         // Requests in flight wait for the workers, so these stop after them.
         let workers_stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let owner = format!("worker-{}", UserId::new(self.clock.now()));
         if let Some(delivery) = self.notifying {
             let watch = Watch {
                 targets: self.background.iter().map(|background| background.target.clone()).collect(),
@@ -257,8 +262,12 @@ impl App {
             tasks.spawn(watch.run(workers_stopping.clone()));
             tasks.spawn(delivery.run(self.store.clone(), workers_stopping.clone()));
         }
+        let replica = self.replica.clone();
+        // Until all else has ended: what is in hand is this process's own as long as it is known to be there.
+        let living = tokio::spawn(async move { replica.live().await });
         for Background { target, roster, roster_every } in self.background {
-            tasks.spawn(worker::run(target.clone(), owner.clone(), workers_stopping.clone()));
+            tasks.spawn(worker::run(target.clone(), workers_stopping.clone()));
+            tasks.spawn(elsewhere::listen(target.clone(), workers_stopping.clone()));
             if let Some(credentials) = target.credentials.clone() {
                 let asked = self.reloads.subscribe();
                 tasks.spawn(rotation::run(target.clone(), credentials, asked, workers_stopping.clone()));
@@ -288,6 +297,10 @@ impl App {
         let deadline = self.clock.now() + CLOSE_WITHIN;
         if until(&*self.clock, deadline, async {
             tasks.wait().await;
+            living.abort();
+            if let Err(error) = self.replica.leave().await {
+                tracing::warn!(%error, "the other replicas could not be told that this one has ended");
+            }
             self.store.close().await;
         })
         .await
@@ -325,15 +338,17 @@ async fn mount(
     cursor_key: &hmac::Key,
     shared: &Shared<'_>,
 ) -> Result<(MountedApp, Background), StartError> {
-    let Shared { store, clock, calls, .. } = shared;
+    let Shared { store, clock, calls, others, .. } = shared;
     let name = app.name.as_str().to_owned();
-    let target = counted_target(app, store, clock, calls)?;
+    let target = working_target(app, shared)?;
     roster::recall(&target).await?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
-    start_anew(&target).await?;
-    roster::abandon_turns_of_servers(&target).await?;
+    if *others == Others::Gone {
+        start_anew(&target).await?;
+        roster::abandon_turns_of_servers(&target).await?;
+    }
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
         registry: Arc::new(registry(app)?),
@@ -356,7 +371,20 @@ async fn mount(
     Ok((mounted, Background { target, roster, roster_every }))
 }
 
-/// A SQLite database belongs to one process: whoever held a lease in it is gone. A call that was out when it died has been
+/// This process among those that work in the database, and whether there were others before.
+async fn joined(
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    config: &Config,
+) -> Result<(Arc<Replica>, Others), StoreError> {
+    if !store.is_shared() {
+        return Ok((Arc::new(Replica::alone(clock.now())), Others::Gone));
+    }
+    let (replica, others) = Replica::join(store, clock, config.database.lease).await?;
+    Ok((Arc::new(replica), others))
+}
+
+/// Nobody else works in the database: whoever held a lease in it is gone. A call that was out when it died has been
 /// carried out by now and twice the time that it may take, or never will be. How many invitations are sent may have been
 /// changed, and the clock may have been set back.
 async fn start_anew(target: &Target) -> Result<(), StoreError> {

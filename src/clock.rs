@@ -2,7 +2,10 @@
 //!
 //! Everything that asks what time it is, or waits, does it through a [`Clock`]. The program runs on [`SystemClock`];
 //! tests move a [`ManualClock`] by hand, so that a minute's rate window or a lease's end is exact and takes no time.
-//! The direct calls are banned by `.clippy.toml` everywhere but here.
+//! Where machines share a database, they share its clock: [`SetClock`]. The direct calls are banned by `.clippy.toml` everywhere
+//! but here.
+
+mod set;
 
 use std::{
     fmt,
@@ -14,6 +17,8 @@ use std::{
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+pub use self::set::SetClock;
 
 /// A point in time: microseconds since the Unix epoch, UTC. What the database stores and SCIM's `meta` prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

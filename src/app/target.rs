@@ -14,7 +14,8 @@ use crate::{
         guard::Guard,
         health::HealthMonitor,
         in_hand::InHand,
-        outcome::Outcomes,
+        outcome::{Outcomes, Reach},
+        replica::Replica,
         roster::EarlyRoster,
     },
     login::{self, Login},
@@ -22,25 +23,33 @@ use crate::{
     upstream::{Calls, SetupError},
 };
 
-use super::StartError;
+use super::{StartError, ways_in::Shared};
 
 /// What is called with credentials of ours, whomever of it a connector is for.
 const AHA: &str = "Aha!";
 
-/// How the accounts of `app` are listed and changed. Nothing is sent yet.
+/// How the accounts of `app` are listed and changed, for a command that takes no work from the queue. Nothing is sent yet.
 ///
 /// # Errors
 /// When its client cannot be set up.
 pub fn target(app: &config::App, store: &Store, clock: &Arc<dyn Clock>) -> Result<Arc<Target>, StartError> {
-    counted_target(app, store, clock, &Calls::default())
+    build(app, store, clock, &Calls::default(), Arc::new(Replica::alone(clock.now())))
 }
 
-/// The same where somebody reads the counts of its calls.
-pub(super) fn counted_target(
+/// The same for a process that works on it, and counts its calls for whoever reads that.
+///
+/// # Errors
+/// When its client cannot be set up.
+pub(super) fn working_target(app: &config::App, shared: &Shared<'_>) -> Result<Arc<Target>, StartError> {
+    build(app, shared.store, shared.clock, shared.calls, shared.replica.clone())
+}
+
+fn build(
     app: &config::App,
     store: &Store,
     clock: &Arc<dyn Clock>,
     calls: &Calls,
+    replica: Arc<Replica>,
 ) -> Result<Arc<Target>, StartError> {
     let name = app.name.as_str().to_owned();
     let failed = |source| StartError::Target { app: name.clone(), source };
@@ -71,12 +80,13 @@ pub(super) fn counted_target(
         budget: Budget::new(limits, store, clock),
         guard: Guard::new(protected, changes),
         health: HealthMonitor::default(),
-        outcomes: Outcomes::default(),
+        outcomes: Outcomes::new(if replica.has_company() { Reach::Everywhere } else { Reach::Here }),
         convergence,
         call_timeout,
         wake: Notify::new(),
         in_hand: InHand::default(),
         early_roster: EarlyRoster::default(),
+        replica,
     }))
 }
 

@@ -80,7 +80,7 @@ impl OwnKeys {
                 tracing::warn!(purpose, "a key cannot be opened with server.secret_key; another one is made");
             }
             let secret = secret.map_or_else(random, Ok)?;
-            self.keep(purpose, purpose, secret, self.clock.now()).await?;
+            self.keep(purpose, purpose, secret, self.clock.now(), kept).await?;
         }
         // Another replica with another secret key keeps its own. Ours serves for as long as we run.
         Ok(hmac::Key::new(hmac::HMAC_SHA256, &random()?))
@@ -108,7 +108,7 @@ impl OwnKeys {
         let mut id = [0; 8];
         rand::fill(&mut id)?;
         let id = format!("{:016x}", u64::from_be_bytes(id));
-        Ok(self.keep(purpose, &id, random()?, active_at).await?)
+        Ok(self.keep(purpose, &id, random()?, active_at, None).await?)
     }
 
     /// Forgets a key.
@@ -122,13 +122,15 @@ impl OwnKeys {
             .await
     }
 
-    /// Keeps a key under `id`, in the place of the one that is there.
+    /// Keeps a key under `id`, in the place of the one that was found there. If another replica has put one there since, that one
+    /// stays.
     async fn keep(
         &self,
         purpose: &'static str,
         id: &str,
         secret: [u8; LENGTH],
         active_at: Time,
+        instead_of: Option<KeptKey>,
     ) -> Result<(), StoreError> {
         let material = match &self.sealer {
             Some(sealer) => sealer.seal(&label(purpose, id), &secret),
@@ -138,7 +140,9 @@ impl OwnKeys {
         self.store
             .write(move |transaction| {
                 Box::pin(async move {
-                    own_keys::delete(transaction, &key.id).await?;
+                    if let Some(found) = instead_of {
+                        own_keys::delete_this(transaction, &found).await?;
+                    }
                     own_keys::create(transaction, purpose, &key).await
                 })
             })

@@ -1,6 +1,6 @@
 //! `[database]`: where the state is kept.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use url::Url;
 
@@ -14,6 +14,9 @@ use crate::secret::DatabaseUrl;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// Shorter ones would end when the database is slow for a moment.
+const LEASES: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_mins(5);
+
 /// The database.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -22,11 +25,17 @@ pub struct Database {
     pub url: DatabaseUrl,
     /// How long events are kept.
     pub keep_events: Duration,
+    /// After how long a process that gives no sign of life counts as gone.
+    pub lease: Duration,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: DatabaseUrl::new("sqlite:scim-bridge.db"), keep_events: 400 * DAY }
+        Self {
+            url: DatabaseUrl::new("sqlite:scim-bridge.db"),
+            keep_events: 400 * DAY,
+            lease: Duration::from_secs(10),
+        }
     }
 }
 
@@ -44,12 +53,13 @@ impl Database {
         });
         let keep_events =
             table.or("keep_events", Self::default().keep_events, |value| duration(&value, DAY..=3_650 * DAY));
+        let lease = table.or("lease", Self::default().lease, |value| duration(&value, LEASES));
         table.finish()?;
         let url = match password? {
             Some(password) => url?.with_password(&password),
             None => url?,
         };
-        Ok(Self { url, keep_events: keep_events? })
+        Ok(Self { url, keep_events: keep_events?, lease: lease? })
     }
 }
 

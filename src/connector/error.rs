@@ -1,5 +1,7 @@
 //! How a call to a target fails, sorted by what it means for the work.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Time;
 
 /// A failed call. The texts are fragments that fit "… could not be applied: {error}" and name what to do.
@@ -41,7 +43,8 @@ pub enum TargetError {
 }
 
 /// What kind of no a target said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RejectionKind {
     /// A value is not acceptable.
     Invalid,

@@ -56,6 +56,9 @@ pub(super) async fn pass(
     let (app, now) = (target.app.clone(), target.clock.now());
     let since = now - brake.window;
     let (asked, seen) = (worked.clone(), sighting.clone());
+    let (outcomes, settled) =
+        (target.outcomes.clone(), Settled { version: worked.version, outcome: Outcome::Held });
+    let keeping = settled.clone();
     let verdict = target
         .store
         .write(move |transaction| {
@@ -85,6 +88,7 @@ pub(super) async fn pass(
                     notifications::raise(transaction, room.notice(&app, &brake, now)).await?;
                 }
                 hold(transaction, user, seen, &room.refusal(&brake), now).await?;
+                outcomes.keep(transaction, &asked.id, &keeping, now).await?;
                 Ok::<_, StoreError>(Verdict::Held { first: shut_at.is_none(), most: room.most })
             })
         })
@@ -94,7 +98,6 @@ pub(super) async fn pass(
         Verdict::LeaseLost => Ok(None),
         Verdict::Held { first, most } => {
             alert(target, &worked, &brake, first, most);
-            let settled = Settled { version: worked.version, outcome: Outcome::Held };
             target.outcomes.report(&worked.id, &settled);
             Ok(None)
         }

@@ -9,7 +9,7 @@ use crate::{
     connector::{Call, Desired, Lane, Observed, RightChange, TargetError, error::RejectionKind},
     scim::resource::Resource,
     store::{
-        StoreError, User,
+        StoreError, User, administrator_turns,
         users::{self, Lease, Leaving},
     },
 };
@@ -18,6 +18,7 @@ use super::{
     Target, asks, brake,
     budget::Permit,
     doubt::{self, NothingFound},
+    fence,
     in_hand::Held,
     outcome::Rejection,
     pace,
@@ -30,6 +31,9 @@ const MAX_MORE_CALLS: usize = 8;
 /// How long to wait for the budget under one lease. When it is over, the user goes back to the queue, so that a lease
 /// always outlives its work.
 pub(super) const PERMIT_WAIT: Duration = Duration::from_secs(20);
+
+/// How often to look whether another process is done with an administrator.
+const ADMINISTRATORS_POLL: Duration = Duration::from_millis(250);
 
 /// How long a claimed user belongs to its worker: enough for a look-up and a change, each after the longest wait for the
 /// budget. Work that takes longer [keeps](keep) its lease.
@@ -132,6 +136,9 @@ async fn attempt(
         }
         if one_administrator.is_none() {
             one_administrator = target.guard.one_administrator(&call).await;
+            if one_administrator.is_some() && !turn_of_administrator(target, &user).await? {
+                return settle::released(target, user, sighting).await;
+            }
         }
         if let Some(reason) = refusal(target, &user, &call).await? {
             if !call.is_about_account() {
@@ -184,6 +191,8 @@ async fn attempt(
         }
         // What is desired may have changed while the budget was waited for. The newest counts, and a permit is kept.
         match users::find_any(&target.store, &target.app, &user.id).await? {
+            // Another process has taken it over, while this one was paused or cut off.
+            Some(newest) if !is_same_claim(&newest, &user) => return Ok(()),
             Some(newest) if newest.due_at.is_none() => return settle::released(target, user, sighting).await,
             Some(newest) if (newest.version, newest.touched) != (user.version, user.touched) => {
                 user = User { lease: user.lease, ..newest };
@@ -206,7 +215,11 @@ async fn attempt(
         let Some(mut paid) = permit.take() else { continue };
         calls += 1;
         let called_at = target.clock.now();
-        let result = target.connector.perform(&call, &mut paid).await;
+        let Some(result) = fence::perform(target, &call, &mut paid, held.life()).await else {
+            paid.close().await;
+            tracing::warn!(app = target.app, user.id = %user.id, "a call was not sent, since the claim was lost");
+            return Ok(());
+        };
         sighting.calls.add(target, &call, user.version, called_at, &result);
         target.heed(paid, &result).await;
         match result {
@@ -293,6 +306,32 @@ async fn attempt(
     settle::failed(target, user, sighting, reason).await
 }
 
+/// Whether two readings of a user are of one claim.
+fn is_same_claim(one: &User, other: &User) -> bool {
+    let owner = |user: &User| user.lease.as_ref().map(|lease| lease.owner.clone());
+    owner(one) == owner(other)
+}
+
+/// Waits until no other process disables or demotes an administrator. Whether that came about.
+async fn turn_of_administrator(target: &Target, user: &User) -> Result<bool, StoreError> {
+    if !target.replica.has_company() {
+        return Ok(true);
+    }
+    let give_up_at = target.clock.now() + PERMIT_WAIT;
+    while target.clock.now() < give_up_at {
+        let Some(lease) = user.lease.clone() else { return Ok(false) };
+        let (app, id) = (target.app.clone(), user.id.clone());
+        let take = target.store.write(move |transaction| {
+            Box::pin(async move { administrator_turns::take(transaction, &app, &id, &lease.owner).await })
+        });
+        if take.await? {
+            return Ok(true);
+        }
+        target.clock.sleep_until(target.clock.now() + ADMINISTRATORS_POLL).await;
+    }
+    Ok(false)
+}
+
 /// Whether two calls change a right of an account alike, whatever was seen of it in between.
 fn is_same_right(one: &Call, other: &Call) -> bool {
     match (one, other) {
@@ -344,7 +383,7 @@ async fn keep(target: &Target, user: &mut User) -> Result<bool, StoreError> {
 }
 
 /// Asks the target whose credentials these are. After a start the roster does so as well, and may not have come to it.
-async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
+pub(super) async fn learn_credentials_owner(target: &Target) -> Result<(), TargetError> {
     let Some(directory) = target.connector.directory() else { return Ok(()) };
     let permit = target.budget.permit(Lane::Revoke);
     let Some(mut permit) = until(&*target.clock, target.clock.now() + PERMIT_WAIT, permit).await else {

@@ -11,7 +11,7 @@ use crate::{
     connector::{Account, Call, CredentialsOwner},
     scim::fold::fold,
     store::{
-        Store, StoreError,
+        Store, StoreError, Transaction, protected_accounts,
         users::{self, Leaving},
     },
 };
@@ -27,6 +27,13 @@ pub struct Guard {
     /// Counts how often the credentials were replaced.
     changes: watch::Receiver<u64>,
     administrators: Mutex<()>,
+}
+
+/// An account that was seen with a protected e-mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtectedAccount {
+    id: String,
+    email_key: String,
 }
 
 /// Which of the credentials that follow one another are meant.
@@ -64,6 +71,31 @@ impl Guard {
         }
     }
 
+    /// Of accounts that were seen, keeps the ids of protected ones, for every process and for later starts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep(
+        transaction: &mut Transaction,
+        app: &str,
+        protected: &[ProtectedAccount],
+    ) -> Result<(), StoreError> {
+        for ProtectedAccount { id, email_key } in protected {
+            protected_accounts::save(transaction, app, id, email_key).await?;
+        }
+        Ok(())
+    }
+
+    /// Those of `accounts` that are protected, to be [kept](Self::keep).
+    pub fn protected_of<'a>(&self, accounts: impl IntoIterator<Item = &'a Account>) -> Vec<ProtectedAccount> {
+        let accounts = accounts.into_iter().filter(|account| self.is_protected(&account.email));
+        let protected = accounts.map(|account| ProtectedAccount {
+            id: account.id.clone(),
+            email_key: fold(&account.email).into_owned(),
+        });
+        protected.collect()
+    }
+
     /// Why `call` must not be made, if it must not. A sentence for the IdP's admin. `logins` are the e-mails that the user
     /// has had here; `leaving` says whether administrators count who are to be disabled themselves.
     ///
@@ -89,9 +121,8 @@ impl Guard {
         self.see(account);
         // To take the login away from a protected account is to take the account away, and its protection with it.
         let is_renamed = new_email.is_some_and(|email| fold(email) != fold(&account.email));
-        let is_protected = || self.protects(account, logins);
         let back = new_email.is_some_and(|email| self.is_protected(email));
-        if (call.revokes() || (is_renamed && !back)) && is_protected() {
+        if (call.revokes() || (is_renamed && !back)) && self.protects(store, app, account, logins).await? {
             let what = match call {
                 Call::Delete { .. } => "deleted",
                 _ if call.revokes() => "disabled",
@@ -135,7 +166,7 @@ impl Guard {
         leaving: Leaving,
     ) -> Result<Option<String>, StoreError> {
         let email = &account.email;
-        let why = if self.protects(account, logins) {
+        let why = if self.protects(store, app, account, logins).await? {
             format!(
                 "it is in the list of protected accounts of app {app}. If it is meant, take it out of `protected` first"
             )
@@ -149,9 +180,27 @@ impl Guard {
         Ok(Some(format!("{email} must not lose administrator roles: {why}")))
     }
 
-    fn protects(&self, account: &Account, logins: &[&str]) -> bool {
+    async fn protects(
+        &self,
+        store: &Store,
+        app: &str,
+        account: &Account,
+        logins: &[&str],
+    ) -> Result<bool, StoreError> {
+        if self.has_seen_protected(account) || logins.iter().any(|login| self.is_protected(login)) {
+            return Ok(true);
+        }
+        if self.protected.is_empty() {
+            return Ok(false);
+        }
+        let seen_as = protected_accounts::find(store, app, &account.id).await?;
+        // It may have been taken out of the list since.
+        Ok(seen_as.is_some_and(|email_key| self.protected.contains(&email_key)))
+    }
+
+    fn has_seen_protected(&self, account: &Account) -> bool {
         let accounts = self.protected_accounts.read().unwrap_or_else(PoisonError::into_inner);
-        accounts.contains(&account.id) || logins.iter().any(|login| self.is_protected(login))
+        accounts.contains(&account.id)
     }
 
     /// Lets one administrator after the other be disabled or demoted: of two at a time, each would count the other as the one who is

@@ -9,6 +9,9 @@
 //! The [roster] is the other half of the truth: it lists the target's accounts, so that reads show what is there
 //! and an IdP finds the people who had accounts before it; and it compares the two, so that what was changed at the target
 //! itself is told or changed back. [release] lets go of users.
+//!
+//! Several processes may do all of it in one database: [replica] says how they get along, and [elsewhere] what one must hear of the
+//! others.
 
 pub mod asks;
 mod backoff;
@@ -17,6 +20,8 @@ pub mod breaker;
 pub mod budget;
 mod convergence;
 mod doubt;
+pub mod elsewhere;
+mod fence;
 pub mod forecast;
 pub mod guard;
 pub mod health;
@@ -28,6 +33,7 @@ mod pace;
 pub mod put_back;
 pub mod queue_wait;
 pub mod release;
+pub mod replica;
 pub mod roster;
 pub mod settle;
 pub mod worker;
@@ -49,6 +55,7 @@ use self::{
     health::HealthMonitor,
     in_hand::InHand,
     outcome::Outcomes,
+    replica::Replica,
     roster::EarlyRoster,
 };
 
@@ -86,6 +93,8 @@ pub struct Target {
     pub in_hand: InHand,
     /// Asked for the accounts to be listed before it is time.
     pub early_roster: EarlyRoster,
+    /// This process among those that work for the target.
+    pub replica: Arc<Replica>,
 }
 
 impl Target {

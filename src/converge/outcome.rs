@@ -1,16 +1,26 @@
-//! Tells waiting requests how their work ended.
+//! Tells waiting requests how their work ended: those of this process at once, and those of others through the database, where
+//! there may be others.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::mpsc;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, mpsc};
 
-use crate::{connector::error::RejectionKind, store::UserId};
+use crate::{
+    clock::Time,
+    connector::error::RejectionKind,
+    store::{
+        StoreError, Transaction, UserId,
+        outcomes::{self, Kept},
+    },
+};
 
 /// How the work on a version of a user ended, or why it stands still.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The target agrees.
     Applied,
@@ -23,7 +33,7 @@ pub enum Outcome {
 }
 
 /// A no for good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     /// What kind of no.
     pub kind: RejectionKind,
@@ -40,12 +50,34 @@ pub struct Settled {
     pub outcome: Outcome,
 }
 
+impl Settled {
+    /// What was [kept](Outcomes::keep).
+    ///
+    /// # Errors
+    /// When it is of a kind that this version of the program does not know.
+    pub(super) fn read(kept: &Kept) -> Result<Self, serde_json::Error> {
+        Ok(Self { version: kept.version, outcome: serde_json::from_str(&kept.outcome)? })
+    }
+}
+
+/// Where requests may wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// In this process.
+    #[default]
+    Here,
+    /// In all that work in the same database.
+    Everywhere,
+}
+
 type Waiting = HashMap<UserId, Vec<mpsc::UnboundedSender<Settled>>>;
 
 /// Where requests wait and the worker reports. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
     waiting: Arc<Mutex<Waiting>>,
+    begun: Arc<Notify>,
+    reach: Reach,
 }
 
 /// Receives the outcomes of one user, from before the write on, so that none is missed. Forgotten when dropped.
@@ -57,10 +89,16 @@ pub struct Watch {
 }
 
 impl Outcomes {
+    /// Reports for those who wait in `reach`.
+    pub fn new(reach: Reach) -> Self {
+        Self { reach, ..Self::default() }
+    }
+
     /// Starts to watch a user.
     pub fn watch(&self, id: &UserId) -> Watch {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.lock().entry(id.clone()).or_default().push(sender);
+        self.begun.notify_one();
         Watch { outcomes: self.clone(), id: id.clone(), receiver }
     }
 
@@ -70,6 +108,37 @@ impl Outcomes {
             // A watch that is just being dropped needs no report.
             let _ = sender.send(settled.clone());
         }
+    }
+
+    /// Keeps for those who wait elsewhere what [`report`](Self::report) tells here once the transaction is durable. In the same
+    /// transaction as what it is about: if the process ended in between, a write that was undone would be answered as done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep(
+        &self,
+        transaction: &mut Transaction,
+        id: &UserId,
+        settled: &Settled,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        if self.reach == Reach::Here {
+            return Ok(());
+        }
+        let outcome = serde_json::to_string(&settled.outcome).expect("an enum of texts is JSON");
+        outcomes::save(transaction, &Kept { id: id.clone(), version: settled.version, outcome }, now).await
+    }
+
+    /// Waits until somebody waits.
+    pub(super) async fn until_waited_for(&self) {
+        while self.lock().is_empty() {
+            self.begun.notified().await;
+        }
+    }
+
+    /// Those who are waited for.
+    pub(super) fn waited_for(&self) -> Vec<UserId> {
+        self.lock().keys().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -11,7 +11,12 @@ use crate::{
     },
 };
 
-use super::{Target, asks::desired_in, settle::happened};
+use super::{
+    Target,
+    asks::desired_in,
+    outcome::{Outcome, Settled},
+    settle::happened,
+};
 
 /// Undoes an unanswered version of a user whose request was just told, for this reason, that it failed. What was done by then
 /// stays.
@@ -21,6 +26,7 @@ use super::{Target, asks::desired_in, settle::happened};
 pub async fn withdraw(target: &Target, id: &UserId, version: i64, reason: &str) -> Result<(), StoreError> {
     let (app, id, now) = (target.app.clone(), id.clone(), target.clock.now());
     let (connector, reason) = (target.connector.clone(), reason.to_owned());
+    let outcomes = target.outcomes.clone();
     target
         .store
         .write(move |transaction| {
@@ -29,6 +35,9 @@ pub async fn withdraw(target: &Target, id: &UserId, version: i64, reason: &str) 
                     Some(user)
                         if user.version == version && user.is_pending() && user.answered == Answered::No =>
                     {
+                        // Whoever waits elsewhere, for this version or one before it, is told the same.
+                        let settled = Settled { version, outcome: Outcome::Blocked(reason.clone()) };
+                        outcomes.keep(transaction, &id, &settled, now).await?;
                         let event = happened(&user, now, EventKind::Blocked).detail(reason);
                         events::append(transaction, event).await?;
                         put_back(transaction, user, &*connector, now).await

@@ -43,6 +43,8 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
     let doubted_until = target.in_doubt_until(now);
     let (record_of, seen) = (worked.clone(), sighting.clone());
     let is_paced = target.convergence.invites_per_hour.is_some();
+    let (outcomes, settled) = (target.outcomes.clone(), Settled { version, outcome: Outcome::Applied });
+    let keeping = settled.clone();
     // Where accounts are not listed, nothing is found about them.
     let findings = target.connector.directory().map(|_| roster::Scope::of(target));
     let end = target
@@ -99,6 +101,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     pace::give_back(transaction, &user, now).await?;
                 }
                 save(transaction, user, shown_before, now).await?;
+                outcomes.keep(transaction, &worked.id, &keeping, now).await?;
                 if let Some(scope) = findings {
                     let why = "the account is as asserted again";
                     roster::resolve_drift_of(transaction, &scope, &worked.id, why).await?;
@@ -109,7 +112,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
         })
         .await?;
     match end {
-        End::Applied => target.outcomes.report(&id, &Settled { version, outcome: Outcome::Applied }),
+        End::Applied => target.outcomes.report(&id, &settled),
         End::LeaseLost => {}
         End::AccountTaken(other) => return taken(target, worked, sighting, other).await,
         End::AccountBusy => return busy(target, worked, sighting).await,
@@ -185,6 +188,9 @@ pub(super) async fn rejected(
     let connector = target.connector.clone();
     let reason = rejection.reason.clone();
     tracing::warn!(app = target.app, user.id = %id, reason, "the target rejected a change");
+    let (outcomes, settled) =
+        (target.outcomes.clone(), Settled { version, outcome: Outcome::Rejected(rejection) });
+    let keeping = settled.clone();
     let is_settled = target
         .store
         .write(move |transaction| {
@@ -220,12 +226,13 @@ pub(super) async fn rejected(
                     user.due_at = Some(due_at);
                     save(transaction, user, shown_before, now).await?;
                 }
+                outcomes.keep(transaction, &worked.id, &keeping, now).await?;
                 Ok::<_, StoreError>(true)
             })
         })
         .await?;
     if is_settled {
-        target.outcomes.report(&id, &Settled { version, outcome: Outcome::Rejected(rejection) });
+        target.outcomes.report(&id, &settled);
     }
     target.wake.notify_one();
     Ok(())
@@ -282,7 +289,7 @@ pub(super) async fn blocked(
 ) -> Result<(), StoreError> {
     let settled = Settled { version: worked.version, outcome: Outcome::Blocked(reason.clone()) };
     let id = worked.id.clone();
-    give_back(target, worked, sighting, Some(reason), Some(EventKind::Blocked)).await?;
+    give_back(target, worked, sighting, Some(reason), Some((EventKind::Blocked, settled.clone()))).await?;
     target.outcomes.report(&id, &settled);
     Ok(())
 }
@@ -392,9 +399,10 @@ async fn give_back(
     worked: User,
     sighting: Sighting,
     failure: Option<String>,
-    kind: Option<EventKind>,
+    end: Option<(EventKind, Settled)>,
 ) -> Result<(), StoreError> {
     let (app, now) = (target.app.clone(), target.clock.now());
+    let outcomes = target.outcomes.clone();
     target
         .store
         .write(move |transaction| {
@@ -405,12 +413,15 @@ async fn give_back(
                 see(&mut user, &sighting, now);
                 if failure.is_none() || failure != user.failure || sighting.calls.changed_something() {
                     let mut story = sighting.calls.events(&app, &worked.id);
-                    let event = kind.map(|kind| happened(&worked, now, kind));
+                    let event = end.as_ref().map(|(kind, _)| happened(&worked, now, *kind));
                     story.extend(event.map(|event| event.detail(failure.clone().unwrap_or_default())));
                     events::append_all(transaction, &story).await?;
                 }
                 if failure.is_some() {
                     user.failure = failure;
+                }
+                if let Some((_, settled)) = &end {
+                    outcomes.keep(transaction, &worked.id, settled, now).await?;
                 }
                 save(transaction, user, shown_before, now).await
             })

@@ -11,7 +11,7 @@ use crate::{
     store::{
         StoreError,
         events::{self, Event, EventKind, Subject},
-        users::{self, Claim, Claimed, Lease, Outlook},
+        users::{self, Claim, Claimed, Lease, Outlook, Wanted},
     },
 };
 
@@ -20,6 +20,7 @@ use super::{
     asks::desired_in,
     breaker::Traffic,
     convergence::{converge, lease_length},
+    replica::Life,
     settle::ACTOR,
 };
 
@@ -36,7 +37,7 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 const AFTER_STORE_FAILURE: Duration = Duration::from_secs(1);
 
 /// Works for one app until `stopping`, then finishes the calls that are in flight.
-pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToken) {
+pub async fn run(target: Arc<Target>, stopping: CancellationToken) {
     if !target.is_carried_out() {
         return rest_in_plan_mode(&target, &stopping).await;
     }
@@ -63,7 +64,9 @@ pub async fn run(target: Arc<Target>, worker: String, stopping: CancellationToke
             if !outlook.is_due(pool.most_urgent, pool.least_urgent) && target.in_hand.lapsed(now).is_empty() {
                 continue;
             }
-            if let Some(again_at) = pool.fill(&target, &worker, now, most, &stopping).await {
+            // Who has been silent for too long claims nothing until it is known to be there again.
+            let Some(life) = target.replica.life(now) else { continue };
+            if let Some(again_at) = pool.fill(&target, &life, now, most, &stopping).await {
                 next_look = Some(again_at);
             }
             if traffic == Traffic::OneCall {
@@ -110,7 +113,7 @@ impl Pool {
     async fn fill(
         &mut self,
         target: &Arc<Target>,
-        worker: &str,
+        life: &Life,
         now: Time,
         most: usize,
         stopping: &CancellationToken,
@@ -121,13 +124,13 @@ impl Pool {
         }
         let claim = Claim {
             app: target.app.clone(),
-            lease: Lease { owner: worker.to_owned(), until: now + lease_length(target) },
+            lease: Lease { owner: life.next_owner(), until: now + lease_length(target) },
             now,
             most_urgent: self.most_urgent,
             least_urgent: self.least_urgent,
             limit: u32::try_from(free).unwrap_or(u32::MAX),
         };
-        let until = claim.lease.until;
+        let lease = claim.lease.clone();
         // Of both pools: a user changes lanes while it is worked on.
         let lapsed = target.in_hand.lapsed(now);
         let (renewing, connector) = (lapsed.clone(), target.connector.clone());
@@ -135,8 +138,9 @@ impl Pool {
             .store
             .write(move |transaction| {
                 Box::pin(async move {
-                    for id in renewing {
-                        users::renew(transaction, &id, &claim.lease).await?;
+                    for (id, lease) in renewing {
+                        let longer = Lease { until: claim.lease.until, ..lease };
+                        users::renew(transaction, &id, &longer).await?;
                     }
                     let claimed = users::claim(transaction, &claim).await?;
                     for taken_over in claimed.iter().filter(|claimed| claimed.taken_over) {
@@ -156,9 +160,10 @@ impl Pool {
             .await;
         match claimed {
             Ok(claimed) => {
-                target.in_hand.renewed(&lapsed, until);
+                target.in_hand.renewed(&lapsed, lease.until);
                 for (user, desired) in claimed {
-                    let held = target.in_hand.hold(user.id.clone(), until);
+                    let wanted = Wanted { version: user.version, touched: user.touched };
+                    let held = target.in_hand.hold(user.id.clone(), wanted, lease.clone(), life.clone());
                     self.tasks.spawn(converge(target.clone(), user, desired, held, stopping.clone()));
                 }
                 None

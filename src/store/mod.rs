@@ -7,6 +7,7 @@
 //! SQL stays in this folder, one file per table, static text with binds, the same for SQLite and PostgreSQL; what differs
 //! between the two is in `dialect`.
 
+pub mod administrator_turns;
 pub mod admissions;
 pub mod backup;
 mod batch;
@@ -28,8 +29,11 @@ pub mod logins;
 mod marks;
 pub mod members;
 pub mod notifications;
+pub mod outcomes;
 pub mod own_keys;
 pub mod passed_revocations;
+pub mod protected_accounts;
+pub mod replicas;
 pub mod roster_passes;
 pub mod rosters;
 pub mod sorted;
@@ -146,6 +150,11 @@ impl Store {
         } else {
             Err(StoreError::NotMigrated { applied, known })
         }
+    }
+
+    /// Whether several processes may work in it.
+    pub fn is_shared(&self) -> bool {
+        self._lock.is_none()
     }
 
     /// Where reads go.

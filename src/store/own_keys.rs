@@ -92,3 +92,16 @@ pub async fn delete(transaction: &mut Transaction, id: &str) -> Result<(), Store
     sqlx::query("DELETE FROM own_keys WHERE id = $1").bind(id).execute(transaction).await?;
     Ok(())
 }
+
+/// Forgets exactly this key, if it is there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_this(transaction: &mut Transaction, key: &KeptKey) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM own_keys WHERE id = $1 AND material = $2")
+        .bind(&key.id)
+        .bind(&key.material)
+        .execute(transaction)
+        .await?;
+    Ok(())
+}

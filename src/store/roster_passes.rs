@@ -69,7 +69,7 @@ pub async fn take(transaction: &mut Transaction, app: &str, turn: Turn<'_>) -> R
     Ok(taken.rows_affected() > 0)
 }
 
-/// Lets the pass of `owner` last until `until`.
+/// Lets the pass of `owner` last until `until`. Whether it still was that of `owner`.
 ///
 /// # Errors
 /// When the database fails.
@@ -78,17 +78,17 @@ pub async fn renew(
     app: &str,
     owner: &str,
     until: Time,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE roster_passes SET lease_until = $1 WHERE app = $2 AND owner = $3")
+) -> Result<bool, StoreError> {
+    let renewed = sqlx::query("UPDATE roster_passes SET lease_until = $1 WHERE app = $2 AND owner = $3")
         .bind(until.as_micros())
         .bind(app)
         .bind(owner)
         .execute(transaction)
         .await?;
-    Ok(())
+    Ok(renewed.rows_affected() > 0)
 }
 
-/// Ends the pass of `owner`; `failure` says why it was not completed.
+/// Ends the pass of `owner`; `failure` says why it was not completed. Whether it still was that of `owner`.
 ///
 /// # Errors
 /// When the database fails.
@@ -98,8 +98,8 @@ pub async fn end(
     owner: &str,
     now: Time,
     failure: Option<&str>,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<bool, StoreError> {
+    let ended = sqlx::query(
         "UPDATE roster_passes SET owner = NULL, lease_until = NULL, ended_at = $1, failure = $2 \
          WHERE app = $3 AND owner = $4",
     )
@@ -109,7 +109,7 @@ pub async fn end(
     .bind(owner)
     .execute(transaction)
     .await?;
-    Ok(())
+    Ok(ended.rows_affected() > 0)
 }
 
 /// Gives up the pass of an owner whose name begins so, as if it had not been begun.

@@ -16,7 +16,7 @@
 //! - e-mail and name while the user must not have access: they are sent when it is enabled;
 //! - anything at all with `mode = "plan"`.
 //!
-//! One pass an app goes on at a time, over all processes: see `turn`.
+//! One pass an app goes on at a time, over all processes: see `turn`. Where several serve, one of them makes it: see `schedule`.
 
 mod administrators;
 mod catalogue;
@@ -29,6 +29,7 @@ mod pass;
 mod progress;
 pub mod report;
 mod resource;
+mod schedule;
 mod see;
 mod turn;
 
@@ -37,6 +38,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Time,
     connector::TargetError,
     store::{StoreError, rosters::Roster},
 };
@@ -83,20 +85,38 @@ pub enum RosterError {
     Store(#[from] StoreError),
 }
 
+impl RosterError {
+    /// This process was paused for longer than its turn lasted, and another one has begun a pass since.
+    fn turn_lost() -> Self {
+        Self::Elsewhere { reason: "it took too long, and another process makes the pass".into() }
+    }
+}
+
 /// Makes a pass at once and then `every` so often, from beginning to beginning, until `stopping`. `progress` hears of each pass.
+/// Where others serve as well, only when one of theirs is not recent enough.
 pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopping: CancellationToken) {
     if target.connector.directory().is_none() {
         return;
     }
     let mut retry = FIRST_RETRY;
+    let (mut last_began_at, mut next_at) = (Time::default(), target.clock.now());
     loop {
-        let started_at = target.clock.now();
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = until_due(&target, every, retry, (last_began_at, next_at), &progress) => {}
+        }
+        // While the target is not to be called, the worker's probe is the only call.
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = target.health.while_stopped() => {}
+        }
+        last_began_at = target.clock.now();
         let Some(result) = sync(&target, Caller::Server, &stopping).await else { return };
-        let next_at = match &result {
+        next_at = match &result {
             Ok(roster) => {
                 tell(&target, roster);
                 retry = FIRST_RETRY;
-                started_at + every
+                last_began_at + every
             }
             Err(error) => {
                 tracing::warn!(app = target.app, %error, "the roster could not be completed");
@@ -106,15 +126,29 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
             }
         };
         progress.report(&result);
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = early::wait(&target, started_at, next_at) => {}
+    }
+}
+
+/// Waits until it is time for the next pass: until `next_at` where nobody else makes any; or until one is to be made early.
+async fn until_due(
+    target: &Target,
+    every: Duration,
+    retry: Duration,
+    (last_began_at, next_at): (Time, Time),
+    progress: &Progress,
+) {
+    if !target.replica.has_company() {
+        return early::wait(target, last_began_at, next_at).await;
+    }
+    let due = async {
+        while let Err(error) = schedule::until_due(target, every, retry, progress).await {
+            tracing::warn!(app = target.app, %error, "when accounts were listed last is not known; it is asked again");
+            target.clock.sleep_until(target.clock.now() + FIRST_RETRY).await;
         }
-        // While the target is not to be called, the worker's probe is the only call.
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = target.health.while_stopped() => {}
-        }
+    };
+    tokio::select! {
+        () = due => {}
+        () = early::wait(target, last_began_at, Time::MAX) => {}
     }
 }
 

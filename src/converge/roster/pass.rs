@@ -207,7 +207,11 @@ impl Pass<'_> {
                     let known = administrators::compare(transaction, &scope, &listed, administrators).await?;
                     rosters::save(transaction, &scope.app, roster, &known).await?;
                     findings::forget_resolved(transaction, &scope.app, scope.now - KEEP_RESOLVED).await?;
-                    roster_passes::end(transaction, &scope.app, &owner, scope.now, None).await
+                    if !roster_passes::end(transaction, &scope.app, &owner, scope.now, None).await? {
+                        // Another pass has begun since, which sees more than this one.
+                        return Err(RosterError::turn_lost());
+                    }
+                    Ok(())
                 })
             })
             .await?;

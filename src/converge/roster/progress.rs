@@ -41,6 +41,15 @@ impl Progress {
         let _ = self.state.subscribe().wait_for(|state| *state == RosterState::Known).await;
     }
 
+    /// There was a complete pass, whoever made it.
+    pub(super) fn know(&self) {
+        self.state.send_if_modified(|state| {
+            let is_news = *state != RosterState::Known;
+            *state = RosterState::Known;
+            is_news
+        });
+    }
+
     pub(super) fn report(&self, result: &Result<Roster, RosterError>) {
         self.state.send_if_modified(|state| {
             let next = match result {

@@ -16,6 +16,7 @@ use crate::{
 };
 
 use super::{
+    super::guard::Guard,
     ACTOR, Target,
     finding::{self, Found, Scope},
     resource::{account_key, resource_of},
@@ -68,11 +69,13 @@ pub(super) async fn all(
     for account in &accounts {
         target.guard.see(account);
     }
+    let protected = target.guard.protected_of(&accounts);
     let (scope, connector) = (Scope::of(target), target.connector.clone());
     target
         .store
         .write(move |transaction| {
             Box::pin(async move {
+                Guard::keep(transaction, &scope.app, &protected).await?;
                 let mut sights = Vec::with_capacity(accounts.len());
                 for account in accounts {
                     let seen = Seen::new(&scope, &connector, account, seen_at);

@@ -99,7 +99,7 @@ async fn make(target: &Target, owner: &str) -> Result<Roster, RosterError> {
     let result = tokio::select! {
         biased;
         result = pass(target, directory, owner) => result,
-        error = keep(target, owner) => Err(error.into()),
+        error = keep(target, owner) => Err(error),
     };
     if let Err(error) = &result {
         fail(target, owner, error.to_string()).await?;
@@ -107,8 +107,8 @@ async fn make(target: &Target, owner: &str) -> Result<Roster, RosterError> {
     result
 }
 
-/// Gives signs of life until the database fails.
-async fn keep(target: &Target, owner: &str) -> StoreError {
+/// Gives signs of life until the database fails, or the turn is another's: this process was paused for longer than a turn lasts.
+async fn keep(target: &Target, owner: &str) -> RosterError {
     loop {
         target.clock.sleep_until(target.clock.now() + SIGN_OF_LIFE).await;
         let (app, owner) = (target.app.clone(), owner.to_owned());
@@ -116,8 +116,10 @@ async fn keep(target: &Target, owner: &str) -> StoreError {
         let renewed = target.store.write(move |transaction| {
             Box::pin(async move { roster_passes::renew(transaction, &app, &owner, until).await })
         });
-        if let Err(error) = renewed.await {
-            return error;
+        match renewed.await {
+            Ok(true) => {}
+            Ok(false) => return RosterError::turn_lost(),
+            Err(error) => return error.into(),
         }
     }
 }
@@ -140,7 +142,9 @@ async fn fail(target: &Target, owner: &str, reason: String) -> Result<(), StoreE
     target
         .store
         .write(move |transaction| {
-            Box::pin(async move { roster_passes::end(transaction, &app, &owner, now, Some(&reason)).await })
+            Box::pin(async move {
+                roster_passes::end(transaction, &app, &owner, now, Some(&reason)).await.map(|_| ())
+            })
         })
         .await
 }

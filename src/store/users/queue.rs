@@ -1,11 +1,13 @@
 //! The worker's side: the queue is the rows that are due.
 
+use std::sync::LazyLock;
+
 use sqlx::{Row, any::AnyRow};
 
 use crate::{
     clock::Time,
     connector::Lane,
-    store::{Store, StoreError, Transaction, UserId, dialect::serialize},
+    store::{Store, StoreError, Transaction, UserId, batch::Batch, dialect::serialize},
 };
 
 use super::{
@@ -114,6 +116,48 @@ async fn take(
     let mut users = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
     users.sort_by_key(|claimed| (claimed.user.lane, claimed.user.due_at));
     Ok(users)
+}
+
+/// Ends at `now` the leases of processes that are not there any more, in all apps. They are taken over as any lease that ran out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_leases_of_the_gone(transaction: &mut Transaction, now: Time) -> Result<u64, StoreError> {
+    let ended = sqlx::query(
+        "UPDATE users SET lease_until = $1 WHERE lease_until > $1 \
+         AND NOT EXISTS (SELECT 1 FROM replicas WHERE users.lease_owner LIKE replicas.id || '/%')",
+    )
+    .bind(now.as_micros())
+    .execute(transaction)
+    .await?;
+    Ok(ended.rows_affected())
+}
+
+/// What is wanted of a user, as numbers that change with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The version of the user itself.
+    pub version: i64,
+    /// Counts what changes the rights that its groups ask for.
+    pub touched: i64,
+}
+
+/// What is wanted of each of these users, as far as they are there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn wanted(store: &Store, ids: &[UserId]) -> Result<Vec<(UserId, Wanted)>, StoreError> {
+    static WANTED: LazyLock<Batch> =
+        LazyLock::new(|| Batch::ids_in("SELECT id, version, touched FROM users WHERE id IN ", 1, ""));
+    let ids: Vec<_> = ids.iter().map(UserId::as_str).collect();
+    let mut wanted = Vec::new();
+    for query in WANTED.queries(&[], &ids) {
+        for row in query.fetch_all(store.reader()).await? {
+            let id = UserId::from(row.try_get::<String, _>("id")?);
+            wanted.push((id, Wanted { version: row.try_get("version")?, touched: row.try_get("touched")? }));
+        }
+    }
+    Ok(wanted)
 }
 
 /// Makes a lease that its owner still has last longer.

@@ -1,0 +1,308 @@
+//! This process among those that work in the same database.
+//!
+//! In SQLite it is alone (`store::lock`), and nothing of this costs anything. In PostgreSQL there may be several, of equal rank:
+//! nobody leads and nobody is configured. Each says in a row every now and then that it is there. Whoever has said nothing for
+//! a lease's length counts as gone: any of the others forgets it and ends its leases, and its work is taken over, as after a
+//! crash.
+//!
+//! So a process has a *life*: the time for which the others know it to be there, without a break. One that was paused for longer
+//! (SIGSTOP, a machine that slept) comes back in another life. What it had claimed in the one before is not its own any more: it
+//! sends no call for it, since it knows by its own clock that the life is over ([`Life::lasts`]), and it records nothing of it,
+//! since the row tells the owner of each single claim (`settle::leased`). Its clock is that of the database
+//! ([`SetClock`](crate::clock::SetClock)), and it counts its life as over a little before the others do.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    clock::{Clock, Time},
+    store::{
+        Store, StoreError, Transaction, UserId, outcomes,
+        replicas::{self, Presence},
+        users,
+    },
+};
+
+/// How many signs of life fit into a lease: some may come late, and the database may be gone for a moment.
+const SIGNS_IN_A_LEASE: u32 = 5;
+
+/// A life counts as over so much earlier here than elsewhere: more than two clocks that were set by the same one differ, and
+/// than it takes to send a call.
+const EARLIER_BY: Duration = Duration::from_millis(500);
+
+/// How long it is kept how work ended. Whoever waits for it looks several times a second.
+const KEEP_OUTCOMES: Duration = Duration::from_mins(5);
+
+/// This process.
+#[derive(Debug)]
+pub struct Replica {
+    life: Mutex<Life>,
+    /// `None` where it is alone.
+    company: Option<Company>,
+}
+
+#[derive(Debug)]
+struct Company {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    lease: Duration,
+}
+
+/// Whether others were there when a process began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// None: whatever is left over in the database is of processes that are gone.
+    Gone,
+    /// Some are at work.
+    There,
+}
+
+/// The time for which a process is known to be there. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Life(Arc<LifeState>);
+
+#[derive(Debug)]
+struct LifeState {
+    id: String,
+    /// In microseconds.
+    until: AtomicI64,
+    claims: AtomicU64,
+}
+
+impl Life {
+    fn new(id: String, until: Time) -> Self {
+        let (until, claims) = (AtomicI64::new(until.as_micros()), AtomicU64::default());
+        Self(Arc::new(LifeState { id, until, claims }))
+    }
+
+    /// Whether it goes on for certain: as long as it does, nobody else takes over what was claimed in it.
+    pub fn lasts(&self, now: Time) -> bool {
+        now < Time::from_micros(self.0.until.load(Ordering::Relaxed))
+    }
+
+    /// Under what name to claim next. Each claim has its own: what is recorded under one that was lost must not be taken for what
+    /// a later one of the same process found.
+    pub(super) fn next_owner(&self) -> String {
+        format!("{}/{}", self.0.id, self.0.claims.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn ends_at(&self, until: Time) {
+        self.0.until.store(until.as_micros(), Ordering::Relaxed);
+    }
+}
+
+impl Replica {
+    /// A process that has the database to itself, or that claims nothing.
+    pub fn alone(now: Time) -> Self {
+        Self { life: Mutex::new(Life::new(UserId::new(now).to_string(), Time::MAX)), company: None }
+    }
+
+    /// Joins those who work in `store`. Who says nothing for as long as `lease` counts as gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn join(
+        store: &Store,
+        clock: &Arc<dyn Clock>,
+        lease: Duration,
+    ) -> Result<(Self, Others), StoreError> {
+        let now = clock.now();
+        let id = UserId::new(now).to_string();
+        let life = Life::new(id.clone(), now + lease - EARLIER_BY);
+        let others = store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    bury_the_silent(transaction, now).await?;
+                    let presence = Presence { id: &id, started_at: now, until: now + lease };
+                    replicas::insert(transaction, presence).await?;
+                    replicas::count_others(transaction, &id).await
+                })
+            })
+            .await?;
+        let others = if others == 0 { Others::Gone } else { Others::There };
+        let company = Some(Company { store: store.clone(), clock: clock.clone(), lease });
+        Ok((Self { life: Mutex::new(life), company }, others))
+    }
+
+    /// Whether others may work in the same database.
+    pub fn has_company(&self) -> bool {
+        self.company.is_some()
+    }
+
+    /// Its life now, if it goes on.
+    pub fn life(&self, now: Time) -> Option<Life> {
+        let life = self.current();
+        life.lasts(now).then_some(life)
+    }
+
+    /// Gives signs of life, and ends the leases of those who give none, until it is dropped. Where it is alone, nothing.
+    pub async fn live(&self) {
+        let Some(company) = &self.company else { return };
+        let mut has_failed = false;
+        loop {
+            let now = company.clock.now();
+            company.clock.sleep_until(now + company.lease / SIGNS_IN_A_LEASE).await;
+            match self.give_sign(company).await {
+                Ok(()) => has_failed = false,
+                Err(StoreError::Closed) => return,
+                Err(error) => {
+                    if !has_failed {
+                        tracing::warn!(%error, "other replicas cannot be told that this one is there; it is tried again");
+                    }
+                    has_failed = true;
+                }
+            }
+        }
+    }
+
+    /// It ends, and holds nothing any more. The others need not wait until it has been silent for long.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn leave(&self) -> Result<(), StoreError> {
+        let Some(company) = &self.company else { return Ok(()) };
+        let life = self.current();
+        life.ends_at(Time::default());
+        company
+            .store
+            .write(move |transaction| {
+                Box::pin(async move { replicas::delete(transaction, &life.0.id).await })
+            })
+            .await
+    }
+
+    async fn give_sign(&self, company: &Company) -> Result<(), StoreError> {
+        let (life, now) = (self.current(), company.clock.now());
+        let until = now + company.lease;
+        let next = Life::new(UserId::new(now).to_string(), until - EARLIER_BY);
+        let (id, next_id) = (life.0.id.clone(), next.0.id.clone());
+        let goes_on = company
+            .store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let goes_on = replicas::extend(transaction, &id, now, until).await?;
+                    if !goes_on {
+                        replicas::insert(transaction, Presence { id: &next_id, started_at: now, until })
+                            .await?;
+                    }
+                    bury_the_silent(transaction, now).await?;
+                    outcomes::forget(transaction, now - KEEP_OUTCOMES).await?;
+                    Ok::<_, StoreError>(goes_on)
+                })
+            })
+            .await?;
+        if goes_on {
+            life.ends_at(until - EARLIER_BY);
+        } else {
+            life.ends_at(Time::default());
+            *self.life.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            tracing::warn!(
+                replica.lease_s = company.lease.as_secs_f64(),
+                "this replica was silent for longer than its lease, and others have taken over its work; it begins anew"
+            );
+        }
+        Ok(())
+    }
+
+    fn current(&self) -> Life {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Forgets the processes that have been silent for too long at `now`, and ends the leases of all that are not there.
+async fn bury_the_silent(transaction: &mut Transaction, now: Time) -> Result<(), StoreError> {
+    let silent = replicas::delete_silent(transaction, now).await?;
+    let leases = users::end_leases_of_the_gone(transaction, now).await?;
+    if silent > 0 || leases > 0 {
+        tracing::warn!(
+            replicas.gone = silent,
+            leases.ended = leases,
+            "a replica has ended without a word, or is silent; its work is taken over"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    const LEASE: Duration = Duration::from_secs(10);
+
+    /// Two processes on one database, and their time.
+    struct Lab {
+        clock: ManualClock,
+        first: Replica,
+        second: Replica,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Lab {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", folder.path().join("test.db").display());
+            let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+            let time: Arc<dyn Clock> = Arc::new(clock.clone());
+            let (store, beside) = (Store::open(&url).await.unwrap(), Store::open_beside(&url).await.unwrap());
+            let (first, others) = Replica::join(&store, &time, LEASE).await.unwrap();
+            assert_eq!(others, Others::Gone);
+            let (second, others) = Replica::join(&beside, &time, LEASE).await.unwrap();
+            assert_eq!(others, Others::There);
+            Self { clock, first, second, _folder: folder }
+        }
+
+        fn now(&self) -> Time {
+            self.clock.now()
+        }
+
+        async fn sign(replica: &Replica) {
+            replica.give_sign(replica.company.as_ref().unwrap()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_life_goes_on_with_each_sign_and_ends_with_silence_here_before_it_does_elsewhere() {
+        let lab = Lab::new().await;
+        let life = lab.first.life(lab.now()).unwrap();
+        for _ in 0..5 {
+            lab.clock.advance(LEASE / 2);
+            Lab::sign(&lab.first).await;
+            assert!(life.lasts(lab.now()));
+        }
+        lab.clock.advance(LEASE - EARLIER_BY);
+        assert!(!life.lasts(lab.now()) && lab.first.life(lab.now()).is_none());
+        // Nobody has noticed, so the life goes on.
+        Lab::sign(&lab.first).await;
+        assert!(life.lasts(lab.now()));
+
+        // It is paused for too long, and others may have taken over: it comes back in another life.
+        lab.clock.advance(LEASE);
+        Lab::sign(&lab.first).await;
+        assert!(!life.lasts(lab.now()));
+        let next = lab.first.life(lab.now()).unwrap();
+        assert_ne!(next.next_owner().split('/').next(), life.next_owner().split('/').next());
+    }
+
+    #[tokio::test]
+    async fn who_leaves_is_missed_at_once() {
+        let lab = Lab::new().await;
+        lab.first.leave().await.unwrap();
+        assert!(lab.first.life(lab.now()).is_none());
+        let store = &lab.second.company.as_ref().unwrap().store;
+        assert_eq!(replicas::count(store, lab.now()).await.unwrap(), 1);
+    }
+
+    #[test]
+    fn who_is_alone_lives_for_ever_and_each_claim_has_its_own_name() {
+        let alone = Replica::alone(Time::default());
+        let life = alone.life(Time::MAX - Duration::from_secs(1)).unwrap();
+        assert!(!alone.has_company());
+        assert_ne!(life.next_owner(), life.next_owner());
+    }
+}
