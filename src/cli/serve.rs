@@ -1,10 +1,8 @@
 //! `scim-bridge serve`.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 
-use crate::{app::App, clock::SystemClock, http, telemetry};
+use crate::{app::App, http, store::clock_of, telemetry};
 
 use super::{
     ConfigFile,
@@ -19,7 +17,7 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let listener = http::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let public_url = config.server.public_url_at(address);
-    let app = App::open(&config, &public_url, Arc::new(SystemClock)).await?;
+    let app = App::open(&config, &public_url, clock_of(&config.database.url).await?).await?;
     signal::on_hangup(app.reload())?;
     for name in config.apps.keys() {
         tracing::info!(app = name.as_str(), url = format!("{public_url}/{name}/scim/v2"), "app");

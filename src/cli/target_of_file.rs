@@ -6,10 +6,9 @@ use anyhow::Context;
 
 use crate::{
     app,
-    clock::SystemClock,
     config::{self, Config},
     converge::{Target, roster::recall},
-    store::Store,
+    store::{Store, clock_of},
 };
 
 use super::ConfigFile;
@@ -30,7 +29,7 @@ impl TargetOfFile {
         let config = self.file.load()?;
         let app = self.find(&config)?;
         let store = Store::open_beside(&config.database.url).await?;
-        let target = app::target(app, &store, &(Arc::new(SystemClock) as _))?;
+        let target = app::target(app, &store, &clock_of(&config.database.url).await?)?;
         recall(&target).await?;
         Ok(target)
     }

@@ -37,7 +37,10 @@ impl SetClock {
     ///
     /// # Errors
     /// As `look` fails.
-    pub async fn by<E>(look: impl AsyncFnMut() -> Result<Time, E>) -> Result<Self, E> {
+    pub async fn by<E, F>(look: impl FnMut() -> F) -> Result<Self, E>
+    where
+        F: Future<Output = Result<Time, E>>,
+    {
         let (time, mark) = best_look(look).await?;
         Ok(Self { state: Mutex::new(State { time, mark, told: time }) })
     }
@@ -46,7 +49,10 @@ impl SetClock {
     ///
     /// # Errors
     /// As `look` fails; then it runs on.
-    pub async fn set<E>(&self, look: impl AsyncFnMut() -> Result<Time, E>) -> Result<bool, E> {
+    pub async fn set<E, F>(&self, look: impl FnMut() -> F) -> Result<bool, E>
+    where
+        F: Future<Output = Result<Time, E>>,
+    {
         let (time, mark) = best_look(look).await?;
         Ok(self.lock().set(time, mark))
     }
@@ -90,7 +96,10 @@ impl State {
 
 /// The time of the other clock, and when it was that here: in the middle of the look that took the least.
 #[expect(clippy::disallowed_methods, reason = "this is a clock")]
-async fn best_look<E>(mut look: impl AsyncFnMut() -> Result<Time, E>) -> Result<(Time, Instant), E> {
+async fn best_look<E, F>(mut look: impl FnMut() -> F) -> Result<(Time, Instant), E>
+where
+    F: Future<Output = Result<Time, E>>,
+{
     let mut best: Option<(Duration, Time, Instant)> = None;
     for _ in 0..LOOKS {
         let before = Instant::now();
@@ -106,7 +115,7 @@ async fn best_look<E>(mut look: impl AsyncFnMut() -> Result<Time, E>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, convert::Infallible};
+    use std::convert::Infallible;
 
     use super::*;
 
@@ -135,17 +144,20 @@ mod tests {
     #[tokio::test]
     async fn of_several_looks_the_fastest_counts() {
         // A look that took long says little: whatever took the time may have been before or after it.
-        let looks = Cell::new(0);
-        let look = async || {
-            looks.set(looks.get() + 1);
-            if looks.get() != 3 {
+        let mut looks = 0;
+        let look = || {
+            looks += 1;
+            let is_fast = looks == 3;
+            async move {
+                if is_fast {
+                    return Ok::<_, Infallible>(START);
+                }
                 tokio::time::sleep(Duration::from_millis(30)).await;
-                return Ok::<_, Infallible>(START + 10 * SECOND);
+                Ok(START + 10 * SECOND)
             }
-            Ok(START)
         };
         let clock = SetClock::by(look).await.unwrap();
-        assert_eq!(looks.get(), LOOKS);
+        assert_eq!(looks, LOOKS);
         let now = clock.now();
         assert!(now >= START && now < START + 5 * SECOND, "{now}");
     }

@@ -1,6 +1,6 @@
 //! `/healthz`, `/readyz` and `/status`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header, request::Parts};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     auth::Refused,
+    clock::until,
     config::{Mode, written_duration},
     converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
     passthrough::{Condition, PassedThrough},
@@ -21,6 +22,9 @@ use super::{
     error::{Failure, Unauthorized},
 };
 
+/// How long the database may take to answer. A probe of Kubernetes waits for a second.
+const CHECK_WITHIN: Duration = Duration::from_millis(800);
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The process answers. Touches nothing.
@@ -32,7 +36,8 @@ pub(super) async fn alive() -> Response {
 /// target that fails never makes the bridge unready: what it was promised is kept, and most of what is asked can be
 /// answered.
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
-    let database = service.store.check().await;
+    let deadline = service.clock.now() + CHECK_WITHIN;
+    let database = until(&*service.clock, deadline, service.store.check()).await;
     let mut waiting = false;
     let apps: Map<_, _> = service
         .apps
@@ -56,13 +61,17 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
         })
         .collect();
     let said_of_database = match &database {
-        Ok(()) => "ok".to_owned(),
-        Err(error) => {
+        Some(Ok(())) => "ok".to_owned(),
+        Some(Err(error)) => {
             tracing::error!(%error, "not ready");
             "failed; the log says why".to_owned()
         }
+        None => {
+            tracing::error!(database.timeout_ms = CHECK_WITHIN.as_millis(), "not ready: the database does not answer");
+            "does not answer".to_owned()
+        }
     };
-    let is_ready = database.is_ok() && !waiting;
+    let is_ready = matches!(database, Some(Ok(()))) && !waiting;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if is_ready { "ready" } else { "not ready" };
     plain_json(status, &json!({ "status": word, "database": said_of_database, "apps": apps }))

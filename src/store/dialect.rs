@@ -122,6 +122,14 @@ impl Dialect {
         }
     }
 
+    /// What asks for its time, in microseconds since the Unix epoch; `None` where it has none of its own.
+    pub(super) const fn time(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"),
+        }
+    }
+
     /// The `migrations`, in its words.
     pub(super) fn migrator(self, migrations: &Migrator) -> Migrator {
         let in_its_words = |migration: &Migration| match self {

@@ -13,6 +13,7 @@ pub mod backup;
 mod batch;
 pub mod budgets;
 pub mod catalogues;
+mod clock;
 mod complete;
 mod dialect;
 mod error;
@@ -58,6 +59,7 @@ use self::{
     writer::Writer,
 };
 pub use self::{
+    clock::clock_of,
     error::StoreError,
     groups::Group,
     id::{GroupId, UserId},
@@ -154,7 +156,7 @@ impl Store {
 
     /// Whether several processes may work in it.
     pub fn is_shared(&self) -> bool {
-        self._lock.is_none()
+        self.reader.connect_options().database_url.scheme().starts_with("postgres")
     }
 
     /// Where reads go.

@@ -4,9 +4,9 @@
 //! `SCIM_BRIDGE_CRASH_SEED` repeats the choices of a run, as far as timing lets it; `SCIM_BRIDGE_CRASH_ROUNDS` makes it
 //! longer, and `SCIM_BRIDGE_CRASH_SECONDS` lets it take longer.
 
-mod client;
+pub(crate) mod client;
 mod person;
-mod verdict;
+pub(crate) mod verdict;
 mod weather;
 
 use std::{
@@ -34,7 +34,8 @@ use crate::{
 use self::{client::Client, verdict::Verdict};
 
 const CLIENTS: usize = 8;
-const PEOPLE_OF_A_CLIENT: usize = 5;
+/// How many people each client has.
+pub(crate) const PEOPLE_OF_A_CLIENT: usize = 5;
 
 /// How often the program is killed, and for how long, unless the environment says otherwise.
 const ROUNDS: u64 = 60;
@@ -119,18 +120,22 @@ async fn what_was_answered_survives_kill_9_at_any_moment_and_nobody_is_invited_t
 }
 
 /// What outlives the processes: the database, Aha!, and what the clients know.
-struct Site {
-    seed: u64,
-    installation: Installation,
-    started_at: Time,
+pub(crate) struct Site {
+    pub(crate) seed: u64,
+    pub(crate) installation: Installation,
+    /// The database, as sqlx names it.
+    pub(crate) database: String,
+    pub(crate) started_at: Time,
     /// Where the program listens, while it runs.
-    root: watch::Sender<Option<String>>,
-    http: reqwest::Client,
+    pub(crate) root: watch::Sender<Option<String>>,
+    pub(crate) http: reqwest::Client,
     /// The clients are to come to an end.
-    is_over: AtomicBool,
-    answers: AtomicUsize,
-    unanswered: AtomicUsize,
-    logs: std::sync::Mutex<VecDeque<String>>,
+    pub(crate) is_over: AtomicBool,
+    pub(crate) answers: AtomicUsize,
+    pub(crate) unanswered: AtomicUsize,
+    /// Whether an answer of 5xx leaves open what was done, as none does. Where nothing befalls the database there is none.
+    pub(crate) may_fail: bool,
+    pub(crate) logs: std::sync::Mutex<VecDeque<String>>,
 }
 
 impl Site {
@@ -139,9 +144,17 @@ impl Site {
         let config = installation.folder().join("bridge.toml");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(config, text.replace("level = 'trace'", "level = 'info'")).unwrap();
+        let database = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+        Self::of(seed, installation, database)
+    }
+
+    /// A site where nothing runs yet.
+    pub(crate) fn of(seed: u64, installation: Installation, database: String) -> Self {
         Self {
             seed,
             installation,
+            database,
+            may_fail: false,
             started_at: SystemClock.now(),
             root: watch::Sender::new(None),
             http: reqwest::Client::new(),
@@ -180,7 +193,7 @@ impl Site {
         root.clone().unwrap()
     }
 
-    async fn wait_until_ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         let root = self.root().await;
         let ready = async {
             while self.http.get(format!("{root}/readyz")).send().await.unwrap().status() != 200 {
@@ -191,7 +204,7 @@ impl Site {
     }
 
     /// Waits until nothing is queued: attempts that failed are waited out.
-    async fn wait_until_idle(&self) {
+    pub(crate) async fn wait_until_idle(&self) {
         let root = self.root().await;
         let mut status = Value::Null;
         let idle = async {

@@ -51,6 +51,7 @@ mod passthrough;
 mod plan_mode;
 mod process;
 mod races;
+mod replicas;
 mod roster;
 mod rotation;
 mod search;

@@ -131,7 +131,7 @@ fn start() -> Server {
     Server { maintenance: Url::parse(&maintenance).unwrap(), _alive: alive }
 }
 
-fn initdb(programs: &Path, data: &Path, locale: &[&str], user: Option<(u32, u32)>) -> bool {
+pub fn initdb(programs: &Path, data: &Path, locale: &[&str], user: Option<(u32, u32)>) -> bool {
     let _ = fs::remove_dir_all(data);
     let mut initdb = Command::new(programs.join("initdb"));
     initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"]);
@@ -152,7 +152,7 @@ fn keeper(programs: &Path, folder: &Path, user: Option<(u32, u32)>) -> Child {
     as_user(&mut shell, user).process_group(0).spawn().unwrap()
 }
 
-fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
+pub fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
     if let Some((uid, gid)) = user {
         command.uid(uid).gid(gid);
     }
@@ -160,7 +160,7 @@ fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
 }
 
 /// Whom to be instead of root, which PostgreSQL refuses to run as.
-fn user() -> Option<(u32, u32)> {
+pub fn user() -> Option<(u32, u32)> {
     let own = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let is_root = own.lines().any(|line| line.starts_with("Uid:\t0\t"));
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -172,7 +172,7 @@ fn user() -> Option<(u32, u32)> {
 }
 
 /// The folder of `postgres` and `initdb`.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
         .unwrap_or_default();

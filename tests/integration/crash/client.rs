@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::harness::{Answer, TOKEN, random::Random};
 
@@ -17,12 +17,22 @@ use super::{
 };
 
 /// A client, and what it knows.
-pub(super) struct Client {
+pub(crate) struct Client {
     site: Arc<Site>,
+    dialect: Dialect,
     random: Random,
     http: reqwest::Client,
     pub(super) people: Vec<Person>,
     pub(super) group: Group,
+}
+
+/// How a client says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// As Entra ID does: each attribute by its path.
+    Entra,
+    /// As Okta does: the attributes in one value, without a path.
+    Okta,
 }
 
 /// A group, and the ids of its members.
@@ -70,7 +80,7 @@ const STEPS: [(usize, Step); 13] = [
 ];
 
 impl Client {
-    pub(super) fn new(number: usize, site: Arc<Site>, random: Random) -> Self {
+    pub(crate) fn new(number: usize, site: Arc<Site>, random: Random) -> Self {
         let first = number * PEOPLE_OF_A_CLIENT;
         let group = Group {
             name: format!("Team {number}"),
@@ -80,11 +90,12 @@ impl Client {
             history: Vec::new(),
         };
         let people = (first..first + PEOPLE_OF_A_CLIENT).map(Person::new).collect();
-        Self { site, random, http: reqwest::Client::new(), people, group }
+        let dialect = if number.is_multiple_of(2) { Dialect::Entra } else { Dialect::Okta };
+        Self { site, dialect, random, http: reqwest::Client::new(), people, group }
     }
 
     /// Works until it is over, and then clears its last doubt.
-    pub(super) async fn run(mut self) -> Self {
+    pub(crate) async fn run(mut self) -> Self {
         while !self.site.is_over.load(Ordering::Relaxed) {
             self.step().await;
             tokio::time::sleep(self.random.milliseconds(0..15)).await;
@@ -124,16 +135,10 @@ impl Client {
                 let person = &mut self.people[index];
                 let mark = matches!(step, Step::SwitchAndMark | Step::Mark).then(|| person.new_mark());
                 let active = truth.active == matches!(step, Step::Mark);
-                let mut operations = Vec::new();
-                if active != truth.active {
-                    operations.push(json!({ "op": "Replace", "path": "active", "value": active }));
-                }
-                if let Some(mark) = &mark {
-                    operations.push(json!({ "op": "replace", "path": "title", "value": mark }));
-                }
+                let operations = self.dialect.operations((active != truth.active).then_some(active), mark.as_deref());
                 let mark = mark.unwrap_or_else(|| truth.mark.clone());
                 let next = Asserted { active, mark, ..truth };
-                self.write(index, Write::Update(json!(operations)), Some(next)).await;
+                self.write(index, Write::Update(operations), Some(next)).await;
             }
             Step::Delete => self.write(index, Write::Delete, None).await,
             Step::AddMember | Step::RemoveMember | Step::ReplaceMembers => {
@@ -376,6 +381,7 @@ impl Client {
         }
         let sent_at = self.site.elapsed();
         let answer = Answer::try_of(request).await.ok();
+        let answer = answer.filter(|answer| answer.status < 500 || !self.site.may_fail);
         let (count, said) = match &answer {
             Some(answer) => (&self.site.answers, format!("{} {}", answer.status, shorten(&answer.body))),
             None => (&self.site.unanswered, "no answer".to_owned()),
@@ -400,6 +406,25 @@ impl Client {
         let history = group.history.join("\n");
         let (seed, members) = (self.site.seed, &group.members);
         panic!("SCIM_BRIDGE_CRASH_SEED={seed}: {why}, and should have {members:?}\n{history}")
+    }
+}
+
+impl Dialect {
+    /// The operations of a PATCH that changes `active`, the mark, or both.
+    fn operations(self, active: Option<bool>, mark: Option<&str>) -> Value {
+        let active = active.map(|active| ("active", json!(active)));
+        let mark = mark.map(|mark| ("title", json!(mark)));
+        let changes: Vec<_> = active.into_iter().chain(mark).collect();
+        match self {
+            Self::Entra => changes
+                .into_iter()
+                .map(|(path, value)| json!({ "op": "Replace", "path": path, "value": value }))
+                .collect(),
+            Self::Okta => {
+                let value: Map<_, _> = changes.into_iter().map(|(path, value)| (path.to_owned(), value)).collect();
+                json!([{ "op": "replace", "value": value }])
+            }
+        }
     }
 }
 

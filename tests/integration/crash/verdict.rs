@@ -14,20 +14,20 @@ use super::{
 
 /// All that is known of what was answered.
 #[derive(Default)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     people: Vec<Person>,
     groups: Vec<Group>,
 }
 
 impl Verdict {
     /// What a client knows in the end, without doubts.
-    pub(super) fn hear(&mut self, client: Client) {
+    pub(crate) fn hear(&mut self, client: Client) {
         self.people.extend(client.people);
         self.groups.push(client.group);
     }
 
     /// Collects all that is not as it was answered, and fails if there is anything.
-    pub(super) async fn give(&self, site: &Site) {
+    pub(crate) async fn give(&self, site: &Site) {
         let mut wrongs = Vec::new();
         for person in &self.people {
             let problems = [view(site, person).await, account(site, person), invitations(site, person)];
@@ -108,8 +108,7 @@ fn invitations(site: &Site, person: &Person) -> Option<String> {
 /// Nothing waits, nothing has failed, nobody works.
 async fn left_over(site: &Site) -> Option<String> {
     sqlx::any::install_default_drivers();
-    let url = format!("sqlite:{}", site.installation.folder().join("bridge.db").display());
-    let mut database = sqlx::AnyConnection::connect(&url).await.unwrap();
+    let mut database = sqlx::AnyConnection::connect(&site.database).await.unwrap();
     let rows = sqlx::query(
         "SELECT id, resource, failure, due_at, lease_owner, version, applied_version, deleted_at, attempts, uncertain FROM users WHERE due_at IS NOT NULL OR lease_owner IS NOT NULL \
          OR applied_version <> version OR attempts > 0 OR uncertain <> 0 OR fallback IS NOT NULL",

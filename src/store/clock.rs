@@ -1,0 +1,60 @@
+//! The clock that counts for all who work in a database.
+//!
+//! Leases, due times and rate windows are times in rows, which one process writes and another reads. Where these may be on several
+//! machines, whose clocks differ, all go by the clock of the database.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use sqlx::AnyPool;
+
+use super::{
+    StoreError, connect,
+    dialect::{Creating, Dialect},
+};
+use crate::{
+    clock::{Clock, SetClock, SystemClock, Time},
+    secret::DatabaseUrl,
+};
+
+/// How often it is set. Clocks that run by themselves differ by some microseconds after that long.
+const SET_EVERY: Duration = Duration::from_secs(5);
+
+/// The clock of the database at `url`, which must be there already: of this machine for a file, and else that of the server.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn clock_of(url: impl Into<DatabaseUrl>) -> Result<Arc<dyn Clock>, StoreError> {
+    let url = url.into();
+    let Some(statement) = Dialect::of(&url).time() else { return Ok(Arc::new(SystemClock)) };
+    sqlx::any::install_default_drivers();
+    let pool = connect(&url, Creating::No, 1).await?;
+    let clock = Arc::new(SetClock::by(|| look(pool.clone(), statement)).await?);
+    tokio::spawn(keep_set(Arc::downgrade(&clock), pool, statement));
+    Ok(clock)
+}
+
+async fn look(pool: AnyPool, statement: &'static str) -> Result<Time, StoreError> {
+    Ok(Time::from_micros(sqlx::query_scalar(statement).fetch_one(&pool).await?))
+}
+
+/// Sets the clock now and then for as long as anybody has it.
+async fn keep_set(clock: Weak<SetClock>, pool: AnyPool, statement: &'static str) {
+    let mut is_followed = true;
+    loop {
+        let Some(next) = clock.upgrade().map(|clock| clock.sleep_until(clock.now() + SET_EVERY)) else { break };
+        next.await;
+        let Some(clock) = clock.upgrade() else { break };
+        // While the database does not answer, which all others tell, it runs by itself.
+        let Ok(was_followed) = clock.set(|| look(pool.clone(), statement)).await else { continue };
+        if is_followed && !was_followed {
+            tracing::error!(
+                "the clock of the database was set back; this process goes by the time before. Restart all replicas at once"
+            );
+        }
+        is_followed = was_followed;
+    }
+    pool.close().await;
+}
