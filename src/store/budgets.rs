@@ -49,7 +49,11 @@ pub struct Call {
 
 /// The id of a [`Call`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallId(String);
+pub struct CallId {
+    id: String,
+    /// When it was to be sent.
+    pub sent_at: Time,
+}
 
 /// What holds for `account`, which nobody else changes until the transaction ends.
 ///
@@ -132,7 +136,7 @@ pub async fn insert(transaction: &mut Transaction, account: &str, call: Call) ->
         .bind(call.ended_at.as_micros())
         .execute(transaction)
         .await?;
-    Ok(CallId(id))
+    Ok(CallId { id, sent_at: call.sent_at })
 }
 
 /// Notes that a call was answered, and answers when it was sent, if it is still known.
@@ -147,7 +151,7 @@ pub async fn end(
     let sent_at: Option<i64> =
         sqlx::query_scalar("UPDATE budget_calls SET ended_at = $1 WHERE id = $2 RETURNING sent_at")
             .bind(ended_at.as_micros())
-            .bind(id.0.as_str())
+            .bind(id.id.as_str())
             .fetch_optional(transaction)
             .await?;
     Ok(sent_at.map(Time::from_micros))
@@ -158,7 +162,7 @@ pub async fn end(
 /// # Errors
 /// When the database fails.
 pub async fn delete(transaction: &mut Transaction, id: &CallId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM budget_calls WHERE id = $1").bind(id.0.as_str()).execute(transaction).await?;
+    sqlx::query("DELETE FROM budget_calls WHERE id = $1").bind(id.id.as_str()).execute(transaction).await?;
     Ok(())
 }
 

@@ -75,9 +75,15 @@ impl Allowance for Permit {
     fn spend(&mut self) -> BoxFuture<'_, ()> {
         async move {
             let Some(granted) = &mut self.granted else { return };
+            let (budget, lane) = (granted.budget.clone(), granted.lane);
             if granted.is_spent {
-                let (budget, lane) = (granted.budget.clone(), granted.lane);
                 granted.end(None).await;
+                granted.call = budget.wait(lane).await;
+            }
+            // Until it is ended a call counts as one that takes as long as a call may. Whoever was paused for longer than that
+            // before it was sent would send one that does not count any more.
+            while granted.is_out_of_date() {
+                budget.give_back(granted.call.clone()).await;
                 granted.call = budget.wait(lane).await;
             }
             granted.is_spent = true;
@@ -99,6 +105,10 @@ impl Granted {
         } else {
             self.budget.give_back(self.call).await;
         }
+    }
+
+    fn is_out_of_date(&self) -> bool {
+        self.budget.clock.now() > self.call.sent_at + self.budget.limits.call_timeout
     }
 
     /// Records that the call was answered and what the target said with it.
