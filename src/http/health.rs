@@ -12,7 +12,7 @@ use crate::{
     config::{Mode, written_duration},
     converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
     passthrough::{Condition, PassedThrough},
-    store::{findings, groups, members, roster_passes, rosters, users},
+    store::{findings, groups, members, replicas, roster_passes, rosters, users},
 };
 
 use super::{
@@ -67,7 +67,10 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
             "failed; the log says why".to_owned()
         }
         None => {
-            tracing::error!(database.timeout_ms = CHECK_WITHIN.as_millis(), "not ready: the database does not answer");
+            tracing::error!(
+                database.timeout_ms = CHECK_WITHIN.as_millis(),
+                "not ready: the database does not answer"
+            );
             "does not answer".to_owned()
         }
     };
@@ -86,8 +89,19 @@ pub(super) async fn status(State(service): State<Arc<Service>>, parts: Parts) ->
     };
     let mut apps = Map::new();
     apps.insert(name.clone(), said);
-    let body = json!({ "version": env!("CARGO_PKG_VERSION"), "database": "ok", "apps": apps });
+    let replicas = replicas(&service).await?;
+    let body = json!({
+        "version": env!("CARGO_PKG_VERSION"), "database": "ok", "replicas": replicas, "apps": apps,
+    });
     Ok(plain_json(StatusCode::OK, &body))
+}
+
+/// How many processes serve.
+async fn replicas(service: &Service) -> Result<u64, Failure> {
+    if !service.store.is_shared() {
+        return Ok(1);
+    }
+    Ok(replicas::count(&service.store, service.clock.now()).await?)
 }
 
 /// The app that the request's token opens.

@@ -44,7 +44,9 @@ async fn look(pool: AnyPool, statement: &'static str) -> Result<Time, StoreError
 async fn keep_set(clock: Weak<SetClock>, pool: AnyPool, statement: &'static str) {
     let mut is_followed = true;
     loop {
-        let Some(next) = clock.upgrade().map(|clock| clock.sleep_until(clock.now() + SET_EVERY)) else { break };
+        let Some(next) = clock.upgrade().map(|clock| clock.sleep_until(clock.now() + SET_EVERY)) else {
+            break;
+        };
         next.await;
         let Some(clock) = clock.upgrade() else { break };
         // While the database does not answer, which all others tell, it runs by itself.

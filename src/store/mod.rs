@@ -53,11 +53,6 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use self::{
-    dialect::{Creating, Dialect},
-    lock::Lock,
-    writer::Writer,
-};
 pub use self::{
     clock::clock_of,
     error::StoreError,
@@ -65,6 +60,11 @@ pub use self::{
     id::{GroupId, UserId},
     listing::Stored,
     users::User,
+};
+use self::{
+    dialect::{Creating, Dialect},
+    lock::Lock,
+    writer::Writer,
 };
 use crate::secret::DatabaseUrl;
 

@@ -6,6 +6,7 @@ mod front;
 mod judge;
 mod pairs;
 #[path = "../support/postgres.rs"]
+#[expect(dead_code, reason = "a server that tests share is not restarted")]
 mod postgres;
 mod schema;
 
@@ -95,7 +96,9 @@ async fn three_replicas_lose_nothing_while_they_are_killed_and_paused_and_their_
     site.is_over.store(true, Ordering::Relaxed);
     let mut verdict = Verdict::default();
     for client in clients {
-        verdict.hear(client.await.unwrap_or_else(|_| panic!("SCIM_BRIDGE_REPLICAS_SEED={seed}\n{}", fleet.said())));
+        verdict.hear(
+            client.await.unwrap_or_else(|_| panic!("SCIM_BRIDGE_REPLICAS_SEED={seed}\n{}", fleet.said())),
+        );
     }
     site.wait_until_idle().await;
     verdict.give(&site).await;
@@ -109,6 +112,8 @@ async fn three_replicas_lose_nothing_while_they_are_killed_and_paused_and_their_
     let due = elapsed.as_secs().div_ceil(ROSTER_EVERY.as_secs());
     assert!(listings as u64 <= due + 2 * befallen as u64, "{listings} listings in {elapsed:?}");
     assert!(fleet.said().contains("silent for longer than its lease"), "who was paused notices it");
+    let taken_over = fleet.events("taken over").await;
+    assert!(taken_over > 0, "work is taken over");
 
     // Once more with a process that has seen nothing of all that.
     while fleet.len() > 0 {
@@ -118,10 +123,12 @@ async fn three_replicas_lose_nothing_while_they_are_killed_and_paused_and_their_
     site.wait_until_idle().await;
     verdict.give(&site).await;
     println!(
-        "{:?}: {} answers, {} requests without an answer, {} calls to Aha!, {listings} listings, {} invitations",
+        "{:?}: {} answers, {} requests without one or with a 5xx ({} of replicas), {taken_over} times work was taken over, \
+         {} calls to Aha!, {listings} listings, {} invitations",
         elapsed,
         site.answers.load(Ordering::Relaxed),
         site.unanswered.load(Ordering::Relaxed),
+        fleet.front.failures(),
         aha.calls().len(),
         aha.invitations().len(),
     );

@@ -135,7 +135,8 @@ impl Client {
                 let person = &mut self.people[index];
                 let mark = matches!(step, Step::SwitchAndMark | Step::Mark).then(|| person.new_mark());
                 let active = truth.active == matches!(step, Step::Mark);
-                let operations = self.dialect.operations((active != truth.active).then_some(active), mark.as_deref());
+                let operations =
+                    self.dialect.operations((active != truth.active).then_some(active), mark.as_deref());
                 let mark = mark.unwrap_or_else(|| truth.mark.clone());
                 let next = Asserted { active, mark, ..truth };
                 self.write(index, Write::Update(operations), Some(next)).await;
@@ -421,7 +422,8 @@ impl Dialect {
                 .map(|(path, value)| json!({ "op": "Replace", "path": path, "value": value }))
                 .collect(),
             Self::Okta => {
-                let value: Map<_, _> = changes.into_iter().map(|(path, value)| (path.to_owned(), value)).collect();
+                let value: Map<_, _> =
+                    changes.into_iter().map(|(path, value)| (path.to_owned(), value)).collect();
                 json!([{ "op": "replace", "value": value }])
             }
         }

@@ -27,14 +27,14 @@ pub(super) enum Stop {
 impl Cluster {
     /// A server that runs, with an empty database.
     pub(super) fn start() -> Self {
+        sqlx::any::install_default_drivers();
         let folder = tempfile::Builder::new().prefix("scim-bridge-replicas-").tempdir().unwrap().keep();
         if let Some((uid, gid)) = user() {
             std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
         }
         let programs = programs();
         assert!(initdb(&programs, &folder.join("data"), &[], user()), "initdb makes a cluster");
-        const KEEPER: &str =
-            "read -r _; \"$1/pg_ctl\" -D \"$2/data\" -m immediate stop; rm -rf \"$2\"";
+        const KEEPER: &str = "read -r _; \"$1/pg_ctl\" -D \"$2/data\" -m immediate stop; rm -rf \"$2\"";
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "sh"]).arg(&programs).arg(&folder).current_dir("/");
         keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use scim_bridge::clock::{Clock, SystemClock, Time};
+use sqlx::Connection as _;
 
 use crate::{
     crash::Site,
@@ -56,8 +57,9 @@ impl Fleet {
 
     /// Starts so many at once, and waits until all are ready.
     pub(super) async fn start(&mut self, replicas: usize) {
-        let mut processes: Vec<_> =
-            (0..replicas).map(|_| Process::serve(self.site.installation.folder(), "bridge.toml", &[])).collect();
+        let mut processes: Vec<_> = (0..replicas)
+            .map(|_| Process::serve(self.site.installation.folder(), "bridge.toml", &[]))
+            .collect();
         for mut process in processes.drain(..) {
             let root = process.root().await;
             self.front.add(&root);
@@ -122,6 +124,13 @@ impl Fleet {
         replicas.iter_mut().for_each(|replica| self.befalls(replica));
         self.replicas = replicas;
         self.expected.clone()
+    }
+
+    /// How many events of that kind there are.
+    pub(super) async fn events(&self, kind: &str) -> i64 {
+        let mut database = sqlx::AnyConnection::connect(&self.site.database).await.unwrap();
+        let events = sqlx::query_scalar("SELECT COUNT(*) FROM events WHERE kind = $1").bind(kind.to_owned());
+        events.fetch_one(&mut database).await.unwrap()
     }
 
     /// All that the replicas logged.

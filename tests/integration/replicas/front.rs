@@ -34,6 +34,7 @@ pub(super) struct Front {
 struct Behind {
     members: Mutex<Vec<Member>>,
     requests: AtomicUsize,
+    failures: AtomicUsize,
     looks: Mutex<Vec<Look>>,
     http: reqwest::Client,
 }
@@ -92,6 +93,11 @@ impl Front {
         members.iter().any(|member| member.root == root && member.is_ready)
     }
 
+    /// How many answers of the replicas were 5xx.
+    pub(super) fn failures(&self) -> usize {
+        self.behind.failures.load(Ordering::Relaxed)
+    }
+
     /// All looks so far.
     pub(super) fn looks(&self) -> Vec<Look> {
         self.behind.looks.lock().unwrap().clone()
@@ -121,7 +127,11 @@ async fn ask(behind: Arc<Behind>, root: String) {
 
 /// The next one's answer. Where that one breaks off it is not asked of another: it may have done what was asked.
 async fn pass(State(behind): State<Arc<Behind>>, request: Request) -> Response {
-    let Some(root) = behind.next() else { return empty(StatusCode::SERVICE_UNAVAILABLE) };
+    let Some(root) = behind.next() else {
+        // Clients that come again at once would do nothing else.
+        tokio::time::sleep(ASK_EVERY).await;
+        return empty(StatusCode::SERVICE_UNAVAILABLE);
+    };
     let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.remove(header::HOST);
@@ -129,6 +139,9 @@ async fn pass(State(behind): State<Arc<Behind>>, request: Request) -> Response {
     let passed = behind.http.request(parts.method, format!("{root}{path}")).headers(parts.headers).body(body);
     let Ok(answer) = passed.send().await else { return empty(StatusCode::BAD_GATEWAY) };
     let (status, headers) = (answer.status(), answer.headers().clone());
+    if status.is_server_error() {
+        behind.failures.fetch_add(1, Ordering::Relaxed);
+    }
     let Ok(body) = answer.bytes().await else { return empty(StatusCode::BAD_GATEWAY) };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;

@@ -125,7 +125,9 @@ async fn what_was_made_at_one_replica_is_known_at_the_other() {
     // A token that is made with the command opens both soon, and once it is revoked neither.
     let folder = pair.installation.folder();
     let arguments = ["--config", "bridge.toml", "--app", "aha"];
-    let made = Process::run(folder, &[&["token", "create"], &arguments[..], &["--name", "second"]].concat(), &[]).await;
+    let made =
+        Process::run(folder, &[&["token", "create"], &arguments[..], &["--name", "second"]].concat(), &[])
+            .await;
     let token = made.output.split_whitespace().find(|word| word.len() > 40).expect("a token").to_owned();
     for (command, opens) in [(None, true), (Some("revoke"), false)] {
         if let Some(command) = command {
@@ -134,7 +136,8 @@ async fn what_was_made_at_one_replica_is_known_at_the_other() {
         }
         for side in [&pair.near, &pair.far] {
             let opened = async {
-                let asked = || pair.http.get(format!("{}/aha/scim/v2/Users?count=0", side.1)).bearer_auth(&token);
+                let asked =
+                    || pair.http.get(format!("{}/aha/scim/v2/Users?count=0", side.1)).bearer_auth(&token);
                 while (asked().send().await.unwrap().status() == 200) != opens {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }

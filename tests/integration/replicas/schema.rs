@@ -60,15 +60,20 @@ fn migrations_take_nothing_away_that_an_older_version_uses() {
             continue;
         }
         let sql = fs::read_to_string(&path).unwrap();
-        let without_comments: String =
-            sql.lines().map(|line| line.split("--").next().unwrap_or_default().to_uppercase() + "\n").collect();
+        let without_comments: String = sql
+            .lines()
+            .map(|line| line.split("--").next().unwrap_or_default().to_uppercase() + "\n")
+            .collect();
         for statement in without_comments.split(';') {
             let words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
             for taken in ["DROP TABLE", "DROP COLUMN", "RENAME", "ALTER COLUMN", "DELETE FROM"] {
                 assert!(!words.contains(taken), "{name} takes something away: {words}");
             }
             let adds_unknown = words.contains("ADD COLUMN") && words.contains("NOT NULL");
-            assert!(!adds_unknown || words.contains("DEFAULT"), "{name}: an older version leaves it empty: {words}");
+            assert!(
+                !adds_unknown || words.contains("DEFAULT"),
+                "{name}: an older version leaves it empty: {words}"
+            );
         }
     }
 }
