@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    cause::Cause,
     clock::Time,
     connector::Lane,
     store::{
@@ -159,7 +160,9 @@ impl Pool {
                 target.in_hand.renewed(&lapsed, until);
                 for (user, desired) in claimed {
                     let held = target.in_hand.hold(user.id.clone(), until);
-                    self.tasks.spawn(converge(target.clone(), user, desired, held, stopping.clone()));
+                    let cause = user.cause.clone();
+                    let work = converge(target.clone(), user, desired, held, stopping.clone());
+                    self.tasks.spawn(Cause::around_any(cause, work));
                 }
                 None
             }

@@ -8,17 +8,26 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{Method, Uri, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, uri::PathAndQuery};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::clock::until;
+use crate::{
+    cause::{self, Cause, RequestId, TraceParent},
+    clock::until,
+};
 
 use super::{Service, admission::admit, caller::Seen, error::Failure, hooks};
+
+/// The header by which a request is found in the logs of all who pass it on.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static(cause::TRACE_PARENT);
 
 /// Puts the layers around the routes.
 pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
     let layers = ServiceBuilder::new()
+        // Whatever happens to a request, it happens under its id.
+        .layer(middleware::from_fn_with_state(service.clone(), identify))
         // One line per request, also for those that end in a layer below.
         .layer(middleware::from_fn_with_state(service.clone(), log))
         // A bug must not look like a broken connection, which IdPs repeat for ever.
@@ -28,6 +37,26 @@ pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
         // No request holds its resources for ever.
         .layer(middleware::from_fn_with_state(service, limit_time));
     routes.layer(layers)
+}
+
+/// Finds out which request it is, and answers with that.
+async fn identify(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let request_id = the_only(headers, &X_REQUEST_ID).and_then(RequestId::parse);
+    let request_id = request_id.unwrap_or_else(|| RequestId::new(service.clock.now()));
+    let trace_parent = the_only(headers, &TRACE_PARENT).and_then(TraceParent::parse);
+    let shown = HeaderValue::from_str(request_id.as_str());
+    let cause = Cause { request_id, trace_parent };
+    let mut response = cause.around(next.run(request)).await;
+    // Also in the place of a target's own: this is the one that the log is searched for.
+    response.headers_mut().insert(X_REQUEST_ID, shown.expect("an id has nothing that a header cannot hold"));
+    response
+}
+
+/// The value of a header that stands there once, as text.
+fn the_only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())?.to_str().ok()
 }
 
 async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {

@@ -60,6 +60,7 @@ pub(super) fn user(id: &str, resource: serde_json::Value) -> User {
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     }
 }
 

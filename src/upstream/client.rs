@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::redirect;
 
-use crate::{clock::Clock, secret::Secret};
+use crate::{
+    cause::{Cause, TRACE_PARENT},
+    clock::Clock,
+    secret::Secret,
+};
 
 use super::{CallMeter, CallPath, Ended};
 
@@ -182,6 +186,9 @@ impl UpstreamClient {
         let started = self.clock.now();
         let mut request = self.http.request(method.clone(), format!("{}{}", self.base_url, path.as_str()));
         request = request.bearer_auth(token.expose());
+        if let Some(parent) = Cause::current().and_then(|cause| cause.trace_parent) {
+            request = request.header(TRACE_PARENT, parent.to_string());
+        }
         if !query.is_empty() {
             request = request.query(query);
         }

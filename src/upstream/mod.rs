@@ -9,6 +9,7 @@ mod egress;
 mod meter;
 mod relay;
 mod token_endpoint;
+mod told_time;
 
 pub use self::{
     call_path::CallPath,
@@ -19,4 +20,5 @@ pub use self::{
     meter::{CallMeter, Calls, Ended, Outcome},
     relay::{Relay, RelayError, RelaySettings, RequestBody},
     token_endpoint::{Grant, Granted, NotGranted, TokenEndpoint},
+    told_time::{NoAnswer, told_time},
 };

@@ -10,7 +10,7 @@ use std::{
 use self::source::Source;
 
 /// There for everybody, so the table does not repeat them.
-const FOR_ALL: [&str; 2] = ["clock", "secret"];
+const FOR_ALL: [&str; 3] = ["cause", "clock", "secret"];
 
 /// Below `connector` and no connector: what the connectors for one vendor have in common.
 const SHARED_BY_CONNECTORS: [&str; 1] = ["aha_api"];

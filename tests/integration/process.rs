@@ -3,9 +3,11 @@
 mod commands;
 mod credentials;
 mod demo;
+mod doctor;
 mod explain;
 mod groups;
 mod held;
+mod logs;
 mod plan;
 mod release;
 mod roster;

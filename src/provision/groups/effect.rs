@@ -6,11 +6,15 @@
 use std::sync::Arc;
 
 use crate::{
+    cause::Cause,
     clock::Time,
     connector::{Connector, GroupRights, Lane, Meaning},
     converge::Target,
-    provision::BridgedApp,
-    store::{Group, StoreError, Transaction, users},
+    provision::{BridgedApp, Request},
+    store::{
+        Group, StoreError, Transaction,
+        users::{self, Touch},
+    },
 };
 
 use super::record::MembersChanged;
@@ -19,11 +23,12 @@ use super::record::MembersChanged;
 #[derive(Clone, Debug)]
 pub(super) struct Effect {
     target: Arc<Target>,
+    cause: Option<Cause>,
 }
 
 impl Effect {
-    pub(super) fn of(app: &BridgedApp) -> Self {
-        Self { target: app.target.clone() }
+    pub(super) fn of(app: &BridgedApp, request: &Request) -> Self {
+        Self { target: app.target.clone(), cause: request.cause.clone() }
     }
 
     /// The group `before` became `after`, and these are its `members` that came and went.
@@ -39,17 +44,19 @@ impl Effect {
         let Some(rights) = connector.group_rights() else { return Ok(()) };
         let (gave, gives) = (meaning(rights, before), meaning(rights, after));
         let app = &self.target.app;
+        let cause = self.cause.as_ref();
+        let touch = |lane| Touch { app, lane, now, cause };
         if !gave.is_nothing() {
-            users::touch(transaction, app, &members.users_removed(), Lane::Revoke, now).await?;
+            users::touch(transaction, touch(Lane::Revoke), &members.users_removed()).await?;
         }
         match after {
             Some(group) if gave != gives => {
                 tell(app, group, &gives);
                 let lane = if gave.is_nothing() { Lane::Grant } else { Lane::Revoke };
-                users::touch_members(transaction, app, &group.id, lane, now).await
+                users::touch_members(transaction, touch(lane), &group.id).await
             }
             Some(_) if !gives.is_nothing() => {
-                users::touch(transaction, app, &members.users_added(), Lane::Grant, now).await
+                users::touch(transaction, touch(Lane::Grant), &members.users_added()).await
             }
             Some(group) => {
                 if before.is_none() {
