@@ -5,6 +5,7 @@
 //! way through code it is not an argument but belongs to the task, as the lines of the log do that it stands in.
 
 mod request_id;
+pub mod span;
 mod trace_parent;
 
 use tracing::Instrument as _;

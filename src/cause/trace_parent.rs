@@ -41,9 +41,14 @@ impl TraceParent {
         format!("{:032x}", self.trace_id)
     }
 
-    /// The span within it, as 16 hexadecimal digits.
-    pub fn span_id(&self) -> String {
-        format!("{:016x}", self.span_id)
+    /// The trace, as the 16 bytes that these digits spell.
+    pub fn trace_id_bytes(&self) -> [u8; 16] {
+        self.trace_id.to_be_bytes()
+    }
+
+    /// The span within it, as 8 bytes.
+    pub fn span_id_bytes(&self) -> [u8; 8] {
+        self.span_id.to_be_bytes()
     }
 
     /// Whether whoever asks records the trace.
@@ -51,7 +56,7 @@ impl TraceParent {
         self.flags & SAMPLED != 0
     }
 
-    /// The place of another span in the same trace.
+    /// The place of another span, whose id is not zero, in the same trace.
     pub fn with_span(self, span_id: u64) -> Self {
         Self { span_id, ..self }
     }

@@ -13,7 +13,10 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    cause::{self, Cause, RequestId, TraceParent},
+    cause::{
+        self, Cause, RequestId, TraceParent,
+        span::{End, Kind, Value},
+    },
     clock::until,
 };
 
@@ -46,11 +49,26 @@ async fn identify(State(service): State<Arc<Service>>, request: Request, next: N
     let request_id = request_id.unwrap_or_else(|| RequestId::new(service.clock.now()));
     let trace_parent = the_only(headers, &TRACE_PARENT).and_then(TraceParent::parse);
     let shown = HeaderValue::from_str(request_id.as_str());
-    let cause = Cause { request_id, trace_parent };
+    let (method, route) = (request.method().clone(), route_of(&request));
+    let (cause, span) = Cause { request_id, trace_parent }.begin(Kind::Server, service.clock.now());
     let mut response = cause.around(next.run(request)).await;
+    if let Some(span) = span {
+        let end = if response.status().is_server_error() { End::Failed } else { End::Well };
+        let attributes = vec![
+            ("http.request.method", Value::Text(method.to_string())),
+            ("http.route", Value::Text(route.clone())),
+            ("http.response.status_code", Value::Number(response.status().as_u16().into())),
+        ];
+        span.end(service.clock.now(), operation(&method, &route), attributes, end);
+    }
     // Also in the place of a target's own: this is the one that the log is searched for.
     response.headers_mut().insert(X_REQUEST_ID, shown.expect("an id has nothing that a header cannot hold"));
     response
+}
+
+/// The route that was hit, as a template.
+fn route_of(request: &Request) -> String {
+    request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned()
 }
 
 /// The value of a header that stands there once, as text.
@@ -66,7 +84,7 @@ async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Ne
     let path = hooks::shown(request.uri());
     let started = service.clock.now();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route = route_of(&request);
     let response = next.run(request).await;
     let duration = service.clock.now().since(started);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -17,7 +17,7 @@ pub use self::{
     connect::ConnectError,
     documents::{DocumentError, Documents},
     egress::{PrivateNetworks, ResolveError},
-    meter::{CallMeter, Calls, Ended, Outcome},
+    meter::{Begun, CallMeter, Called, Calls, Outcome},
     relay::{Relay, RelayError, RelaySettings, RequestBody},
     token_endpoint::{Grant, Granted, NotGranted, TokenEndpoint},
     told_time::{NoAnswer, told_time},

@@ -14,6 +14,8 @@ mod roster;
 mod secrets;
 mod serve;
 mod tokens;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -82,23 +82,24 @@ fn of_files(tls: &Tls, public_url: Option<&str>, now: Time) -> Vec<Finding> {
 /// When the certificate ends (RFC 5280 §4.1.2.5), read from its DER: of all that stands in it this is the one thing that is
 /// asked, which is no reason for a parser of it all.
 fn end_of(certificate: &[u8]) -> Option<Time> {
-    let (mut certificate, _) = read(certificate, SEQUENCE)?;
-    let (mut to_be_signed, _) = read(certificate, SEQUENCE)?;
+    let (certificate, _) = read(certificate, SEQUENCE)?;
+    let (mut rest, _) = read(certificate, SEQUENCE)?;
     // The version may be left out; then come the serial number, the algorithm and the issuer.
-    if to_be_signed.first() == Some(&VERSION) {
-        to_be_signed = read(to_be_signed, VERSION)?.1;
+    if rest.first() == Some(&VERSION) {
+        rest = read(rest, VERSION)?.1;
     }
     for tag in [INTEGER, SEQUENCE, SEQUENCE] {
-        to_be_signed = read(to_be_signed, tag)?.1;
+        rest = read(rest, tag)?.1;
     }
-    (certificate, _) = read(to_be_signed, SEQUENCE)?;
-    let (_, end) = read(certificate, *certificate.first()?)?;
-    let (digits, _) = read(end, *end.first()?)?;
+    let (validity, _) = read(rest, SEQUENCE)?;
+    let (_, end) = read(validity, *validity.first()?)?;
+    let tag = *end.first()?;
+    let (digits, _) = read(end, tag)?;
     let digits = str::from_utf8(digits).ok()?;
-    let full = match end.first()? {
+    let full = match tag {
         // Years of two digits are those from 1950 to 2049.
-        &UTC_TIME => format!("{}{digits}", if digits.get(..2)? < "50" { "20" } else { "19" }),
-        &GENERALIZED_TIME => digits.to_owned(),
+        UTC_TIME => format!("{}{digits}", if digits.get(..2)? < "50" { "20" } else { "19" }),
+        GENERALIZED_TIME => digits.to_owned(),
         _ => return None,
     };
     let time = DateTime::strptime("%Y%m%d%H%M%SZ", full).ok()?.to_zoned(TimeZone::UTC).ok()?;
