@@ -32,7 +32,7 @@ async fn asked(bridge: &Bridge, method: Method, path: &str, id: Option<&str>) ->
 #[case::nobody(Method::GET, "/test/scim/v2/Users/nobody", 404)]
 #[case::nothing_there(Method::GET, "/nothing/here", 404)]
 #[case::a_method_that_is_not_there(Method::PUT, "/test/scim/v2/Schemas", 405)]
-#[case::a_body_that_is_none(Method::POST, "/test/scim/v2/Users", 415)]
+#[case::a_body_that_is_none(Method::POST, "/test/scim/v2/Users", 400)]
 #[case::health(Method::GET, "/healthz", 200)]
 #[case::readiness(Method::GET, "/readyz", 200)]
 #[case::status(Method::GET, "/status", 200)]
@@ -127,10 +127,11 @@ async fn the_trace_of_a_request_is_sent_on_with_all_calls_that_it_causes(
 
 #[tokio::test]
 async fn what_a_group_gives_is_done_for_the_request_that_changed_the_group() {
-    let bridge = Setup::aha().start().await;
+    let rule = "groups = [{ name = 'Aha PMs', grants = [{ workspace = 'PRJ1', role = 'contributor' }] }]";
+    let bridge = Setup::aha().app_keys(rule).start().await;
     let id = bridge.create_user("sam.doe@example.com").await;
     bridge.aha.take_calls();
-    let group = json!({ "displayName": "PRJ1: contributor", "members": [{ "value": id }] });
+    let group = json!({ "displayName": "Aha PMs", "members": [{ "value": id }] });
     let request = bridge.request(Method::POST, "/Groups").header("traceparent", TRACE);
     let request = request.header("content-type", "application/scim+json").body(group.to_string());
     assert_eq!(request.send().await.unwrap().status().as_u16(), 201);

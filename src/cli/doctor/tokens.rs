@@ -45,6 +45,7 @@ pub(super) async fn of_app(app: &config::App, store: Option<&Store>, now: Time) 
     } else if findings.is_empty() {
         findings.push(Finding::ok(match all.len() {
             0 => "it is opened by other ways than tokens".to_owned(),
+            1 => "one token opens it, and does not end within 30 days".to_owned(),
             tokens => format!("{tokens} tokens open it, and none ends within 30 days"),
         }));
     }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use http::{StatusCode, header};
+use http::header;
 use prost::Message as _;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -140,12 +140,12 @@ impl Exporter {
         let mut problem = String::new();
         for attempt in 1..=ATTEMPTS {
             match self.post(body.clone()).await {
-                Ok(status) if status.is_success() => {
+                Ok(200..300) => {
                     self.tell_dropped();
                     return;
                 }
                 Ok(status) => {
-                    problem = format!("it answered {}", status.as_u16());
+                    problem = format!("it answered {status}");
                     if !is_for_now(status) {
                         break;
                     }
@@ -164,13 +164,13 @@ impl Exporter {
         );
     }
 
-    async fn post(&self, body: Vec<u8>) -> Result<StatusCode, reqwest::Error> {
+    async fn post(&self, body: Vec<u8>) -> Result<u16, reqwest::Error> {
         let mut request =
             self.http.post(&self.url).header(header::CONTENT_TYPE, "application/x-protobuf").body(body);
         if let Some(authorization) = &self.authorization {
             request = request.header(header::AUTHORIZATION, authorization.clone());
         }
-        Ok(request.send().await?.status())
+        Ok(request.send().await?.status().as_u16())
     }
 
     fn tell_dropped(&self) {
@@ -182,6 +182,6 @@ impl Exporter {
 }
 
 /// Whether a collector that answers so may take the same a little later (OTLP 1.x, "Retryable Response Codes").
-fn is_for_now(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+fn is_for_now(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
 }

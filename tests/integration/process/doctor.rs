@@ -48,7 +48,7 @@ async fn all_is_well_and_each_check_says_so() {
         ("target", "an administrator"),
         ("clock", "this machine's clock is that of"),
         ("workspaces", "new users are invited to the workspace PRJ1 (Project 1)"),
-        ("tokens", "1 tokens open it"),
+        ("tokens", "one token opens it"),
     ] {
         assert_said(&said, check, "ok", text);
     }
