@@ -27,6 +27,7 @@ use crate::{
     http::{
         self, Admission, Certificates, Gate, Mounted, MountedApp, PatchAnswers, Service, TlsError, Transport,
     },
+    notify::{Delivery, Watch},
     passthrough,
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
@@ -51,6 +52,7 @@ pub struct App {
     transport: Transport,
     background: Vec<Background>,
     refreshing: Refreshing,
+    notifying: Option<Delivery>,
     /// Counts how often it was asked to look at files again.
     reloads: watch::Sender<u64>,
     store: Store,
@@ -80,6 +82,9 @@ pub enum StartError {
     /// The client that fetches the keys of issuers.
     #[error(transparent)]
     Documents(SetupError),
+    /// The client that notifies.
+    #[error("[notify]: {0}")]
+    Notify(SetupError),
     /// The certificates.
     #[error(transparent)]
     Certificates(#[from] TlsError),
@@ -143,7 +148,8 @@ impl App {
                     let mount = passed_through::mount(scim, settings, authenticator)?;
                     Mounted::PassedThrough(Arc::new(mount))
                 }
-                Connector::Aha(_) | Connector::AhaPortal(_) | Connector::Memory => {
+                // Whatever else there is, the bridge keeps its users.
+                _ => {
                     let (mounted, behind) =
                         mount(app, public_url, authenticator, &cursor_key, &shared).await?;
                     background.push(behind);
@@ -183,6 +189,11 @@ impl App {
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
         });
+        let notify = config.notify.as_ref();
+        let notifying = notify
+            .map(|notify| Delivery::new(notify, clock.clone()))
+            .transpose()
+            .map_err(StartError::Notify)?;
         let refreshing = Refreshing {
             credentials,
             signing_keys: gives_tokens.then_some(signing_keys),
@@ -196,6 +207,7 @@ impl App {
             transport,
             background,
             refreshing,
+            notifying,
             reloads,
             store,
             clock,
@@ -235,6 +247,16 @@ impl App {
         let workers_stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
         let owner = format!("worker-{}", UserId::new(self.clock.now()));
+        if let Some(delivery) = self.notifying {
+            let watch = Watch {
+                targets: self.background.iter().map(|background| background.target.clone()).collect(),
+                credentials: self.refreshing.credentials.clone(),
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+            };
+            tasks.spawn(watch.run(workers_stopping.clone()));
+            tasks.spawn(delivery.run(self.store.clone(), workers_stopping.clone()));
+        }
         for Background { target, roster, roster_every } in self.background {
             tasks.spawn(worker::run(target.clone(), owner.clone(), workers_stopping.clone()));
             if let Some(credentials) = target.credentials.clone() {

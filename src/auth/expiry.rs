@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Credentials, credential::Kind};
+use super::{Credential, Credentials, Kind};
 use crate::clock::Time;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -36,14 +36,34 @@ pub(super) struct Warning {
     days_left: Option<u64>,
 }
 
+/// How near its end a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nearing {
+    /// When it ends.
+    pub expires_at: Time,
+    /// How many of the times at which it is said are behind.
+    pub stage: usize,
+    /// `None`: it has expired.
+    pub days_left: Option<u64>,
+}
+
+/// How near its end `credential` is at `now`; `None` while there is nothing to say.
+pub fn nearing(credential: &Credential, now: Time) -> Option<Nearing> {
+    let expires_at = credential.expires_at?;
+    let stage = WARNINGS.iter().filter(|before| expires_at <= now + **before).count();
+    let days_left = (stage < WARNINGS.len()).then(|| expires_at.since(now).as_secs().div_ceil(DAY.as_secs()));
+    (stage > 0).then_some(Nearing { expires_at, stage, days_left })
+}
+
 impl ExpiryWarnings {
     /// The warnings that are due at `now` and were not given. What was near its end when the program started is warned of
     /// again.
     pub(super) fn due(&mut self, credentials: &Credentials, now: Time) -> Vec<Warning> {
         let mut warnings = Vec::new();
         for credential in credentials.list().iter() {
-            let Some(expires_at) = credential.expires_at else { continue };
-            let due = WARNINGS.iter().filter(|before| expires_at <= now + **before).count();
+            let Some(Nearing { expires_at, stage: due, days_left }) = nearing(credential, now) else {
+                continue;
+            };
             let said = self.said.entry((credentials.app().to_owned(), credential.id.clone())).or_insert(0);
             if due <= *said {
                 continue;
@@ -57,8 +77,7 @@ impl ExpiryWarnings {
                     Kind::ClientSecret { client } => Some(client.clone()),
                 },
                 expires_at,
-                days_left: (due < WARNINGS.len())
-                    .then(|| expires_at.since(now).as_secs().div_ceil(DAY.as_secs())),
+                days_left,
             });
         }
         warnings

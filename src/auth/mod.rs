@@ -31,6 +31,7 @@ pub use self::{
     authenticator::{Authenticator, WaysIn},
     credential::{Credential, Digest, Kind},
     credentials::{Client, Credentials},
+    expiry::{Nearing, nearing},
     hook::HookSecret,
     own_keys::{OwnKeyError, OwnKeys},
     refused::Refused,

@@ -163,8 +163,8 @@ async fn of_target(app: &config::App, store: Option<&Store>, clock: &Arc<dyn Clo
             Ok(probe) => probe.run().await,
             Err(error) => vec![Finding::problem(error.to_string())],
         },
-        Connector::Aha(_) | Connector::AhaPortal(_) => of_credentials(app, store, clock).await,
-        Connector::Memory => vec![Finding::ok("its target is in memory; there is nothing to ask")],
+        other if other.credentials().is_some() => of_credentials(app, store, clock).await,
+        _ => vec![Finding::ok("its target is in memory; there is nothing to ask")],
     }
 }
 

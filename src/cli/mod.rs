@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod audit;
+mod backup;
 mod check;
 mod demo;
 mod doctor;
@@ -11,6 +12,7 @@ mod held;
 mod lift_brake;
 mod login;
 mod migrate;
+mod notify;
 mod plan;
 mod release;
 mod roster;
@@ -49,6 +51,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
+    /// Copy the SQLite database of a configuration file, also while a server works in it. The copy is checked.
+    Backup(backup::BackupCommand),
     /// List, release or drop the revocations that the brake holds.
     Held(held::Held),
     /// Say per user what would be done at the target, and what it comes to. Sends nothing.
@@ -70,6 +74,8 @@ enum Command {
     /// Make, list and revoke the tokens that open an app. A running server notices within seconds.
     #[command(subcommand)]
     Token(token::Token),
+    /// Try the webhook by which people are notified, or list what they were told.
+    Notify(notify::Notify),
     /// Ask a running bridge for its health. Exit code 0 if it answers 200; for container health checks.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -96,6 +102,7 @@ pub async fn run() -> ExitCode {
         Command::Check(file) => check::run(&file),
         Command::Doctor(doctor) => doctor.run().await,
         Command::Migrate(file) => migrate::run(&file).await,
+        Command::Backup(backup) => backup.run().await,
         Command::Held(held) => held.run().await,
         Command::Plan(plan) => plan.run().await,
         Command::Roster(roster) => roster.run().await,
@@ -105,6 +112,7 @@ pub async fn run() -> ExitCode {
         Command::LiftBrake(lift_brake) => lift_brake.run().await,
         Command::Login(login) => login.run().await,
         Command::Token(token) => token.run().await,
+        Command::Notify(notify) => notify.run().await,
         Command::Healthcheck(healthcheck) => healthcheck.run().await,
     };
     match result {

@@ -10,6 +10,7 @@ use super::{
     file::read_text,
     log::Log,
     metrics::Metrics,
+    notify::Notify,
     problem::Problems,
     reader::Table,
     server::Server,
@@ -31,6 +32,8 @@ pub struct Config {
     pub log: Log,
     /// Who reads what is measured.
     pub metrics: Metrics,
+    /// The webhook by which people are told what needs them; `None`: they are told nothing.
+    pub notify: Option<Notify>,
     /// The apps; at least one.
     pub apps: BTreeMap<AppName, App>,
 }
@@ -75,6 +78,7 @@ impl Config {
         let log = root.section("log", Log::read);
         let mut taken = TakenTokens::default();
         let metrics = root.section("metrics", |table| Metrics::read(table, &mut taken));
+        let notify = root.optional("notify", |value| Notify::read(&value));
         let request_timeout = server.as_ref().unwrap_or(&Server::default()).request_timeout;
         let apps = root.section("apps", |table| read_apps(&table, &mut taken, request_timeout));
         let seals = |apps: &BTreeMap<AppName, App>| apps.values().any(|app| app.auth.oauth.is_some());
@@ -88,7 +92,14 @@ impl Config {
             ));
         }
         root.finish()?;
-        Ok(Self { server: server?, database: database?, log: log?, metrics: metrics?, apps: apps? })
+        Ok(Self {
+            server: server?,
+            database: database?,
+            log: log?,
+            metrics: metrics?,
+            notify: notify?,
+            apps: apps?,
+        })
     }
 }
 

@@ -28,6 +28,7 @@ mod log;
 mod metrics;
 pub mod moment;
 mod network;
+mod notify;
 mod problem;
 mod reader;
 mod scim;
@@ -68,6 +69,7 @@ pub use self::{
     log::{Log, LogFormat},
     metrics::Metrics,
     network::Networks,
+    notify::Notify,
     problem::{Problem, Problems},
     scim::{Repair, ScimConfig},
     secret::NoSecret,

@@ -16,6 +16,7 @@ pub(super) fn environment(name: &str) -> Option<String> {
         "CUSTOMERS_OKTA_TOKEN" => Some("s3cr3t-customers-token".to_owned()),
         "AHREFS_SCIM_TOKEN" => Some("s3cr3t-ahrefs-token".to_owned()),
         "AHREFS_ENTRA_TOKEN" => Some("s3cr3t-entra-token".to_owned()),
+        "NOTIFY_URL" => Some("https://hooks.example.com/s3cr3t-channel".to_owned()),
         "AHREFS_API_KEY" => Some("s3cr3t-ahrefs-key".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
@@ -202,7 +203,7 @@ base_url = "https://example.com"
     bridge.toml:22: apps.metrics: the name of an app is the first part of its URL, and this one is ours; choose another
     bridge.toml:24: apps.metrics.roster_every: is a key of connectors "aha" and "aha-portal" only; remove it, or change the connector
     bridge.toml:26: apps.ahrefs.token: missing: the bearer token that the target's support issued
-    bridge.toml:30: nonsense: unknown key; the keys here are server, database, log, metrics, apps
+    bridge.toml:30: nonsense: unknown key; the keys here are server, database, log, metrics, notify, apps
     "#);
 }
 
@@ -280,6 +281,35 @@ fn a_database_that_cannot_be_is_told(#[case] url: &str, #[case] expected: &str) 
 )]
 fn a_problem_of_the_log_is_told(#[case] key: &str, #[case] expected: &str) {
     assert_eq!(problems(&format!("{}[log]\n{key}\n", memory(""))), format!("bridge.toml:5: log.{expected}"));
+}
+
+#[rstest]
+#[case("secret = 's3cr3t'", 4, "notify.url: missing: where notifications are posted to")]
+#[case(
+    "url = 'hooks.example.com/s3cr3t'",
+    5,
+    "notify.url: is not a URL such as \"https://example.com/hook\" (relative URL without a base)"
+)]
+#[case("url = 'ftp://example.com/s3cr3t'", 5, "notify.url: must begin with https://")]
+#[case(
+    "url = 'http://example.com/s3cr3t'",
+    5,
+    "notify.url: http:// would send notifications unencrypted; write https://, or set allow_http = true if nobody can listen"
+)]
+#[case(
+    "url = 'https://example.com/'\nsecret = 's3cr3t'",
+    6,
+    "notify.secret: is shorter than 24 characters; make one with: openssl rand -hex 32"
+)]
+fn a_problem_of_notifications_is_told_without_what_is_secret(
+    #[case] keys: &str,
+    #[case] line: usize,
+    #[case] expected: &str,
+) {
+    let text = problems(&format!("{}[notify]\n{keys}\n", memory("")));
+    let expected = format!("bridge.toml:{line}: {expected}");
+    assert!(text.lines().any(|line| line == expected), "{text}");
+    assert!(!text.contains("s3cr3t"), "{text}");
 }
 
 #[rstest]

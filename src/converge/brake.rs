@@ -18,6 +18,8 @@
 //!
 //! A target without limits, such as `memory`, has no brake.
 
+use std::time::Duration;
+
 use crate::{
     clock::Time,
     config::{Brake, written_duration},
@@ -25,6 +27,7 @@ use crate::{
         StoreError, Transaction, User,
         admissions::{self, Admission, AdmissionKind, Counted},
         events::{self, EventKind},
+        notifications::{self, Notice, NotificationKind},
         users::Answered,
     },
 };
@@ -77,6 +80,9 @@ pub(super) async fn pass(
                 }
                 if shut_at.is_none() {
                     admissions::set_shut(transaction, &app, REVOCATION, Some(now)).await?;
+                }
+                if shut_at.is_none() {
+                    notifications::raise(transaction, room.notice(&app, &brake, now)).await?;
                 }
                 hold(transaction, user, seen, &room.refusal(&brake), now).await?;
                 Ok::<_, StoreError>(Verdict::Held { first: shut_at.is_none(), most: room.most })
@@ -135,6 +141,24 @@ impl Room {
     /// How many more may be disabled.
     pub(super) fn left(&self) -> u64 {
         self.most.saturating_sub(self.used)
+    }
+
+    fn notice<'a>(&self, app: &'a str, brake: &Brake, now: Time) -> Notice<'a> {
+        let text = format!(
+            "the brake is on: {} accounts were disabled within {}, and more were to be. They are held until a person has looked: \
+             `scim-bridge held` releases or drops them",
+            self.used,
+            written_duration(brake.window)
+        );
+        Notice {
+            app,
+            kind: NotificationKind::Held,
+            occurrence: None,
+            quiet: Duration::ZERO,
+            text,
+            at: now,
+            due_at: now,
+        }
     }
 
     fn refusal(&self, brake: &Brake) -> String {

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use crate::{
     clock::Time,
-    config::Brake,
+    config::{Brake, written_duration},
     store::{
         Store, StoreError,
+        notifications::{self, Notice, NotificationKind},
         passed_revocations::{self, Counted},
     },
 };
@@ -68,6 +69,7 @@ pub(super) async fn pass(app: &PassedThrough, revoked: Vec<String>) -> Result<()
                 let passed = passed_revocations::count(transaction, &name, since).await?;
                 let counted = if lifted_until > now { Counted::No } else { Counted::Yes };
                 if counted == Counted::Yes && !new.is_empty() && passed.count + new.len() as u64 > most {
+                    notifications::raise(transaction, notice(&name, most, &brake, now)).await?;
                     return Ok(Some(passed.first_at));
                 }
                 for id in new {
@@ -95,6 +97,24 @@ pub(super) async fn pass(app: &PassedThrough, revoked: Vec<String>) -> Result<()
             tracing::error!(app = app.name(), %error, "revocations could not be counted, so none is passed on");
             Err(Failure::Uncounted)
         }
+    }
+}
+
+/// The identity provider repeats what is held: people are told once in a window.
+fn notice<'a>(app: &'a str, most: u64, brake: &Brake, now: Time) -> Notice<'a> {
+    let text = format!(
+        "the brake holds: more than {most} users would lose access within {}. Further ones are answered 503; if they are meant, \
+         run scim-bridge lift-brake",
+        written_duration(brake.window)
+    );
+    Notice {
+        app,
+        kind: NotificationKind::Held,
+        occurrence: None,
+        quiet: brake.window,
+        text,
+        at: now,
+        due_at: now,
     }
 }
 

@@ -279,12 +279,29 @@ pub async fn count_open(store: &Store, app: &str) -> Result<Vec<(FindingKind, u6
     .bind(app)
     .fetch_all(store.reader())
     .await?;
-    rows.iter()
-        .map(|row| {
-            let kind = FindingKind::read(&row.try_get::<String, _>("kind")?)?;
-            Ok((kind, u64::try_from(row.try_get::<i64, _>("findings")?).unwrap_or(0)))
-        })
-        .collect()
+    rows.iter().map(read_count).collect()
+}
+
+/// How many findings of each kind were found from `from` to `until`, open or not; kinds without any are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_found(
+    store: &Store,
+    app: &str,
+    from: Time,
+    until: Time,
+) -> Result<Vec<(FindingKind, u64)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT kind, COUNT(*) AS findings FROM findings WHERE app = $1 AND found_at BETWEEN $2 AND $3 \
+         GROUP BY kind ORDER BY kind",
+    )
+    .bind(app)
+    .bind(from.as_micros())
+    .bind(until.as_micros())
+    .fetch_all(store.reader())
+    .await?;
+    rows.iter().map(read_count).collect()
 }
 
 /// Forgets what was resolved before `time`.
@@ -298,6 +315,11 @@ pub async fn forget_resolved(transaction: &mut Transaction, app: &str, time: Tim
         .execute(transaction)
         .await?;
     Ok(())
+}
+
+fn read_count(row: &AnyRow) -> Result<(FindingKind, u64), StoreError> {
+    let kind = FindingKind::read(&row.try_get::<String, _>("kind")?)?;
+    Ok((kind, u64::try_from(row.try_get::<i64, _>("findings")?).unwrap_or(0)))
 }
 
 fn read(row: &AnyRow) -> Result<Finding, StoreError> {

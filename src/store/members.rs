@@ -140,6 +140,22 @@ pub async fn memberships(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<M
     Ok(memberships)
 }
 
+/// How many users are in groups for whom something is still to be done, because of the groups or of anything else. Those that are
+/// held are not among them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_waiting(store: &Store, app: &str) -> Result<u64, StoreError> {
+    let users: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM users WHERE app = $1 AND due_at IS NOT NULL AND held_at IS NULL AND EXISTS (SELECT 1 FROM group_members \
+         WHERE group_members.app = $1 AND group_members.member_id = users.id)",
+    )
+    .bind(app)
+    .fetch_one(store.reader())
+    .await?;
+    Ok(u64::try_from(users).unwrap_or(0))
+}
+
 /// How far it is with the users in a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {

@@ -8,6 +8,7 @@
 //! SQL stays in this folder, one file per table, static text with binds, the same for every database.
 
 pub mod admissions;
+pub mod backup;
 mod batch;
 pub mod budgets;
 pub mod catalogues;
@@ -25,6 +26,7 @@ mod lock;
 pub mod logins;
 mod marks;
 pub mod members;
+pub mod notifications;
 pub mod own_keys;
 pub mod passed_revocations;
 pub mod roster_passes;

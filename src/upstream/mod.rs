@@ -10,6 +10,7 @@ mod meter;
 mod relay;
 mod token_endpoint;
 mod told_time;
+mod webhook;
 
 pub use self::{
     call_path::CallPath,
@@ -21,4 +22,5 @@ pub use self::{
     relay::{Relay, RelayError, RelaySettings, RequestBody},
     token_endpoint::{Grant, Granted, NotGranted, TokenEndpoint},
     told_time::{NoAnswer, told_time},
+    webhook::{Webhook, WebhookError},
 };

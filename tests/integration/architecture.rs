@@ -117,6 +117,22 @@ fn a_connector_knows_no_other_connector_no_database_and_no_server() {
     expect_none(&problems);
 }
 
+/// What another connector costs: a folder, a line of the registry (and that there is the folder), and the configuration.
+#[test]
+fn a_connector_is_named_only_in_its_folder_the_registry_and_the_configuration() {
+    let elsewhere = || {
+        sources().filter(|source| {
+            let is_listed = ["connector/mod.rs", "connector/registry.rs"].contains(&source.path.as_str());
+            !is_listed && !source.is_in("config") && !source.path.starts_with("connector/aha_portal/")
+        })
+    };
+    for word in ["AhaPortal", "aha_portal"] {
+        let advice =
+            "ask what kind of target it is by what it can do, so that another one needs no change here";
+        expect_none(&named(elsewhere(), word, advice));
+    }
+}
+
 #[test]
 fn sql_lives_only_in_the_store() {
     let elsewhere = sources().filter(|source| !source.is_in("store"));

@@ -1,6 +1,7 @@
 //! Groups, roles and entitlements give rights at Aha!.
 
 mod catalogue;
+mod changed_at_aha;
 mod conversations;
 mod fixture;
 mod large;
@@ -8,3 +9,4 @@ mod lifecycle;
 mod members;
 mod policies;
 mod troubles;
+mod urgency;

@@ -43,6 +43,7 @@ mod lists;
 mod login;
 mod metrics;
 mod mutations;
+mod notifications;
 mod okta;
 mod okta_spec;
 mod ownership;

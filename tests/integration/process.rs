@@ -1,5 +1,6 @@
 //! The built program as its users meet it: commands, signals, exit codes, and what it says.
 
+mod backup;
 mod commands;
 mod credentials;
 mod demo;
@@ -7,6 +8,7 @@ mod doctor;
 mod explain;
 mod groups;
 mod held;
+mod large_groups;
 mod logs;
 mod plan;
 mod release;

@@ -19,8 +19,7 @@ const TOLERABLE: Duration = Duration::from_secs(60);
 pub(super) async fn findings(app: &config::App, clock: &Arc<dyn Clock>) -> Option<Finding> {
     let base_url = match &app.connector {
         Connector::Scim(scim) => scim.base_url.as_str(),
-        Connector::Aha(_) | Connector::AhaPortal(_) => app.connector.aha_account()?.base_url.as_str(),
-        Connector::Memory => return None,
+        other => other.aha_account()?.base_url.as_str(),
     };
     let asked_at = clock.now();
     let told = match told_time(base_url).await {

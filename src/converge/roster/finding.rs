@@ -1,5 +1,7 @@
 //! Opens and resolves findings: the row, the event, and one line of the log each.
 
+use std::time::Duration;
+
 use crate::{
     clock::Time,
     config::Mode,
@@ -7,10 +9,14 @@ use crate::{
         StoreError, Transaction, UserId,
         events::{self, Event, EventKind, Subject},
         findings::{self, Finding, FindingKind, Nature, Opened},
+        notifications::{self, Notice, NotificationKind},
     },
 };
 
 use super::{ACTOR, Target};
+
+/// How long after the first finding people are told of it, and of those that come meanwhile.
+const TOLD_AFTER: Duration = Duration::from_secs(30);
 
 /// Where and when findings are made.
 #[derive(Clone, Debug)]
@@ -72,7 +78,25 @@ pub(super) async fn open(
         finding = phrase(finding.kind),
         "the target is not as the identity provider asserts"
     );
+    notifications::raise(transaction, notice(scope)).await?;
     record(transaction, scope, &finding, EventKind::FindingOpened, phrase(finding.kind)).await
+}
+
+/// People are told once of all that a listing finds.
+fn notice(scope: &Scope) -> Notice<'_> {
+    let text = format!(
+        "{} is not as the identity provider asserts; `scim-bridge roster --last` says what it is, and what to do.",
+        scope.target
+    );
+    Notice {
+        app: &scope.app,
+        kind: NotificationKind::DriftFound,
+        occurrence: Some("untold"),
+        quiet: Duration::ZERO,
+        text,
+        at: scope.now,
+        due_at: scope.now + TOLD_AFTER,
+    }
 }
 
 /// Resolves a finding; `why` is a fragment that says what ended it.

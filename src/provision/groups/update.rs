@@ -29,7 +29,7 @@ pub async fn update(
     let (rules, name) = (Rules::of(app), app.name().to_owned());
     let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app, request));
     let after = effect.clone();
-    let group = app
+    let (group, touched) = app
         .target
         .store
         .write(move |transaction| {
@@ -43,6 +43,6 @@ pub async fn update(
             })
         })
         .await?;
-    after.is_durable();
+    after.is_durable(&touched);
     app.present_group(&group, members).await
 }

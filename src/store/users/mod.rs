@@ -2,8 +2,8 @@
 //!
 //! [`record`](User) is the row; `read`, `narrowing` and `sorted` serve SCIM reads; `write` is what transactions do to single
 //! rows; `queue` is the worker's side; `administrators` is the guard's question, `held` the brake's; `look_up` is what people ask;
-//! `managed` is what listings compare and a release hands back; `touch` is what groups do to their members; `unsettled` is what is planned;
-//! `counts` is for whoever watches. What a change *means* is decided
+//! `managed` is what listings compare and a release hands back; `touch` is what groups do to their members; `unsettled` is what is
+//! planned; `counts` is for whoever watches, `overdue` is whom people are told of. What a change *means* is decided
 //! by the callers (`provision`, `converge`), never here.
 
 mod administrators;
@@ -13,6 +13,7 @@ mod held;
 mod look_up;
 mod managed;
 mod narrowing;
+mod overdue;
 mod queue;
 mod read;
 mod record;
@@ -28,6 +29,7 @@ pub use self::{
     look_up::{count_before, find_by_any_name},
     managed::{InHands, count_in_hands, page_in_hands, page_settled},
     narrowing::{Narrowing, count_matching, page},
+    overdue::{Overdue, find_overdue},
     queue::{
         Ahead, Claim, Claimed, Outlook, QueueDepth, ahead, bring_back, claim, depth, hasten_revocations,
         look, release_all, renew,

@@ -5,6 +5,7 @@ pub mod issuer;
 pub mod process;
 pub mod random;
 pub mod raw;
+pub mod receiver;
 pub mod secrets;
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
@@ -586,10 +587,11 @@ impl Bridge {
                 if answer.body["apps"]["test"]["queue"] == json!({}) {
                     return;
                 }
-                tokio::task::yield_now().await;
+                // The work itself, which may be on ten thousand users, must come to its turn.
+                tokio::time::sleep(POLL).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), idle).await.expect("the queue becomes empty");
+        tokio::time::timeout(Duration::from_secs(120), idle).await.expect("the queue becomes empty");
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     IDP_TOKEN, Passed, TARGET_TOKEN, app, status,
     wire::{Message, Target},
 };
-use crate::harness::process::Process;
+use crate::harness::{eventually, process::Process, receiver::Receiver};
 
 const OFF: &str = r#"{"Operations":[{"op":"Replace","path":"active","value":"False"}]}"#;
 
@@ -53,6 +53,29 @@ async fn revocations_beyond_the_limit_are_not_sent_and_the_answer_says_what_to_d
     );
     clock.advance(Duration::from_mins(31));
     assert_eq!(deactivate(&passed, "4").await.status(), 204);
+}
+
+#[tokio::test]
+async fn people_are_notified_once_in_a_window_that_the_brake_holds() {
+    let receiver = Receiver::start().await;
+    let notify = format!("brake = {{ max_revocations = 1 }}\n[notify]\nurl = '{}'", receiver.url);
+    let (passed, clock) = passed(&notify).await;
+    assert_eq!(deactivate(&passed, "1").await.status(), 204);
+    for _ in 0..3 {
+        deactivate(&passed, "2").await.error(503);
+        clock.advance(Duration::from_mins(1));
+    }
+    eventually("it is told", async || receiver.kinds() == ["held"]).await;
+    let [told] = receiver.received().try_into().unwrap();
+    assert_eq!(told.body["app"], "passed");
+    assert!(told.body["text"].as_str().unwrap().contains("lift-brake"), "{}", told.text);
+    // Without a secret nothing is signed.
+    assert_eq!(told.header("x-scim-bridge-signature"), "");
+    clock.advance(Duration::from_mins(58));
+    assert_eq!(deactivate(&passed, "3").await.status(), 204);
+    deactivate(&passed, "4").await.error(503);
+    clock.advance(Duration::from_mins(5));
+    eventually("it is told again", async || receiver.kinds() == ["held", "held"]).await;
 }
 
 #[rstest]

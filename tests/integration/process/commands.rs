@@ -118,9 +118,20 @@ async fn help_names_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let ended = run(folder.path(), &["--help"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    for command in
-        ["serve", "demo", "check", "migrate", "roster", "release", "held", "plan", "explain", "healthcheck"]
-    {
+    for command in [
+        "serve",
+        "demo",
+        "check",
+        "migrate",
+        "roster",
+        "release",
+        "held",
+        "plan",
+        "explain",
+        "backup",
+        "notify",
+        "healthcheck",
+    ] {
         assert!(ended.output.contains(&format!("\n  {command} ")), "{command}: {}", ended.output);
         let ended = run(folder.path(), &[command, "--help"]).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");

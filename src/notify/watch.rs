@@ -1,0 +1,174 @@
+//! Looks now and then for what is so without an event: a key that is refused, leavers who wait, tokens near their end.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    auth::{Credential, Credentials, Kind, Nearing, nearing},
+    clock::{Clock, Time},
+    converge::{Target, health::Health},
+    store::{
+        Store, StoreError,
+        notifications::{self, Notice, NotificationKind},
+        users,
+    },
+};
+
+/// How often to look.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// How long somebody who is to lose access may have it before people are told.
+const OVERDUE_AFTER: Duration = Duration::from_mins(5);
+
+/// What comes and goes is told once in that time: of several processes, each may find something else.
+const QUIET: Duration = Duration::from_hours(1);
+
+/// The one thing that a kind of notification is about, where there is but one an app.
+const STANDING: &str = "standing";
+
+/// How long notifications are kept.
+const KEEP: Duration = Duration::from_hours(400 * 24);
+
+/// Who looks, and at what.
+#[derive(Debug)]
+pub struct Watch {
+    /// The targets of the apps.
+    pub targets: Vec<Arc<Target>>,
+    /// The tokens of the apps.
+    pub credentials: Vec<Arc<Credentials>>,
+    /// Where notices go.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Watch {
+    /// Looks at once and then now and then, until `stopping`.
+    pub async fn run(self, stopping: CancellationToken) {
+        let mut had_failed = false;
+        loop {
+            match self.look().await {
+                Err(error) if !had_failed => {
+                    tracing::warn!(%error, "it cannot be seen whether somebody is to be notified; it is tried again");
+                    had_failed = true;
+                }
+                Err(_) => {}
+                Ok(()) => had_failed = false,
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = self.clock.sleep_until(self.clock.now() + EVERY) => {}
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for target in &self.targets {
+            self.look_at_credentials(target, now).await?;
+            self.look_at_revocations(target, now).await?;
+        }
+        for credentials in &self.credentials {
+            for credential in credentials.list().iter() {
+                self.look_at_token(credentials.app(), credential, now).await?;
+            }
+        }
+        let before = now - KEEP;
+        self.store
+            .write(move |transaction| {
+                Box::pin(async move { notifications::forget(transaction, before).await })
+            })
+            .await
+    }
+
+    async fn look_at_credentials(&self, target: &Target, now: Time) -> Result<(), StoreError> {
+        let (app, kind) = (&target.app, NotificationKind::CredentialsRefused);
+        match target.health.current() {
+            Health::CredentialsRefused { since, reason } => {
+                let text = format!(
+                    "{} does not accept the bridge's credentials since {since}, and nothing is sent there. {reason}",
+                    target.connector.target()
+                );
+                self.raise(app, kind, STANDING, QUIET, text, now).await
+            }
+            Health::Working => self.end(app, kind).await,
+            // Nobody knows.
+            Health::Unknown | Health::Failing { .. } | Health::Down { .. } | Health::Recovering => Ok(()),
+        }
+    }
+
+    async fn look_at_revocations(&self, target: &Target, now: Time) -> Result<(), StoreError> {
+        if !target.is_carried_out() {
+            return Ok(());
+        }
+        let (app, kind) = (&target.app, NotificationKind::RevocationsOverdue);
+        let Some(overdue) = users::find_overdue(&self.store, app, now - OVERDUE_AFTER).await? else {
+            return self.end(app, kind).await;
+        };
+        let text = format!(
+            "people who are to lose access still have it: {}, the first since {}. /status says how {} is; `scim-bridge explain` \
+             says it of each person",
+            overdue.users,
+            overdue.since,
+            target.connector.target()
+        );
+        self.raise(app, kind, STANDING, QUIET, text, now).await
+    }
+
+    async fn look_at_token(&self, app: &str, credential: &Credential, now: Time) -> Result<(), StoreError> {
+        let Some(Nearing { expires_at, stage, days_left }) = nearing(credential, now) else { return Ok(()) };
+        let of = match &credential.kind {
+            Kind::BearerToken => format!("the token {}", credential.name),
+            Kind::ClientSecret { client } => format!("the secret {} of the client {client}", credential.name),
+        };
+        let text = match days_left {
+            Some(1) => format!(
+                "{of} expires within a day, at {expires_at}; make another one, and give it to the identity provider"
+            ),
+            Some(days) => format!(
+                "{of} expires in {days} days, at {expires_at}; make another one, and give it to the identity provider"
+            ),
+            None => format!("{of} has expired, at {expires_at}: whoever sends it is refused"),
+        };
+        let occurrence = format!("{}/{}/{stage}", credential.id, expires_at.as_micros());
+        self.raise(app, NotificationKind::TokenExpiring, &occurrence, Duration::ZERO, text, now).await
+    }
+
+    async fn raise(
+        &self,
+        app: &str,
+        kind: NotificationKind,
+        occurrence: &str,
+        quiet: Duration,
+        text: String,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        // What was told is mostly still so, and to read is cheaper than to write.
+        if notifications::stands(&self.store, app, kind, occurrence).await? {
+            return Ok(());
+        }
+        let (app, occurrence) = (app.to_owned(), occurrence.to_owned());
+        self.store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let occurrence = Some(occurrence.as_str());
+                    let notice = Notice { app: &app, kind, occurrence, quiet, text, at: now, due_at: now };
+                    notifications::raise(transaction, notice).await.map(drop)
+                })
+            })
+            .await
+    }
+
+    async fn end(&self, app: &str, kind: NotificationKind) -> Result<(), StoreError> {
+        if !notifications::stands(&self.store, app, kind, STANDING).await? {
+            return Ok(());
+        }
+        let app = app.to_owned();
+        self.store
+            .write(move |transaction| {
+                Box::pin(async move { notifications::end(transaction, &app, kind, STANDING).await })
+            })
+            .await
+    }
+}

@@ -1,0 +1,187 @@
+//! What is told, and how often.
+
+use std::{sync::Arc, time::Duration};
+
+use scim_bridge::{
+    clock::{Clock, ManualClock, Time},
+    sim::aha::{DEMO_API_KEY, Fault},
+    store::notifications::NotificationKind,
+};
+use serde_json::json;
+
+use super::{SELDOM, assert_signed, kept, received, section, start, wait};
+use crate::harness::{
+    ADMINISTRATOR, Bridge, Setup, eventually, pass_time,
+    receiver::{Received, Receiver},
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+fn email(number: usize) -> String {
+    format!("joiner{number}@example.com")
+}
+
+async fn deactivate(bridge: &Bridge, id: &str) {
+    let off = json!([{ "op": "replace", "path": "active", "value": false }]);
+    assert_eq!(bridge.patch(&format!("/Users/{id}"), off).await.status, 200);
+}
+
+/// So many people, by their ids.
+async fn people(bridge: &Bridge, number: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..number {
+        ids.push(bridge.create_user(&email(number)).await);
+    }
+    ids
+}
+
+/// Of people there is nothing in what is told.
+fn assert_names_nobody(received: &Received) {
+    assert!(!received.text.contains("joiner") && !received.text.contains('@'), "{}", received.text);
+}
+
+#[tokio::test]
+async fn that_the_brake_is_on_is_told_once_however_many_it_holds() {
+    let (bridge, clock, receiver) =
+        start(|setup| setup.brake("brake = { max_revocations = 2 }").app_keys(SELDOM)).await;
+    for id in &people(&bridge, 6).await {
+        deactivate(&bridge, id).await;
+    }
+    let [told] = received(&receiver, &clock, 1).await.try_into().unwrap();
+    assert_signed(&told);
+    assert_names_nobody(&told);
+    let id = told.body["id"].clone();
+    assert_eq!(
+        told.body,
+        json!({
+            "text": "scim-bridge, app test: the brake is on: 2 accounts were disabled within 1h, and more were to be. They are held \
+                     until a person has looked: `scim-bridge held` releases or drops them",
+            "id": id, "app": "test", "kind": "held", "raised_at": told.body["raised_at"], "attempt": 1,
+        })
+    );
+    wait(&clock, Duration::from_mins(4)).await;
+    assert_eq!(receiver.kinds(), ["held"]);
+    let [row] = kept(&bridge).await.try_into().unwrap();
+    assert_eq!((row.kind, row.attempts, row.due_at, row.failure), (NotificationKind::Held, 1, None, None));
+    assert!(row.delivered_at.is_some());
+}
+
+#[tokio::test]
+async fn all_that_one_listing_finds_is_told_once_with_its_numbers_and_no_names() {
+    let (bridge, clock, receiver) = start(|setup| setup).await;
+    people(&bridge, 4).await;
+    let account = |number| bridge.aha.find_user_by_email(&email(number)).unwrap().id;
+    bridge.aha.disable(account(0));
+    bridge.aha.disable(account(1));
+    bridge.aha.rename(account(2), "Other", "Name");
+    bridge.next_roster(&clock, Duration::from_mins(15)).await;
+    assert_eq!(receiver.kinds(), [""; 0], "others may be found in a moment");
+    let [told] = received(&receiver, &clock, 1).await.try_into().unwrap();
+    assert_signed(&told);
+    assert_names_nobody(&told);
+    assert_eq!(told.body["kind"], "drift_found");
+    assert_eq!(told.body["findings"], json!({ "disabled": 2, "name_changed": 1 }));
+    // What stays so is not told again, and what is found later is.
+    bridge.next_roster(&clock, Duration::from_mins(15)).await;
+    bridge.next_roster(&clock, Duration::from_mins(15)).await;
+    bridge.aha.disable(account(3));
+    bridge.next_roster(&clock, Duration::from_mins(15)).await;
+    let [_, later] = received(&receiver, &clock, 2).await.try_into().unwrap();
+    assert_eq!(later.body["findings"], json!({ "disabled": 1 }));
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_told_once_until_another_one_is() {
+    let (bridge, clock, receiver) = start(|setup| setup.app_keys(SELDOM)).await;
+    let owner = bridge.aha.find_user_by_email(ADMINISTRATOR).unwrap().id;
+    let ids = people(&bridge, 2).await;
+    let refuse = async |id: &str| {
+        bridge.aha.revoke_api_key(DEMO_API_KEY);
+        let off = json!([{ "op": "replace", "path": "active", "value": false }]);
+        bridge.patch(&format!("/Users/{id}"), off).await.error(503, "");
+    };
+    refuse(&ids[0]).await;
+    let [told] = received(&receiver, &clock, 1).await.try_into().unwrap();
+    assert_signed(&told);
+    assert_eq!(told.body["kind"], "credentials_refused");
+    assert!(told.body["text"].as_str().unwrap().contains("Aha! does not accept"), "{}", told.text);
+    wait(&clock, Duration::from_mins(4)).await;
+    assert_eq!(receiver.received().len(), 1);
+    bridge.aha.add_api_key(DEMO_API_KEY, owner);
+    wait(&clock, Duration::from_mins(3)).await;
+    assert_eq!(bridge.status().await["target"]["state"], "working");
+    clock.advance(HOUR);
+    refuse(&ids[1]).await;
+    pass_time(&clock, Duration::from_secs(5), "it is told again", async || {
+        receiver.kinds().iter().filter(|kind| *kind == "credentials_refused").count() == 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn somebody_who_keeps_access_for_five_minutes_is_told_of_once() {
+    let (bridge, clock, receiver) =
+        start(|setup| setup.app_keys("roster_every = '24h'\nconfirm_within = '0s'")).await;
+    let ids = people(&bridge, 2).await;
+    bridge.wait_until_idle().await;
+    bridge.aha.fault(Fault::html(503).on("PUT /users/:id").always());
+    for id in &ids {
+        deactivate(&bridge, id).await;
+    }
+    let asked_at = clock.now();
+    let [told] = received(&receiver, &clock, 1).await.try_into().unwrap();
+    assert!(clock.now().since(asked_at) > Duration::from_mins(5));
+    assert_signed(&told);
+    assert_names_nobody(&told);
+    assert_eq!(told.body["kind"], "revocations_overdue");
+    assert!(
+        told.body["text"].as_str().unwrap().contains("still have it: 2, the first since"),
+        "{}",
+        told.text
+    );
+    wait(&clock, Duration::from_mins(10)).await;
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_is_told_of_30_7_and_1_days_before_and_at_the_end() {
+    let start = Time::from_micros(1_700_000_000_000_000);
+    let clock = ManualClock::new(start);
+    let receiver = Receiver::start().await;
+    // Tuesday, 14 November 2023, and some hours. The token is good until the last day of the year begins.
+    let lab = "[apps.lab]\nconnector = 'memory'\ntokens = [{ name = 'ends', token = 'planted-lab', expires = '2023-12-31' }]";
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone()))
+        .config(lab)
+        .config(&section(&receiver))
+        .start()
+        .await;
+    let end = Time::from_micros(1_703_980_800_000_000);
+    let mut said = Vec::new();
+    for (before, words) in [(30, "in 30 days"), (7, "in 7 days"), (1, "within a day"), (0, "has expired")] {
+        clock.advance(end.since(clock.now()).saturating_sub(before * DAY));
+        let all = received(&receiver, &clock, said.len() + 1).await;
+        let told = all.last().unwrap();
+        assert_signed(told);
+        assert_eq!((&told.body["kind"], &told.body["app"]), (&json!("token_expiring"), &json!("lab")));
+        let text = told.body["text"].as_str().unwrap();
+        assert!(text.contains("the token ends") && text.contains(words), "{words}: {text}");
+        said.push(words);
+    }
+    drop(bridge);
+    assert_eq!(receiver.received().len(), said.len());
+}
+
+#[tokio::test]
+async fn nothing_is_told_twice_by_a_bridge_that_starts_again() {
+    let receiver = Receiver::start().await;
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let lab = "[apps.lab]\nconnector = 'memory'\ntokens = [{ name = 'ends', token = 'planted-lab', expires = '2023-11-20' }]";
+    let setup = setup.app_keys(SELDOM).config(lab).config(&section(&receiver));
+    let mut bridge = setup.start().await;
+    received(&receiver, &clock, 1).await;
+    eventually("it is recorded", async || kept(&bridge).await[0].delivered_at.is_some()).await;
+    bridge.restart().await;
+    wait(&clock, Duration::from_mins(5)).await;
+    assert_eq!(receiver.kinds(), ["token_expiring"]);
+}
