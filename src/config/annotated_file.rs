@@ -19,7 +19,9 @@ fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
     for file in ["lab-token", "fullchain.pem", "privkey.pem", "clients.pem", "acme-ca.pem"] {
         fs::write(folder.path().join(file), "lab").unwrap();
     }
-    for file in ["client-secret", "oauth-secret", "secret-key", "hook-secret", "notify-secret"] {
+    for file in
+        ["client-secret", "database-password", "oauth-secret", "secret-key", "hook-secret", "notify-secret"]
+    {
         fs::write(folder.path().join(file), "s3cr3t".repeat(10)).unwrap();
     }
     fs::write(folder.path().join("login-token"), "another").unwrap();

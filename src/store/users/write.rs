@@ -6,6 +6,7 @@ use crate::{
     clock::Time,
     store::{
         StoreError, Transaction, UserId,
+        dialect::{locking, serialize},
         events::{self, Event, EventKind, Subject},
         marks::{self, List},
         members,
@@ -58,8 +59,8 @@ pub async fn find_live_by_user_name(
     .transpose()
 }
 
-/// All users, live and deleted, that are this account at the target: by its id, or by what the connector compares.
-/// Newest first.
+/// All users, live and deleted, that are this account at the target: by its id, or by what the connector compares. They are
+/// locked until the transaction ends, and until then nobody else finds out that there are no others. Newest first.
 ///
 /// # Errors
 /// When the database fails.
@@ -69,21 +70,27 @@ pub async fn find_by_account(
     account_id: Option<&str>,
     account_key: Option<&str>,
 ) -> Result<Vec<User>, StoreError> {
+    for (what, value) in [("id", account_id), ("key", account_key)] {
+        if let Some(value) = value {
+            serialize(transaction, &format!("account {what} {app} {value}")).await?;
+        }
+    }
     if account_id.is_none() && account_key.is_none() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(concat!(
+    let statement = locking!(
         "SELECT ",
         columns!(),
-        " FROM users WHERE app = $1 AND account_id = $2 UNION SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND account_key = $3 ORDER BY id DESC"
-    ))
-    .bind(app)
-    .bind(account_id)
-    .bind(account_key)
-    .fetch_all(transaction)
-    .await?;
+        " FROM users WHERE id IN (SELECT id FROM users WHERE app = $1 AND account_id = $2 \
+         UNION SELECT id FROM users WHERE app = $1 AND account_key = $3) \
+         AND (account_id = $2 OR account_key = $3) ORDER BY id DESC"
+    );
+    let rows = sqlx::query(statement.within(transaction))
+        .bind(app)
+        .bind(account_id)
+        .bind(account_key)
+        .fetch_all(transaction)
+        .await?;
     rows.iter().map(read).collect()
 }
 
@@ -184,7 +191,7 @@ pub async fn list_accounts(
 ) -> Result<Vec<(UserId, String)>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, account_id FROM users WHERE app = $1 AND deleted_at IS NULL AND account_id IS NOT NULL \
-         ORDER BY observed_at, id",
+         ORDER BY observed_at NULLS FIRST, id",
     )
     .bind(app)
     .fetch_all(transaction)
@@ -196,14 +203,12 @@ pub async fn list_accounts(
         .collect()
 }
 
-/// Users whose derived columns were never written: at most `limit`.
+/// Users whose derived columns were never written, locked until the transaction ends: at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_incomplete(transaction: &mut Transaction, limit: i64) -> Result<Vec<User>, StoreError> {
-    let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM users WHERE fragment = '' LIMIT $1"))
-        .bind(limit)
-        .fetch_all(transaction)
-        .await?;
+    let statement = locking!("SELECT ", columns!(), " FROM users WHERE fragment = '' LIMIT $1");
+    let rows = sqlx::query(statement.within(transaction)).bind(limit).fetch_all(transaction).await?;
     rows.iter().map(read).collect()
 }

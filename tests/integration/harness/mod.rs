@@ -335,7 +335,7 @@ impl Bridge {
 
     /// The database, as sqlx names it.
     pub fn database_url(&self) -> &str {
-        &self.config.database.url
+        self.config.database.url.expose()
     }
 
     /// The folder of the configuration.
