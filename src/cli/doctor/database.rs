@@ -2,6 +2,7 @@
 
 use crate::{
     passthrough::probe::Finding,
+    secret::DatabaseUrl,
     store::{Store, StoreError},
 };
 
@@ -13,9 +14,10 @@ pub(super) struct Database {
     pub(super) migrations: Option<Finding>,
 }
 
-/// Opens the database at `url` beside whoever has it, and says how it is.
-pub(super) async fn open(url: &str) -> (Option<Store>, Database) {
-    match Store::open_beside(url).await {
+/// Opens the database beside whoever has it, and says how it is.
+pub(super) async fn open(database: &DatabaseUrl) -> (Option<Store>, Database) {
+    let url = database.as_str();
+    match Store::open_beside(database).await {
         Ok(store) => {
             let found = Finding::ok(format!("{url} is there and up to date"));
             let migrations = Some(Finding::ok("all that this version knows are applied"));
@@ -26,14 +28,22 @@ pub(super) async fn open(url: &str) -> (Option<Store>, Database) {
             let found = Finding::ok(format!("{url} is there"));
             (None, Database { found, migrations: Some(Finding::warning(behind)) })
         }
-        Err(StoreError::Open { .. }) => {
+        // The database of a server is made by a person, and must be there.
+        Err(StoreError::Open { .. }) if !database.is_postgres() => {
             let found = Finding::warning(format!(
                 "{url} cannot be opened; if the bridge has not run yet, `serve` makes it, else see that the file is there and readable"
             ));
             (None, Database { found, migrations: None })
         }
+        Err(StoreError::Open { source, .. }) => {
+            let found = Finding::problem(format!(
+                "{url} cannot be opened: {source}. See that the server runs, that the database was made, and that user and password \
+                 are right"
+            ));
+            (None, Database { found, migrations: None })
+        }
         Err(error) => {
-            let found = Finding::problem(format!("{url}: {error}"));
+            let found = Finding::problem(format!("{url}: {:#}", anyhow::Error::from(error)));
             (None, Database { found, migrations: None })
         }
     }
