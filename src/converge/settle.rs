@@ -92,6 +92,10 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     };
                     user.fallback = None;
                     user.answered = Answered::Yes;
+                    if user.due_at.is_none() {
+                        // What comes next is not done for this request.
+                        user.cause = None;
+                    }
                 } else if user.answered == Answered::No {
                     // A newer version waits; if it is rejected, this one is what the target has.
                     let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();

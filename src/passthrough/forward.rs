@@ -7,8 +7,9 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    clock::{Time, until},
-    upstream::{Ended, RelayError, RequestBody},
+    cause::TRACE_PARENT,
+    clock::until,
+    upstream::{Begun, Called, RelayError, RequestBody},
 };
 
 use super::{
@@ -106,8 +107,9 @@ async fn exchange(
         (failure, Again::Unsafe)
     })?;
     let started = app.clock.now();
-    let sent = send(app, head, body).await;
-    tell(app, head, below, started, &sent);
+    let begun = Begun::at(started);
+    let sent = send(app, head, body, &begun).await;
+    tell(app, head, below, begun, &sent);
     let is_read = head.method() == Method::GET || head.method() == Method::HEAD;
     let response = match sent {
         Ok(response) => response,
@@ -170,11 +172,15 @@ async fn send(
     app: &PassedThrough,
     head: &Request<()>,
     body: &mut Outgoing,
+    begun: &Begun,
 ) -> Result<Response<Incoming>, Trouble> {
     let mut request = Request::new(body.take());
     *request.method_mut() = head.method().clone();
     *request.uri_mut() = head.uri().clone();
     *request.headers_mut() = head.headers().clone();
+    if let Some(parent) = begun.recorded().and_then(|parent| parent.to_string().parse().ok()) {
+        request.headers_mut().insert(TRACE_PARENT, parent);
+    }
     let mut deadline = app.clock.now() + app.request_timeout;
     let mut answer = pin!(app.relay.send(request));
     loop {
@@ -195,13 +201,13 @@ fn tell(
     app: &PassedThrough,
     head: &Request<()>,
     below: &Below,
-    started: Time,
+    begun: Begun,
     sent: &Result<Response<Incoming>, Trouble>,
 ) {
-    let duration = app.clock.now().since(started);
-    let ended = Ended { method: head.method(), route: ROUTE, path: below.path(), duration };
+    let called = Called { method: head.method(), route: ROUTE, path: below.path() };
+    let now = app.clock.now();
     match sent {
-        Ok(response) => app.calls.tell(ended, Ok(response.status())),
-        Err(trouble) => app.calls.tell(ended, Err(&trouble.reason())),
+        Ok(response) => app.calls.tell(begun, called, now, Ok(response.status())),
+        Err(trouble) => app.calls.tell(begun, called, now, Err(&trouble.reason())),
     }
 }

@@ -79,6 +79,7 @@ pub(crate) fn user(id: &str, resource: serde_json::Value) -> User {
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     }
 }
 

@@ -52,6 +52,7 @@ mod plan_mode;
 mod process;
 mod races;
 mod replicas;
+mod request_ids;
 mod roster;
 mod rotation;
 mod search;

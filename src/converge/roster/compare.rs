@@ -12,7 +12,7 @@ use crate::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
         findings::{self, FindingKind, Nature},
-        users,
+        users::{self, Touch},
     },
 };
 
@@ -132,7 +132,9 @@ async fn compare(
             enforce(transaction, scope, user, drift).await
         }
         (Some(Drift { unfinished: Some(lane), .. }), _) => {
-            users::touch(transaction, &scope.app, &[user.id.as_str()], lane, scope.now).await
+            // No request asks for it.
+            let touch = Touch { app: &scope.app, lane, now: scope.now, cause: None };
+            users::touch(transaction, touch, &[user.id.as_str()]).await
         }
         _ => Ok(()),
     }
@@ -149,6 +151,8 @@ async fn enforce(
     user.lane = lane;
     user.due_at = Some(scope.now);
     (user.attempts, user.failure) = (0, None);
+    // No request asks for it.
+    user.cause = None;
     users::save(transaction, &user).await?;
     let event = Event::new(&scope.app, Subject::User(&user.id), scope.now, EventKind::Enforced, ACTOR);
     events::append(transaction, event).await

@@ -262,6 +262,7 @@ async fn find(transaction: &mut Transaction, seen: Seen) -> Result<Sight, StoreE
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     };
     users::insert(transaction, &user).await?;
     let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Found, ACTOR);

@@ -35,7 +35,7 @@ pub async fn create(
         modified_at: now,
         is_offered: false,
     };
-    let effect = Effect::of(app);
+    let effect = Effect::of(app, request);
     let after = effect.clone();
     let (stored, touched) = app
         .target

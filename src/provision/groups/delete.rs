@@ -24,7 +24,7 @@ pub async fn delete(
     request: &Request,
 ) -> Result<(), ProvisionError> {
     let (name, id, author) = (app.name().to_owned(), id.clone(), Author::of(app, request));
-    let effect = Effect::of(app);
+    let effect = Effect::of(app, request);
     let after = effect.clone();
     let touched = app
         .target

@@ -7,11 +7,15 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
+    cause::Cause,
     clock::Time,
     connector::{Connector, GroupRights, Lane, Meaning},
     converge::Target,
-    provision::BridgedApp,
-    store::{Group, StoreError, Transaction, users},
+    provision::{BridgedApp, Request},
+    store::{
+        Group, StoreError, Transaction,
+        users::{self, Touch},
+    },
 };
 
 use super::record::MembersChanged;
@@ -20,6 +24,7 @@ use super::record::MembersChanged;
 #[derive(Clone, Debug)]
 pub(super) struct Effect {
     target: Arc<Target>,
+    cause: Option<Cause>,
 }
 
 /// The users who became due.
@@ -32,8 +37,8 @@ pub(super) enum Touched {
 }
 
 impl Effect {
-    pub(super) fn of(app: &BridgedApp) -> Self {
-        Self { target: app.target.clone() }
+    pub(super) fn of(app: &BridgedApp, request: &Request) -> Self {
+        Self { target: app.target.clone(), cause: request.cause.clone() }
     }
 
     /// The group `before` became `after`, and these are its `members` that came and went. Answers who is to be looked at again.
@@ -50,20 +55,22 @@ impl Effect {
         let Some(rights) = connector.group_rights() else { return Ok(Touched::These(touched)) };
         let (gave, gives) = (meaning(rights, before), meaning(rights, Some(after)));
         let app = &self.target.app;
+        let cause = self.cause.as_ref();
+        let touch = |lane| Touch { app, lane, now, cause };
         if !gave.is_nothing() {
             let removed = members.users_removed();
-            users::touch(transaction, app, &removed, Lane::Revoke, now).await?;
+            users::touch(transaction, touch(Lane::Revoke), &removed).await?;
             touched.extend(removed.into_iter().map(str::to_owned));
         }
         if gave != gives {
             tell(app, after, &gives);
             let lane = if gave.is_nothing() { Lane::Grant } else { Lane::Revoke };
-            users::touch_members(transaction, app, &after.id, lane, now).await?;
+            users::touch_members(transaction, touch(lane), &after.id).await?;
             return Ok(Touched::Members);
         }
         if !gives.is_nothing() {
             let added = members.users_added();
-            users::touch(transaction, app, &added, Lane::Grant, now).await?;
+            users::touch(transaction, touch(Lane::Grant), &added).await?;
             touched.extend(added.into_iter().map(str::to_owned));
         } else if before.is_none() {
             tell(app, after, &gives);
@@ -82,7 +89,9 @@ impl Effect {
         if rights.is_none_or(|rights| meaning(rights, Some(group)).is_nothing()) {
             return Ok(Touched::default());
         }
-        users::touch_members(transaction, &self.target.app, &group.id, Lane::Revoke, now).await?;
+        let (app, cause) = (&self.target.app, self.cause.as_ref());
+        let touch = Touch { app, lane: Lane::Revoke, now, cause };
+        users::touch_members(transaction, touch, &group.id).await?;
         Ok(Touched::Members)
     }
 

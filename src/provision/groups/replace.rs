@@ -27,7 +27,7 @@ pub async fn replace(
     log_ignored(app, &accepted.ignored);
     let (resource, listed) = accepted.resource.without_elements("members");
     let (rules, registry, name) = (Rules::of(app), app.registry.clone(), app.name().to_owned());
-    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app));
+    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app, request));
     let after = effect.clone();
     let (group, touched) = app
         .target

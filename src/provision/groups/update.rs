@@ -27,7 +27,7 @@ pub async fn update(
     log_ignored(app, patch.ignored());
     let changes = patch.take_membership_changes();
     let (rules, name) = (Rules::of(app), app.name().to_owned());
-    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app));
+    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app, request));
     let after = effect.clone();
     let (group, touched) = app
         .target

@@ -105,7 +105,7 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
         ", ",
         derived_columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23, $24, $25, $26, $27, $28, $29, $30, $31)"
+         $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)"
     ));
     bind(query, user)?.execute(&mut *transaction).await?;
     if user.is_live() {
@@ -132,7 +132,7 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
          version = $8, applied_version = $9, created_at = $10, modified_at = $11, deleted_at = $12, account_id = $13, \
          observed = $14, observed_at = $15, enabled_administrator = $16, answered = $17, fallback = $18, lane = $19, \
          due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24, display = $25, \
-         uncertain = $26, held_at = $27, touched = $28, fragment = $29, shown_active = $30, account_enabled = $31 WHERE id = $1",
+         uncertain = $26, held_at = $27, touched = $28, request_id = $29, trace_parent = $30, fragment = $31, shown_active = $32, account_enabled = $33 WHERE id = $1",
     );
     bind(query, user)?.execute(&mut *transaction).await?;
     match (was_live.is_some(), user.is_live()) {
