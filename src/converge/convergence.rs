@@ -310,7 +310,7 @@ async fn attempt(
 /// a change of a group invites nobody whose account vanished, and undoes nothing that somebody did to the account by hand, unless
 /// that is what `drift` is for.
 fn is_asked_for(target: &Target, user: &User, call: &Call) -> bool {
-    if user.is_pending() || !matches!(user.observed, Observed::Present(_)) {
+    if user.is_pending() || !matches!(user.observed, Observed::Present(_) | Observed::Absent) {
         return true;
     }
     match call {

@@ -79,7 +79,9 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     }
                 }
                 let shown_before = shown_truth(&user);
-                see(&mut user, &sighting, now);
+                if sighting.observed != starting_point(&worked) {
+                    see(&mut user, &sighting, now);
+                }
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
                 if !refusal.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scim_bridge::sim::aha::{Fault, Person, Role, switches::RateRules};
 use serde_json::json;
 
-use super::fixture::{at_aha, create_group, prepared, rename, roles, set_active, setup, writes};
+use super::fixture::{at_aha, create_group, failure, prepared, rename, roles, set_active, setup, writes};
 use crate::harness::{Setup, as_time_passes, eventually, user};
 
 const SAM: &str = "sam.doe@example.com";
@@ -38,9 +38,13 @@ async fn a_group_that_changes_invites_nobody_whose_account_vanished() {
         bridge.aha.vanish(at_aha(&bridge.aha, SAM).id);
         if is_known {
             bridge.next_roster(&clock, EVERY).await;
+            rename(&bridge, &group, "Readers DE").await;
+        } else {
+            rename(&bridge, &group, "Readers DE").await;
+            failure(&bridge, &sam).await;
+            bridge.next_roster(&clock, EVERY).await;
         }
-        rename(&bridge, &group, "Readers DE").await;
-        bridge.wait_until_idle().await;
+        as_time_passes(&clock, Duration::from_secs(60), bridge.wait_until_idle()).await;
         assert_eq!(bridge.aha.invitations().len(), 1, "known: {is_known}");
         assert_eq!(bridge.get(&format!("/Users/{sam}")).await.body["active"], false, "known: {is_known}");
     }
@@ -49,16 +53,19 @@ async fn a_group_that_changes_invites_nobody_whose_account_vanished() {
 #[tokio::test]
 async fn a_leaver_whose_role_cannot_be_taken_is_still_looked_at() {
     let (setup, clock) = Setup::aha_with_manual_clock();
-    let bridge = prepared(setup).app_keys("on_deactivate = 'disable_and_remove_roles'").start().await;
+    let bridge = prepared(setup)
+        .app_keys("roster_every = '5m'\non_deactivate = 'disable_and_remove_roles'")
+        .start()
+        .await;
     let sam = bridge.create_user(SAM).await;
     create_group(&bridge, "Aha PMs", &[&sam]).await;
     bridge.wait_until_idle().await;
     let refused = Fault::json(403, &json!({ "error": "Forbidden" }));
     bridge.aha.fault(refused.on("DELETE /users/:id/product_roles/:product_id").always());
     set_active(&bridge, &sam, false).await;
-    super::fixture::failure(&bridge, &sam).await;
+    failure(&bridge, &sam).await;
     bridge.aha.enable(at_aha(&bridge.aha, SAM).id);
-    bridge.next_roster(&clock, Duration::from_secs(600)).await;
+    bridge.next_roster(&clock, Duration::from_secs(300)).await;
     assert_eq!(bridge.get(&format!("/Users/{sam}")).await.body["active"], true);
 }
 
