@@ -60,7 +60,7 @@ use self::{
 };
 
 /// The longest that work is put off, apart from invitations that wait for their turn.
-pub const LONGEST_WAIT: Duration = backoff::AFTER_REJECTION;
+pub const LONGEST_WAIT: Duration = backoff::LONGEST_WAIT;
 
 /// One app's target, and everything that is shared by those who work on it.
 #[derive(Debug)]

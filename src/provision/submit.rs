@@ -167,7 +167,10 @@ pub(super) async fn submit(
         promise(&mut user);
     } else {
         user.answered = Answered::No;
-        user.due_at = Some(change.now);
+        // Who waits in the queue already keeps the place.
+        let place =
+            before.due_at.filter(|_| before.lane == lane && before.attempts == 0 && before.held_at.is_none());
+        user.due_at = Some(place.map_or(change.now, |due_at| due_at.min(change.now)));
         if !is_carried_out {
             promise(&mut user);
         }

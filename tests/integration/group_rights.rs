@@ -8,5 +8,6 @@ mod large;
 mod lifecycle;
 mod members;
 mod policies;
+mod rights_alone;
 mod troubles;
 mod urgency;

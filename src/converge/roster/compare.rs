@@ -59,8 +59,9 @@ pub(super) async fn all(target: &Target) -> Result<(), StoreError> {
 async fn drifting(target: &Target) -> Result<BTreeSet<UserId>, StoreError> {
     let mut drifting = BTreeSet::new();
     let mut after = UserId::from("");
+    let now = target.clock.now();
     loop {
-        let page = users::page_settled(&target.store, &target.app, after.as_str(), PAGE).await?;
+        let page = users::page_settled(&target.store, &target.app, now, after.as_str(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(drifting) };
         after = last.id.clone();
         let desired = desired_of_all(&target.store, &*target.connector, &page).await?;
@@ -131,7 +132,8 @@ async fn compare(
         (Some(drift), Enforcement::On) if !drift.differences.is_empty() => {
             enforce(transaction, scope, user, drift).await
         }
-        (Some(Drift { unfinished: Some(lane), .. }), _) => {
+        // What waits for a later attempt was refused, and is tried again then.
+        (Some(Drift { unfinished: Some(lane), .. }), _) if user.due_at.is_none() => {
             // No request asks for it.
             let touch = Touch { app: &scope.app, lane, now: scope.now, cause: None };
             users::touch(transaction, touch, &[user.id.as_str()]).await

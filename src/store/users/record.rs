@@ -154,11 +154,14 @@ impl User {
         meta::fragment(urn::USER, self.id.as_str(), &shown)
     }
 
-    /// Whether something is to be done for it or is being done at `now`: what others saw of it meanwhile may be older.
+    /// Whether something is to be done for it or is being done at `now`: what others saw of it meanwhile may be older. A right that the
+    /// target refused, and that is asked for again later, says nothing about the account.
     pub fn has_work(&self, now: Time) -> bool {
+        let is_in_doubt = matches!(self.observed, Observed::Uncertain { .. } | Observed::Suspected { .. });
         // A lease that is over with nothing left to do is one whose holder is gone.
         let is_leased = self.lease.as_ref().is_some_and(|lease| lease.until > now);
-        self.is_pending() || self.due_at.is_some() || is_leased
+        let is_due = self.due_at.is_some_and(|due_at| is_in_doubt || due_at <= now);
+        self.is_pending() || is_due || is_leased
     }
 
     /// What answers show changed without the IdP: a new version, which the target holds already.

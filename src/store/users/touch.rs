@@ -9,12 +9,14 @@ use crate::{
     store::{GroupId, StoreError, Transaction, batch::Batch},
 };
 
-/// What is said of each of them. Work that waits already keeps its place if it is more urgent. What failed is tried anew, and what is held stays held.
+/// What is said of each of them. Work that waits already keeps its place if it is more urgent. What failed is tried anew, and what
+/// is held stays held. Who has no account has nothing to lose, and what the groups give comes with the account: a joiner keeps the
+/// place, and nobody is invited because a group changed.
 macro_rules! touched {
     () => {
         "UPDATE users SET touched = touched + 1, \
-         lane = CASE WHEN due_at IS NOT NULL AND lane < CAST(CAST($2 AS TEXT) AS BIGINT) THEN lane ELSE CAST(CAST($2 AS TEXT) AS BIGINT) END, \
-         due_at = CASE WHEN due_at < CAST(CAST($3 AS TEXT) AS BIGINT) THEN due_at ELSE CAST(CAST($3 AS TEXT) AS BIGINT) END, \
+         lane = CASE WHEN account_id IS NULL OR due_at IS NOT NULL AND lane < CAST(CAST($2 AS TEXT) AS BIGINT) THEN lane ELSE CAST(CAST($2 AS TEXT) AS BIGINT) END, \
+         due_at = CASE WHEN account_id IS NULL OR due_at < CAST(CAST($3 AS TEXT) AS BIGINT) THEN due_at ELSE CAST(CAST($3 AS TEXT) AS BIGINT) END, \
          ownership = CASE WHEN ownership = 'unmanaged' THEN 'adopted' ELSE ownership END, \
          request_id = NULLIF(CAST($4 AS TEXT), ''), trace_parent = NULLIF(CAST($5 AS TEXT), '') \
          WHERE app = $1 AND deleted_at IS NULL AND id IN "
