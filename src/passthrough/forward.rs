@@ -7,8 +7,8 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    clock::{Time, until},
-    upstream::{Ended, RelayError, RequestBody},
+    clock::until,
+    upstream::{RelayError, RequestBody},
 };
 
 use super::{
@@ -16,12 +16,11 @@ use super::{
     answer::{self, Asked},
     audit::Record,
     body::Turn,
-    brake, head,
+    brake,
+    call::Call,
+    head,
     request::{self, Outgoing, of_fault},
 };
-
-/// What all of them are counted as: their paths are the client's to choose.
-const ROUTE: &str = "passed through";
 
 /// How long a request waits for a place when all are taken.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
@@ -68,7 +67,7 @@ async fn pass(
     *head.uri_mut() = app.uri(below).map_err(|_| Failure::Path(super::Unsafe::Slash))?;
     *head.headers_mut() = headers;
     // 3. Whose access it takes away, and whether that are too many.
-    brake::pass(app, std::mem::take(&mut body.revoked)).await?;
+    brake::pass(app, body.take_revoked()).await?;
     // 4. Send it, and once more if that is safe.
     let mut attempts = 2;
     loop {
@@ -106,16 +105,18 @@ async fn exchange(
         (failure, Again::Unsafe)
     })?;
     let started = app.clock.now();
+    let mut call = Call::begin(app, head.method(), below);
     let sent = send(app, head, body).await;
-    tell(app, head, below, started, &sent);
     let is_read = head.method() == Method::GET || head.method() == Method::HEAD;
     let response = match sent {
         Ok(response) => response,
-        Err(Trouble::Relay(_) | Trouble::Late) if body.progress.fault().is_some() => {
+        Err(trouble) if body.progress.fault().is_some() => {
+            call.failed(&trouble.reason());
             return Err((of_fault(body.progress.fault(), app), Again::Unsafe));
         }
         Err(trouble) => {
             let failure = trouble.failure(app);
+            call.failed(&trouble.reason());
             passage.failed(&trouble.reason());
             let again = match trouble {
                 Trouble::Relay(RelayError::Unsent(_)) => Again::Safe,
@@ -126,8 +127,9 @@ async fn exchange(
         }
     };
     passage.answered();
+    call.answered(response.status());
     let asked = Asked { below, deadline: started + app.total_timeout };
-    answer::pass(app, &asked, response, place).await.map_err(|failure| {
+    answer::pass(app, &asked, response, (place, call)).await.map_err(|failure| {
         let broke_off = matches!(failure, Failure::Broken { .. });
         (failure, if broke_off && is_read { Again::Safe } else { Again::Unsafe })
     })
@@ -188,20 +190,5 @@ async fn send(
             Turn::TargetSince(time) if now < time + app.request_timeout => time + app.request_timeout,
             Turn::TargetSince(_) | Turn::Target => return Err(Trouble::Late),
         };
-    }
-}
-
-fn tell(
-    app: &PassedThrough,
-    head: &Request<()>,
-    below: &Below,
-    started: Time,
-    sent: &Result<Response<Incoming>, Trouble>,
-) {
-    let duration = app.clock.now().since(started);
-    let ended = Ended { method: head.method(), route: ROUTE, path: below.path(), duration };
-    match sent {
-        Ok(response) => app.calls.tell(ended, Ok(response.status())),
-        Err(trouble) => app.calls.tell(ended, Err(&trouble.reason())),
     }
 }
