@@ -195,6 +195,7 @@ impl App {
             .map_err(StartError::Notify)?;
         let refreshing = Refreshing {
             credentials,
+            metrics_readers: service.metrics_readers.credentials().clone(),
             signing_keys: gives_tokens.then_some(signing_keys),
             store: store.clone(),
             clock: clock.clone(),
@@ -256,6 +257,8 @@ impl App {
             tasks.spawn(watch.run(workers_stopping.clone()));
             tasks.spawn(delivery.run(self.store.clone(), workers_stopping.clone()));
         }
+        let credentials: Vec<_> =
+            self.background.iter().filter_map(|background| background.target.credentials.clone()).collect();
         for Background { target, roster, roster_every } in self.background {
             tasks.spawn(worker::run(target.clone(), owner.clone(), workers_stopping.clone()));
             if let Some(credentials) = target.credentials.clone() {
@@ -287,6 +290,9 @@ impl App {
         let deadline = self.clock.now() + CLOSE_WITHIN;
         if until(&*self.clock, deadline, async {
             tasks.wait().await;
+            for credentials in credentials {
+                credentials.settle().await;
+            }
             self.store.close().await;
         })
         .await
