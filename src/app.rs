@@ -148,7 +148,8 @@ impl App {
                     let mount = passed_through::mount(scim, settings, authenticator)?;
                     Mounted::PassedThrough(Arc::new(mount))
                 }
-                Connector::Aha(_) | Connector::AhaPortal(_) | Connector::Memory => {
+                // Whatever else there is, the bridge keeps its users.
+                _ => {
                     let (mounted, behind) =
                         mount(app, public_url, authenticator, &cursor_key, &shared).await?;
                     background.push(behind);

@@ -32,7 +32,8 @@
 //! | [`sim`] | simulated targets, for the demo and for tests | `scim` |
 //! | [`cli`] | the commands | everything above |
 //!
-//! All of them but [`scim`] may also ask [`clock`] (time as an argument) and [`secret`] (text that is never shown). A test
+//! All of them but [`scim`] may also ask [`clock`] (time as an argument), [`secret`] (text that is never shown) and [`cause`]
+//! (the request that work is done for). A test
 //! reads this table and holds the imports to it.
 
 pub mod scim;
@@ -59,6 +60,7 @@ pub mod notify;
 pub mod app;
 pub mod cli;
 
+pub mod cause;
 pub mod clock;
 pub mod config;
 pub mod secret;

@@ -1,12 +1,16 @@
-//! Text that must not be seen: tokens and API keys.
+//! Text that must not be seen: tokens, API keys and passwords.
 
+mod database_url;
 mod seal;
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::seal::{NotOpened, Sealer};
+pub use self::{
+    database_url::DatabaseUrl,
+    seal::{NotOpened, Sealer},
+};
 
 /// A token or an API key. It is wiped from memory when dropped, and there is one way to its text, [`expose`](Self::expose),
 /// so that a search for that word finds every place where a secret leaves.

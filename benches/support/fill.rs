@@ -61,5 +61,6 @@ fn user(app: &str, number: u64, resource: Resource) -> User {
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     }
 }

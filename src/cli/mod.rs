@@ -48,7 +48,7 @@ enum Command {
     Check(ConfigFile),
     /// Look whether the database and every app work, and say what to do where they do not. Changes nothing. Exit code 1 if
     /// something does not work.
-    Doctor(ConfigFile),
+    Doctor(doctor::Doctor),
     /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
     Migrate(ConfigFile),
     /// Copy the SQLite database of a configuration file, also while a server works in it. The copy is checked.
@@ -100,7 +100,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(file) => serve::run(&file).await,
         Command::Demo(demo) => demo.run().await,
         Command::Check(file) => check::run(&file),
-        Command::Doctor(file) => doctor::run(&file).await,
+        Command::Doctor(doctor) => doctor.run().await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Backup(backup) => backup.run().await,
         Command::Held(held) => held.run().await,

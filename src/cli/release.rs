@@ -122,7 +122,7 @@ fn confirmed() -> anyhow::Result<bool> {
 }
 
 fn summary(target: &Target, released: &Released) -> String {
-    let Released { handed_back, dropped_work, without_account, leaving, untouched } = *released;
+    let Released { handed_back, dropped_work, without_account, leaving, untouched, in_doubt } = *released;
     let mut lines = vec![format!("{} handed back.", counted(handed_back, "user"))];
     let mut tell = |number: u64, line: String| {
         if number > 0 {
@@ -146,6 +146,13 @@ fn summary(target: &Target, released: &Released) -> String {
         ),
     );
     tell(untouched, format!("{} had been managed by nobody.", counted(untouched, "user")));
+    tell(
+        in_doubt,
+        format!(
+            "{} may be getting an account just now, and stay as they are. Run this again in a few minutes.",
+            counted(in_doubt, "user")
+        ),
+    );
     lines.join("\n")
 }
 

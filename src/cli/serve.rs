@@ -14,6 +14,13 @@ use super::{
 pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
     telemetry::logs::start(&config.log)?;
+    #[cfg(feature = "otlp")]
+    let traces = config
+        .log
+        .traces
+        .as_ref()
+        .map(|traces| telemetry::traces::start(traces, Arc::new(SystemClock)))
+        .transpose()?;
     let stopping = signal::stopping(Hangup::IsForOthers, || {})?;
     let listen = config.server.listen;
     let listener = http::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
@@ -25,7 +32,12 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
         tracing::info!(app = name.as_str(), url = format!("{public_url}/{name}/scim/v2"), "app");
     }
     tracing::info!(server.address = %address, version = env!("CARGO_PKG_VERSION"), "listening");
-    app.run(listener, stopping).await?;
+    let served = app.run(listener, stopping).await;
+    #[cfg(feature = "otlp")]
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    served?;
     tracing::info!("stopped");
     Ok(())
 }

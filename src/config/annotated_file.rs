@@ -19,10 +19,13 @@ fn parse(change: impl Fn(&str) -> String) -> Result<Config, Problems> {
     for file in ["lab-token", "fullchain.pem", "privkey.pem", "clients.pem", "acme-ca.pem"] {
         fs::write(folder.path().join(file), "lab").unwrap();
     }
-    for file in ["client-secret", "oauth-secret", "secret-key", "hook-secret", "notify-secret"] {
+    for file in
+        ["client-secret", "database-password", "oauth-secret", "secret-key", "hook-secret", "notify-secret"]
+    {
         fs::write(folder.path().join(file), "s3cr3t".repeat(10)).unwrap();
     }
     fs::write(folder.path().join("login-token"), "another").unwrap();
+    fs::write(folder.path().join("collector-token"), "fourth").unwrap();
     fs::write(folder.path().join("metrics-token"), "third").unwrap();
     fs::write(folder.path().join("ahrefs-ca.pem"), &*CERTIFICATE).unwrap();
     Config::parse(&change(FILE), "scim-bridge.toml", folder.path(), &environment)
@@ -39,7 +42,10 @@ fn with_defaults_written(text: &str) -> String {
 
 /// `text` with the examples of keys without a default no longer commented out: those that this build has.
 fn with_examples_written(text: &str) -> String {
-    let is_known = |line: &&str| cfg!(feature = "acme") || !line.starts_with("#~acme");
+    let is_known = |line: &&str| {
+        (cfg!(feature = "acme") || !line.starts_with("#~acme"))
+            && (cfg!(feature = "otlp") || !line.starts_with("#~traces"))
+    };
     let lines = text.lines().filter(is_known);
     lines.map(|line| line.strip_prefix("#~").unwrap_or(line).to_owned() + "\n").collect()
 }

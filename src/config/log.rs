@@ -1,7 +1,12 @@
 //! `[log]`: what the program says of its work.
 
+#[cfg(not(feature = "otlp"))]
+use std::convert::Infallible;
+
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+#[cfg(feature = "otlp")]
+use super::traces::Traces;
 use super::{
     reader::{Table, Value, quoted},
     source::Read,
@@ -14,6 +19,9 @@ pub struct Log {
     pub format: LogFormat,
     /// Which lines are written: a level for everything, then exceptions by module, as in `info,sqlx=warn`.
     pub level: Targets,
+    /// Where traces are told; `None`: nowhere.
+    #[cfg(feature = "otlp")]
+    pub traces: Option<Traces>,
 }
 
 /// How a log line looks.
@@ -29,7 +37,12 @@ pub enum LogFormat {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, level: Targets::new().with_default(LevelFilter::INFO) }
+        Self {
+            format: LogFormat::Auto,
+            level: Targets::new().with_default(LevelFilter::INFO),
+            #[cfg(feature = "otlp")]
+            traces: None,
+        }
     }
 }
 
@@ -41,9 +54,32 @@ impl Log {
         let default = Self::default();
         let format = table.or("format", default.format, |value| value.one_of(&FORMATS));
         let level = table.or("level", default.level, |value| level(&value));
+        let traces = traces(&mut table);
         table.finish()?;
-        Ok(Self { format: format?, level: level? })
+        let traces = traces?;
+        #[cfg(not(feature = "otlp"))]
+        let None = traces;
+        Ok(Self {
+            format: format?,
+            level: level?,
+            #[cfg(feature = "otlp")]
+            traces,
+        })
     }
+}
+
+#[cfg(feature = "otlp")]
+fn traces(table: &mut Table<'_>) -> Read<Option<Traces>> {
+    table.optional("traces", |value| Traces::read(value.table()?))
+}
+
+#[cfg(not(feature = "otlp"))]
+fn traces(table: &mut Table<'_>) -> Read<Option<Infallible>> {
+    table.refuse(
+        "traces",
+        "this program was built without traces; build it with: cargo build --release --features otlp",
+    )?;
+    Ok(None)
 }
 
 fn level(value: &Value<'_>) -> Read<Targets> {

@@ -37,6 +37,8 @@ mod server;
 mod source;
 mod tls;
 mod token;
+#[cfg(feature = "otlp")]
+mod traces;
 
 #[cfg(test)]
 mod annotated_file;
@@ -45,6 +47,8 @@ mod tests;
 
 #[cfg(feature = "acme")]
 pub use self::acme::Acme;
+#[cfg(feature = "otlp")]
+pub use self::traces::Traces;
 pub use self::{
     aha::{AhaConfig, Role},
     aha_account::{AhaAccount, Rate},

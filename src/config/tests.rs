@@ -260,8 +260,18 @@ fn a_problem_of_the_server_is_told(#[case] key: &str, #[case] expected: &str) {
 }
 
 #[rstest]
-#[case("postgres://user:pw@host/db", "this version stores in SQLite only; write \"sqlite:PATH\"")]
-#[case("scim-bridge.db", "must be \"sqlite:PATH\", as in \"sqlite:scim-bridge.db\"")]
+#[case(
+    "postgres://user:pw@host",
+    "must be \"postgres://USER@HOST/NAME\", as in \"postgres://scim@db.example.com/scim?sslmode=verify-full\""
+)]
+#[case(
+    "postgres://user:pw@host:nothing/db",
+    "must be \"postgres://USER@HOST/NAME\", as in \"postgres://scim@db.example.com/scim?sslmode=verify-full\""
+)]
+#[case(
+    "scim-bridge.db",
+    "must be \"sqlite:PATH\", as in \"sqlite:scim-bridge.db\", or \"postgres://USER@HOST/NAME\""
+)]
 #[case("sqlite:", "must be \"sqlite:PATH\", where the path has no \"?\", \"#\" or \"%\"")]
 #[case("sqlite:a.db?mode=ro", "must be \"sqlite:PATH\", where the path has no \"?\", \"#\" or \"%\"")]
 #[case(
@@ -271,6 +281,33 @@ fn a_problem_of_the_server_is_told(#[case] key: &str, #[case] expected: &str) {
 fn a_database_that_cannot_be_is_told(#[case] url: &str, #[case] expected: &str) {
     let text = format!("{}[database]\nurl = '{url}'\n", memory(""));
     assert_eq!(problems(&text), format!("bridge.toml:5: database.url: {expected}"));
+}
+
+#[rstest]
+#[case("url = 'postgres://scim:pa%40ss@host/db?sslmode=require'", "pa%40ss")]
+#[case("url = 'postgres://scim@host/db?sslmode=require'\npassword = 'hunter2'", "hunter2")]
+#[case("url = 'postgres://scim:old@host/db?sslmode=require'\npassword = { env = 'DB_PASSWORD' }", "from-env")]
+#[case("url = { env = 'DB_URL' }", "whole-url")]
+fn the_password_of_a_database_is_read_and_not_shown(#[case] keys: &str, #[case] password: &str) {
+    let environment = |name: &str| match name {
+        "DB_PASSWORD" => Some("from-env".to_owned()),
+        "DB_URL" => Some("postgres://scim:whole-url@host/db?sslmode=require\n".to_owned()),
+        _ => None,
+    };
+    let text = format!("{}[database]\n{keys}\n", memory(""));
+    let database = Config::parse(&text, "bridge.toml", Path::new("."), &environment).unwrap().database;
+    assert_eq!(database.url, "postgres://scim@host/db?sslmode=require");
+    assert!(database.url.expose().contains(password) && !database.url.expose().contains("old"));
+    assert!(!format!("{database:?}").contains(password));
+}
+
+#[test]
+fn a_file_has_no_password() {
+    let text = format!("{}[database]\npassword = 'hunter2'\n", memory(""));
+    assert_eq!(
+        problems(&text),
+        "bridge.toml:5: database.password: only PostgreSQL takes a password; this database is a file"
+    );
 }
 
 #[rstest]

@@ -12,7 +12,22 @@ pub struct Catalogue {
     /// The paid seat groups.
     #[serde(default)]
     pub seat_groups: Vec<SeatGroup>,
+    /// What was listed before and is not any more, or is called otherwise now: it may be gone, and it may be there and not seen.
+    #[serde(default)]
+    pub former: Former,
 }
+
+/// What earlier listings told, as they told it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    /// Workspaces.
+    pub workspaces: Vec<Workspace>,
+    /// Paid seat groups.
+    pub seat_groups: Vec<SeatGroup>,
+}
+
+/// How much of what is not listed any more is remembered.
+const MOST_FORMER: usize = 1_000;
 
 /// A workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +53,20 @@ pub struct SeatGroup {
 }
 
 impl Catalogue {
+    /// This listing, and of `earlier` ones what it does not tell.
+    #[must_use]
+    pub fn remembering(mut self, earlier: Self) -> Self {
+        let Self { workspaces, seat_groups, former } = earlier;
+        let mut workspaces: Vec<_> = workspaces.into_iter().chain(former.workspaces).collect();
+        workspaces.retain(|workspace| !self.workspaces.contains(workspace));
+        workspaces.truncate(MOST_FORMER);
+        let mut seat_groups: Vec<_> = seat_groups.into_iter().chain(former.seat_groups).collect();
+        seat_groups.retain(|group| !self.seat_groups.contains(group));
+        seat_groups.truncate(MOST_FORMER);
+        self.former = Former { workspaces, seat_groups };
+        self
+    }
+
     /// The workspace that `text` names: by its id, its prefix or its name, the latter two without case. Of several of the same
     /// name the first counts.
     pub fn find_workspace(&self, text: &str) -> Option<&Workspace> {
@@ -47,6 +76,21 @@ impl Catalogue {
         find(&|workspace| workspace.id == text)
             .or_else(|| find(&|workspace| fold(&workspace.key) == folded))
             .or_else(|| find(&|workspace| fold(&workspace.name) == folded))
+    }
+
+    /// The ids of the workspaces that `text` named once, by prefix or name.
+    pub fn former_workspaces<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let folded = fold(text).into_owned();
+        let is_it =
+            move |workspace: &&Workspace| fold(&workspace.key) == folded || fold(&workspace.name) == folded;
+        self.former.workspaces.iter().filter(is_it).map(|workspace| workspace.id.as_str())
+    }
+
+    /// The ids of the paid seat groups that `text` named once.
+    pub fn former_seat_groups<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let folded = fold(text).into_owned();
+        let is_it = move |group: &&SeatGroup| group.id == text || fold(&group.name) == folded;
+        self.former.seat_groups.iter().filter(is_it).map(|group| group.id.as_str())
     }
 
     /// Whether there is a workspace of this id.

@@ -92,7 +92,7 @@ pub trait GroupRights: Send + Sync {
         allowance: &'a mut dyn Allowance,
     ) -> BoxFuture<'a, Result<Catalogue, TargetError>>;
 
-    /// Whether anything that is configured needs the listing. Any group does, too.
+    /// Whether anything that is configured, or that a user asked for, needs the listing. Any group does, too.
     fn wants_catalogue(&self) -> bool;
 
     /// Whether there is a listing.

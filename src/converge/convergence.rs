@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::until,
+    config::Drift,
     connector::{Call, Desired, Lane, Observed, RightChange, TargetError, error::RejectionKind},
     scim::resource::Resource,
     store::{
@@ -21,7 +22,7 @@ use super::{
     in_hand::Held,
     outcome::Rejection,
     pace,
-    settle::{self, Sighting},
+    settle::{self, Noted, Sighting},
 };
 
 /// How many more calls than were planned at first. A target that keeps differing after so many will not agree by calling it more.
@@ -91,7 +92,7 @@ async fn attempt(
     // Held until all is recorded.
     let mut one_administrator = None;
     let mut calls = 0;
-    let mut most_calls = None;
+    let mut most_calls: Option<(bool, usize)> = None;
     let mut desired_in = (user.version, user.touched);
     loop {
         if desired_in != (user.version, user.touched) {
@@ -99,19 +100,26 @@ async fn attempt(
             desired_in = (user.version, user.touched);
         }
         let mut plan = target.connector.plan(&desired, &sighting.observed);
-        plan.retain(|call| !refused.iter().any(|refused| is_same_right(refused, call)));
-        if calls >= *most_calls.get_or_insert(MAX_MORE_CALLS + plan.len()) {
-            break;
-        }
+        plan.retain(|call| {
+            is_asked_for(target, &user, call) && !refused.iter().any(|refused| is_same_right(refused, call))
+        });
         let lane = match plan.first() {
             // Where it is not urgent to find out whether there is an account, the queue knows.
             Some(Call::Find { .. }) if !desired.enabled => user.lane,
             _ => desired.lane(&plan),
         };
         let invites = plan.iter().any(Call::invites);
+        let length = plan.len();
         let Some(call) = plan.into_iter().next() else {
             return settle::applied(target, user, sighting).await;
         };
+        // What an account takes shows when there is one.
+        if most_calls.is_none_or(|(has_account, _)| !has_account && call.account().is_some()) {
+            most_calls = Some((call.account().is_some(), calls + length + MAX_MORE_CALLS));
+        }
+        if most_calls.is_some_and(|(_, most)| calls >= most) {
+            break;
+        }
         if call.account().is_some() {
             match settle::may_change(target, user, sighting).await? {
                 Some(ours) => (user, sighting) = ours,
@@ -200,8 +208,11 @@ async fn attempt(
                 None => return Ok(()),
             }
         }
-        if !doubt::note(target, &mut user, &call).await? {
-            return Ok(());
+        match doubt::note(target, &mut user, &call).await? {
+            Noted::Yes => {}
+            // The loop looks again what is desired.
+            Noted::Overtaken => continue,
+            Noted::LeaseLost => return Ok(()),
         }
         let Some(mut paid) = permit.take() else { continue };
         calls += 1;
@@ -211,7 +222,9 @@ async fn attempt(
         target.heed(paid, &result).await;
         match result {
             Ok(observed) => {
-                sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)));
+                // One that is found after a create whose answer was lost is the one that was made.
+                sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)))
+                    && !matches!(sighting.observed, Observed::Suspected { .. });
                 let observed = with_given(observed, &sighting.observed);
                 if let Call::ChangeRight { change: RightChange::Administrator { .. }, .. } = &call {
                     settle::made_administrator(target, &observed).await?;
@@ -291,6 +304,20 @@ async fn attempt(
         target.connector.target()
     );
     settle::failed(target, user, sighting, reason).await
+}
+
+/// Whether `call` belongs to what is to be done for `user`. Of whom the target is known to agree with, only rights may have changed:
+/// a change of a group invites nobody whose account vanished, and undoes nothing that somebody did to the account by hand, unless
+/// that is what `drift` is for.
+fn is_asked_for(target: &Target, user: &User, call: &Call) -> bool {
+    if user.is_pending() || !matches!(user.observed, Observed::Present(_) | Observed::Absent) {
+        return true;
+    }
+    match call {
+        Call::ChangeRight { .. } => true,
+        Call::Update { .. } | Call::Delete { .. } => target.convergence.drift == Drift::Enforce,
+        Call::Find { .. } | Call::Create { .. } => false,
+    }
 }
 
 /// Whether two calls change a right of an account alike, whatever was seen of it in between.

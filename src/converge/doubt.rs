@@ -15,7 +15,11 @@ use crate::{
     store::{StoreError, User},
 };
 
-use super::{Target, convergence::PERMIT_WAIT, settle};
+use super::{
+    Target,
+    convergence::PERMIT_WAIT,
+    settle::{self, Noted},
+};
 
 /// What a look-up that found nothing means.
 pub(super) enum NothingFound {
@@ -53,11 +57,12 @@ pub(super) fn nothing_found(
 }
 
 /// Makes it known that `call` is about to be sent, if it is a create: from now on there may be an account; or if it gives a
-/// right: from now on it is the bridge's to take away. Whether `user` is still ours to work on.
-pub(super) async fn note(target: &Target, user: &mut User, call: &Call) -> Result<bool, StoreError> {
+/// right: from now on it is the bridge's to take away. The call must not be made unless it is [noted](Noted::Yes).
+pub(super) async fn note(target: &Target, user: &mut User, call: &Call) -> Result<Noted, StoreError> {
+    let before = user.observed.clone();
     match call {
         // Where no two users are ever one account, there is nothing to look up either.
-        Call::Create { .. } if user.account_key.is_none() => return Ok(true),
+        Call::Create { .. } if user.account_key.is_none() => return Ok(Noted::Yes),
         Call::Create { email, into, .. } => {
             let until = target.in_doubt_until(target.clock.now());
             let mut given = Box::<Given>::default();
@@ -68,16 +73,20 @@ pub(super) async fn note(target: &Target, user: &mut User, call: &Call) -> Resul
             let mut begun = account.clone();
             begun.entitlement.begin(change);
             if begun == *account {
-                return Ok(true);
+                return Ok(Noted::Yes);
             }
             user.observed = match &user.observed {
                 Observed::Uncertain { until, .. } => Observed::Uncertain { account: begun, until: *until },
                 _ => Observed::Present(begun),
             };
         }
-        Call::Find { .. } | Call::Update { .. } | Call::Delete { .. } => return Ok(true),
+        Call::Find { .. } | Call::Update { .. } | Call::Delete { .. } => return Ok(Noted::Yes),
     }
-    settle::noted(target, user).await
+    let noted = settle::noted(target, user).await?;
+    if noted != Noted::Yes {
+        user.observed = before;
+    }
+    Ok(noted)
 }
 
 /// What is known of an account after a call of it said that it is not there.

@@ -120,6 +120,7 @@ async fn disown(transaction: &mut Transaction, deleted: User, now: Time) -> Resu
         attempts: 0,
         failure: None,
         held_at: None,
+        cause: None,
         ..deleted
     };
     users::insert(transaction, &user).await?;

@@ -43,9 +43,10 @@ pub(super) struct Held {
 }
 
 impl InHand {
-    /// Something else is wanted of the user: whoever is at work on it looks at what that is before it goes on waiting.
-    pub(super) fn overtake(&self, id: &UserId) {
-        for claim in self.lock().open.iter().filter(|claim| claim.id == *id) {
+    /// Something else is wanted of the users of whom `is_meant` is true: whoever is at work on them looks at what that is before
+    /// it goes on waiting.
+    pub(super) fn overtake(&self, is_meant: impl Fn(&UserId) -> bool) {
+        for claim in self.lock().open.iter().filter(|claim| is_meant(&claim.id)) {
             claim.overtaken.notify_one();
         }
     }
@@ -102,7 +103,7 @@ mod tests {
         let held = in_hand.hold(id.clone(), Time::from_micros(1));
         let other = in_hand.hold(UserId::from("b"), Time::from_micros(1));
         assert!(held.overtaken().now_or_never().is_none());
-        in_hand.overtake(&id);
+        in_hand.overtake(|other| *other == id);
         assert!(other.overtaken().now_or_never().is_none());
         assert!(held.overtaken().now_or_never().is_some());
         assert!(held.overtaken().now_or_never().is_none());

@@ -53,7 +53,7 @@ use self::{
 };
 
 /// The longest that work is put off, apart from invitations that wait for their turn.
-pub const LONGEST_WAIT: Duration = backoff::AFTER_REJECTION;
+pub const LONGEST_WAIT: Duration = backoff::LONGEST_WAIT;
 
 /// One app's target, and everything that is shared by those who work on it.
 #[derive(Debug)]
@@ -96,7 +96,12 @@ impl Target {
 
     /// Something new is wanted of a user: the worker takes it up, or goes by it where it is at work on the user already.
     pub fn rouse(&self, id: &UserId) {
-        self.in_hand.overtake(id);
+        self.rouse_those(|other| other == id);
+    }
+
+    /// The same for all users of whom `is_meant` is true.
+    pub fn rouse_those(&self, is_meant: impl Fn(&UserId) -> bool) {
+        self.in_hand.overtake(is_meant);
         self.wake.notify_one();
     }
 

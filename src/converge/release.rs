@@ -7,13 +7,14 @@
 //! - It reads as its account does. Of the attributes that the IdP sent none is kept; the account tells e-mail, name and
 //!   whether it is enabled. It stays in its groups.
 //!   Where accounts cannot be listed, nobody would keep that up, so the user reads as before.
-//! - A user without an account is nothing at the target, so nothing is left of it.
+//! - A user without an account is nothing at the target, so nothing is left of it. One that may be getting an account just now stays:
+//!   who forgets that would invite the person again.
 //! - Of a deleted user whose account is still to be disabled the row goes; the next listing shows the account.
 //!
 //! No call is made. An IdP that goes on writing to the user adopts it again, like any other account.
 
 use crate::{
-    connector::{Account, Connector, Lane},
+    connector::{Account, Connector, Lane, Observed},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
@@ -45,6 +46,8 @@ pub struct Released {
     pub leaving: u64,
     /// Users that no IdP managed in the first place, or that were done with.
     pub untouched: u64,
+    /// Users that may be getting an account just now: to forget that would mean to invite them again.
+    pub in_doubt: u64,
 }
 
 /// How many users an IdP has in its hands.
@@ -106,6 +109,9 @@ async fn hand_back(
     if user.ownership == Ownership::Unmanaged {
         return Ok(Released { untouched: 1, ..Released::default() });
     }
+    if may_be_getting_an_account(&user) {
+        return Ok(Released { in_doubt: 1, ..Released::default() });
+    }
     let had_work = user.is_pending() || user.due_at.is_some();
     resolve_findings(transaction, scope, &user.id).await?;
     let Some(account) = user.account().cloned() else {
@@ -128,6 +134,11 @@ async fn hand_back(
     };
     record(transaction, scope, &user.id, detail).await?;
     Ok(Released { handed_back: 1, dropped_work: u64::from(had_work), ..Released::default() })
+}
+
+/// Whether a create was sent, or is being sent, whose answer is not known.
+fn may_be_getting_an_account(user: &User) -> bool {
+    matches!(user.observed, Observed::Suspected { .. })
 }
 
 /// Makes the user read as its account.
@@ -157,6 +168,9 @@ async fn drop_leaver(
     if user.due_at.is_none() {
         // The account is disabled, and stays hidden until the IdP makes the user again.
         return Ok(Released { untouched: 1, ..Released::default() });
+    }
+    if may_be_getting_an_account(&user) {
+        return Ok(Released { in_doubt: 1, ..Released::default() });
     }
     let detail = "it was deleted, and its account was still to be disabled; that is dropped";
     record(transaction, scope, &user.id, detail).await?;
@@ -198,6 +212,7 @@ impl std::ops::Add for Released {
             without_account: self.without_account + other.without_account,
             leaving: self.leaving + other.leaving,
             untouched: self.untouched + other.untouched,
+            in_doubt: self.in_doubt + other.in_doubt,
         }
     }
 }

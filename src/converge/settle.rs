@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     Target, backoff,
+    convergence::starting_point,
     journal::Journal,
     outcome::{Outcome, Rejection, Settled},
     pace,
@@ -64,20 +65,27 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     }
                 }
                 user.lease = None;
-                let mut story = sighting.calls.events(&app, &worked.id);
                 let is_adopted = sighting.adopted && user.ownership == Ownership::Created;
                 let adopted = "the account was there before, so it is adopted and no invitation was sent";
                 let detail = if is_adopted { adopted } else { "" };
-                story.push(happened(&worked, now, EventKind::Applied).detail(detail));
-                for refusal in &sighting.refusals {
-                    story.push(happened(&worked, now, EventKind::Rejected).detail(refusal.as_str()));
+                let refusal = sighting.refusals.join("; ");
+                let mut story = Vec::new();
+                if refusal.is_empty() || user.is_pending() || ends_otherwise(&user, &sighting.calls, &refusal)
+                {
+                    story = sighting.calls.events(&app, &worked.id);
+                    story.push(happened(&worked, now, EventKind::Applied).detail(detail));
+                    for refusal in &sighting.refusals {
+                        story.push(happened(&worked, now, EventKind::Rejected).detail(refusal.as_str()));
+                    }
                 }
                 let shown_before = shown_truth(&user);
-                see(&mut user, &sighting, now);
+                if sighting.observed != starting_point(&worked) {
+                    see(&mut user, &sighting, now);
+                }
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
-                if !sighting.refusals.is_empty() {
-                    (user.attempts, user.failure) = (worked.attempts + 1, Some(sighting.refusals.join("; ")));
+                if !refusal.is_empty() {
+                    (user.attempts, user.failure) = (worked.attempts + 1, Some(refusal));
                 }
                 if user.version == worked.version {
                     user.due_at = match &user.observed {
@@ -85,11 +93,15 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                         _ if user.touched != worked.touched => user.due_at,
                         // What was sent before may take effect yet: once it cannot any more, all is said again.
                         Observed::Uncertain { until, .. } => Some(*until),
-                        _ if user.failure.is_some() => Some(now + backoff::AFTER_REJECTION),
+                        _ if user.failure.is_some() => Some(now + backoff::after_rejection(user.attempts)),
                         _ => None,
                     };
                     user.fallback = None;
                     user.answered = Answered::Yes;
+                    if user.due_at.is_none() {
+                        // What comes next is not done for this request.
+                        user.cause = None;
+                    }
                 } else if user.answered == Answered::No {
                     // A newer version waits; if it is rejected, this one is what the target has.
                     let left_groups = user.fallback.map(|fallback| fallback.left_groups).unwrap_or_default();
@@ -208,7 +220,7 @@ pub(super) async fn rejected(
                 } else {
                     let due_at = match user.due_at {
                         Some(due_at) if user.touched != worked.touched => due_at,
-                        _ => now + backoff::AFTER_REJECTION,
+                        _ => now + backoff::after_rejection(user.attempts + 1),
                     };
                     if ends_otherwise(&user, &sighting.calls, &reason) {
                         let attempts = user.attempts + 1;
@@ -335,16 +347,31 @@ pub(super) async fn suspended(
         .await
 }
 
-/// Writes down what is known of the account of `worked` while the work goes on. Whether the worker still had it.
-pub(super) async fn noted(target: &Target, worked: &User) -> Result<bool, StoreError> {
+/// What became of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// It stands in the row.
+    Yes,
+    /// Something else is desired by now, or nothing any more: it does not.
+    Overtaken,
+    /// Somebody else works on the user.
+    LeaseLost,
+}
+
+/// Writes down what is about to be known of the account of `worked` while the work goes on: a call follows that must not be made for
+/// what is not desired any more.
+pub(super) async fn noted(target: &Target, worked: &User) -> Result<Noted, StoreError> {
     let worked = worked.clone();
     target
         .store
         .write(move |transaction| {
             Box::pin(async move {
-                let Some(user) = leased(transaction, &worked).await? else { return Ok(false) };
+                let Some(user) = leased(transaction, &worked).await? else { return Ok(Noted::LeaseLost) };
+                if user.due_at.is_none() || (user.version, user.touched) != (worked.version, worked.touched) {
+                    return Ok(Noted::Overtaken);
+                }
                 users::save(transaction, &User { observed: worked.observed, ..user }).await?;
-                Ok(true)
+                Ok(Noted::Yes)
             })
         })
         .await
@@ -402,7 +429,9 @@ async fn give_back(
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(()) };
                 user.lease = None;
                 let shown_before = shown_truth(&user);
-                see(&mut user, &sighting, now);
+                if sighting.observed != starting_point(&worked) {
+                    see(&mut user, &sighting, now);
+                }
                 if failure.is_none() || failure != user.failure || sighting.calls.changed_something() {
                     let mut story = sighting.calls.events(&app, &worked.id);
                     let event = kind.map(|kind| happened(&worked, now, kind));

@@ -6,6 +6,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    cause::{
+        Cause,
+        span::{End, Kind, Value},
+    },
     clock::Time,
     connector::Lane,
     store::{
@@ -159,7 +163,9 @@ impl Pool {
                 target.in_hand.renewed(&lapsed, until);
                 for (user, desired) in claimed {
                     let held = target.in_hand.hold(user.id.clone(), until);
-                    self.tasks.spawn(converge(target.clone(), user, desired, held, stopping.clone()));
+                    let (cause, due_at) = (user.cause.clone(), user.due_at);
+                    let work = converge(target.clone(), user, desired, held, stopping.clone());
+                    self.tasks.spawn(traced(target.clone(), cause, due_at, work));
                 }
                 None
             }
@@ -169,6 +175,26 @@ impl Pool {
                 Some(now + AFTER_STORE_FAILURE)
             }
         }
+    }
+}
+
+/// Does `work` that became due then as a part of the trace of its cause, as what was done until now, which was to wait, is one.
+async fn traced(
+    target: Arc<Target>,
+    cause: Option<Cause>,
+    due_at: Option<Time>,
+    work: impl Future<Output = ()>,
+) {
+    let Some(cause) = cause else { return work.await };
+    let (clock, app) = (&*target.clock, || vec![("app", Value::Text(target.app.clone()))]);
+    let began_at = clock.now();
+    if let (_, Some(waiting)) = cause.begin(Kind::Internal, due_at.unwrap_or(began_at).min(began_at)) {
+        waiting.end(began_at, "wait in the queue".to_owned(), app(), End::Well);
+    }
+    let (cause, converging) = cause.begin(Kind::Internal, began_at);
+    cause.around(work).await;
+    if let Some(converging) = converging {
+        converging.end(clock.now(), "converge".to_owned(), app(), End::Well);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use axum::extract::{FromRequestParts, OriginalUri};
 use http::{Extensions, HeaderMap, Uri, request::Parts};
 
-use crate::{auth::Authenticator, provision};
+use crate::{auth::Authenticator, cause::Cause, provision};
 
 use super::{
     ClientAddress, Mounted, MountedApp, Service,
@@ -44,7 +44,7 @@ pub(super) struct Caller {
 impl Caller {
     /// The request for the use cases. Now is when it starts to wait for the target.
     pub(super) fn request(&self) -> provision::Request {
-        provision::Request::new(&self.app.bridged, &self.actor)
+        provision::Request::new(&self.app.bridged, &self.actor, Cause::current())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     config::{Mode, written_duration},
     converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
     passthrough::{Condition, PassedThrough},
-    store::{findings, roster_passes, rosters, users},
+    store::{findings, groups, members, roster_passes, rosters, users},
 };
 
 use super::{
@@ -153,6 +153,7 @@ async fn app_status(app: &MountedApp) -> Result<Value, Failure> {
     let credentials = target.credentials.as_ref().map(|credentials| credentials.standing());
     Ok(json!({
         "mode": mode, "target": health, "credentials": credentials, "budget": budget, "roster": roster, "queue": queue, "brake": brake, "held": held, "users": users,
+        "groups": groups_status(target).await?,
     }))
 }
 
@@ -162,6 +163,16 @@ async fn brake_status(target: &Target) -> Result<Value, Failure> {
         return Ok(Value::Null);
     };
     Ok(json!({ "window": written_duration(brake.window), "revocations": used }))
+}
+
+/// How far it is with what groups give; `null` where they give nothing.
+async fn groups_status(target: &Target) -> Result<Value, Failure> {
+    if target.connector.group_rights().is_none() {
+        return Ok(Value::Null);
+    }
+    let (store, app) = (&target.store, target.app.as_str());
+    let groups = groups::count_matching(store, app, &groups::Narrowing::All).await?;
+    Ok(json!({ "groups": groups, "users_waiting": members::count_waiting(store, app).await? }))
 }
 
 /// `null` while nothing is held.

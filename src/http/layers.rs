@@ -8,17 +8,29 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{Method, Uri, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, uri::PathAndQuery};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::clock::until;
+use crate::{
+    cause::{
+        self, Cause, RequestId, TraceParent,
+        span::{End, Kind, Value},
+    },
+    clock::until,
+};
 
 use super::{Service, admission::admit, caller::Seen, error::Failure, hooks};
+
+/// The header by which a request is found in the logs of all who pass it on.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static(cause::TRACE_PARENT);
 
 /// Puts the layers around the routes.
 pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
     let layers = ServiceBuilder::new()
+        // Whatever happens to a request, it happens under its id.
+        .layer(middleware::from_fn_with_state(service.clone(), identify))
         // One line per request, also for those that end in a layer below.
         .layer(middleware::from_fn_with_state(service.clone(), log))
         // A bug must not look like a broken connection, which IdPs repeat for ever.
@@ -30,6 +42,41 @@ pub(super) fn around(routes: Router, service: Arc<Service>) -> Router {
     routes.layer(layers)
 }
 
+/// Finds out which request it is, and answers with that.
+async fn identify(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let request_id = the_only(headers, &X_REQUEST_ID).and_then(RequestId::parse);
+    let request_id = request_id.unwrap_or_else(|| RequestId::new(service.clock.now()));
+    let trace_parent = the_only(headers, &TRACE_PARENT).and_then(TraceParent::parse);
+    let shown = HeaderValue::from_str(request_id.as_str());
+    let (method, route) = (request.method().clone(), route_of(&request));
+    let (cause, span) = Cause { request_id, trace_parent }.begin(Kind::Server, service.clock.now());
+    let mut response = cause.around(next.run(request)).await;
+    if let Some(span) = span {
+        let end = if response.status().is_server_error() { End::Failed } else { End::Well };
+        let attributes = vec![
+            ("http.request.method", Value::Text(method.to_string())),
+            ("http.route", Value::Text(route.clone())),
+            ("http.response.status_code", Value::Number(response.status().as_u16().into())),
+        ];
+        span.end(service.clock.now(), operation(&method, &route), attributes, end);
+    }
+    // Also in the place of a target's own: this is the one that the log is searched for.
+    response.headers_mut().insert(X_REQUEST_ID, shown.expect("an id has nothing that a header cannot hold"));
+    response
+}
+
+/// The route that was hit, as a template.
+fn route_of(request: &Request) -> String {
+    request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned()
+}
+
+/// The value of a header that stands there once, as text.
+fn the_only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())?.to_str().ok()
+}
+
 async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
     let seen = Seen::default();
     request.extensions_mut().insert(seen.clone());
@@ -37,7 +84,7 @@ async fn log(State(service): State<Arc<Service>>, mut request: Request, next: Ne
     let path = hooks::shown(request.uri());
     let started = service.clock.now();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route = route_of(&request);
     let response = next.run(request).await;
     let duration = service.clock.now().since(started);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -10,6 +10,7 @@ use http::{StatusCode, request::Parts};
 use serde_json::Value;
 
 use crate::{
+    cause::Cause,
     config::PatchAnswer,
     provision::{self, BridgedApp, ProvisionError},
     scim::project::Projection,
@@ -128,7 +129,7 @@ where
     F: FnOnce(Arc<MountedApp>) -> R,
     R: Future<Output = Result<T, ProvisionError>> + Send + 'static,
 {
-    match tokio::spawn(operation(app)).await {
+    match tokio::spawn(Cause::around_any(Cause::current(), operation(app))).await {
         Ok(result) => Ok(result?),
         Err(panic) => {
             tracing::error!(%panic, "a write panicked");

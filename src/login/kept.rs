@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{Login, token::Token};
 use crate::{
+    cause::Cause,
     clock::Time,
     connector::{TargetError, credentials::Credentials},
     secret::Secret,
@@ -109,7 +110,9 @@ impl Login {
     /// may be good once, so what was given for it must not be lost.
     async fn renew(&self, old: &Arc<Token>) -> Result<Arc<Token>, TargetError> {
         let (login, old) = (self.clone(), old.clone());
-        let work = self.renewals.spawn(async move { login.exchange(&old).await });
+        let work = self
+            .renewals
+            .spawn(Cause::around_any(Cause::current(), async move { login.exchange(&old).await }));
         work.await.unwrap_or_else(|_| {
             Err(TargetError::Unavailable {
                 reason: "the token of the login was not renewed, since the bridge stops".to_owned(),

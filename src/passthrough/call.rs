@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use http::{Method, StatusCode};
 
-use crate::{clock::Time, upstream::Ended};
+use crate::{
+    cause::TraceParent,
+    upstream::{Begun, Called},
+};
 
 use super::{Below, PassedThrough};
 
@@ -17,21 +20,29 @@ pub(super) struct Call {
     app: Arc<PassedThrough>,
     method: Method,
     path: String,
-    started: Time,
+    /// Taken when it ends.
+    begun: Option<Begun>,
+    /// What it is done for stands in its line of the log, also where a connection ends it.
+    span: tracing::Span,
     outcome: Option<Result<StatusCode, String>>,
 }
 
 impl Call {
     /// It begins now.
     pub(super) fn begin(app: &Arc<PassedThrough>, method: &Method, below: &Below) -> Self {
-        let started = app.clock.now();
         Self {
             app: app.clone(),
             method: method.clone(),
             path: below.path().to_owned(),
-            started,
+            begun: Some(Begun::at(app.clock.now())),
+            span: tracing::Span::current(),
             outcome: None,
         }
+    }
+
+    /// Its place in the trace, if it is a part of its own.
+    pub(super) fn trace_parent(&self) -> Option<TraceParent> {
+        self.begun.as_ref().and_then(Begun::recorded)
     }
 
     /// The head of an answer came. Unless that [breaks off](Self::failed), it ends well: also where the client wants no more.
@@ -47,12 +58,12 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let Some(outcome) = &self.outcome else { return };
-        let duration = self.app.clock.now().since(self.started);
-        let ended = Ended { method: &self.method, route: ROUTE, path: &self.path, duration };
-        match outcome {
-            Ok(status) => self.app.calls.tell(ended, Ok(*status)),
-            Err(reason) => self.app.calls.tell(ended, Err(reason)),
-        }
+        let (Some(outcome), Some(begun)) = (self.outcome.take(), self.begun.take()) else { return };
+        let called = Called { method: &self.method, route: ROUTE, path: &self.path };
+        let now = self.app.clock.now();
+        self.span.in_scope(|| match outcome {
+            Ok(status) => self.app.calls.tell(begun, called, now, Ok(status)),
+            Err(reason) => self.app.calls.tell(begun, called, now, Err(&reason)),
+        });
     }
 }

@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
+    cause::TRACE_PARENT,
     clock::until,
     upstream::{RelayError, RequestBody},
 };
@@ -106,7 +107,7 @@ async fn exchange(
     })?;
     let started = app.clock.now();
     let mut call = Call::begin(app, head.method(), below);
-    let sent = send(app, head, body).await;
+    let sent = send(app, head, body, &call).await;
     let is_read = head.method() == Method::GET || head.method() == Method::HEAD;
     let response = match sent {
         Ok(response) => response,
@@ -172,11 +173,15 @@ async fn send(
     app: &PassedThrough,
     head: &Request<()>,
     body: &mut Outgoing,
+    call: &Call,
 ) -> Result<Response<Incoming>, Trouble> {
     let mut request = Request::new(body.take());
     *request.method_mut() = head.method().clone();
     *request.uri_mut() = head.uri().clone();
     *request.headers_mut() = head.headers().clone();
+    if let Some(parent) = call.trace_parent().and_then(|parent| parent.to_string().parse().ok()) {
+        request.headers_mut().insert(TRACE_PARENT, parent);
+    }
     let mut deadline = app.clock.now() + app.request_timeout;
     let mut answer = pin!(app.relay.send(request));
     loop {

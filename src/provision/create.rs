@@ -119,6 +119,7 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the writes of one request have in common.
 
 use crate::{
+    cause::Cause,
     clock::Time,
     scim::{meta, precondition::Precondition},
 };
@@ -15,12 +16,14 @@ pub struct Request {
     /// Until when to wait for the target; what is not confirmed by then is answered as accepted. All operations of the
     /// request share it, so that a thousand of them take no longer than one.
     pub deadline: Time,
+    /// What it is called in the log, as is what is done for it.
+    pub cause: Option<Cause>,
 }
 
 impl Request {
     /// A request that arrives now.
-    pub fn new(app: &BridgedApp, actor: &str) -> Self {
-        Self { actor: actor.to_owned(), deadline: app.target.clock.now() + app.confirm_within }
+    pub fn new(app: &BridgedApp, actor: &str, cause: Option<Cause>) -> Self {
+        Self { actor: actor.to_owned(), deadline: app.target.clock.now() + app.confirm_within, cause }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    cause::Cause,
     clock::Time,
     connector::{Call, Desired, Lane, Observed, Standing},
     converge::{Target, outcome::Watch, put_back::fallback_of, queue_wait::long_wait},
@@ -33,6 +34,8 @@ pub(super) struct Change {
     pub(super) actor: String,
     /// When.
     pub(super) now: Time,
+    /// What it is done for.
+    pub(super) cause: Option<Cause>,
     target: Arc<Target>,
 }
 
@@ -65,6 +68,7 @@ impl Change {
             app: app.name().to_owned(),
             actor: request.actor.clone(),
             now: app.target.clock.now(),
+            cause: request.cause.clone(),
             target: app.target.clone(),
         }
     }
@@ -140,6 +144,7 @@ pub(super) async fn submit(
     user.resource = resource;
     user.version += 1;
     user.modified_at = change.now;
+    user.cause.clone_from(&change.cause);
     user.lane = lane;
     (user.attempts, user.failure) = (0, None);
     // Whether there are too many revocations is judged anew.
@@ -162,7 +167,10 @@ pub(super) async fn submit(
         promise(&mut user);
     } else {
         user.answered = Answered::No;
-        user.due_at = Some(change.now);
+        // Who waits in the queue already keeps the place.
+        let place =
+            before.due_at.filter(|_| before.lane == lane && before.attempts == 0 && before.held_at.is_none());
+        user.due_at = Some(place.map_or(change.now, |due_at| due_at.min(change.now)));
         if !is_carried_out {
             promise(&mut user);
         }

@@ -12,7 +12,8 @@ use std::{
 use sqlx::{AnyConnection, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tempfile::TempPath;
 
-use super::{StoreError, connect};
+use super::{Creating, StoreError, connect};
+use crate::secret::DatabaseUrl;
 
 /// A copy that was made and checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,9 @@ impl From<sqlx::Error> for BackupError {
 ///
 /// # Errors
 /// When `to` is there already or cannot be written, and when the database fails or is damaged.
-pub async fn write(url: &str, to: &Path) -> Result<Backup, BackupError> {
-    if !url.starts_with("sqlite:") {
+pub async fn write(url: impl Into<DatabaseUrl>, to: &Path) -> Result<Backup, BackupError> {
+    let url = url.into();
+    if url.is_postgres() {
         return Err(BackupError::NotSqlite { to: to.to_owned() });
     }
     let exists = || BackupError::Exists { to: to.to_owned() };
@@ -88,7 +90,7 @@ pub async fn write(url: &str, to: &Path) -> Result<Backup, BackupError> {
         .tempfile_in(folder)
         .map_err(failed)?
         .into_temp_path();
-    let migrations = copy_to(url, &copy).await?;
+    let migrations = copy_to(&url, &copy).await?;
     check(&copy, migrations).await?;
     let bytes = make_durable(&copy).map_err(failed)?;
     copy.persist_noclobber(to).map_err(|error| match error.error.kind() {
@@ -100,9 +102,9 @@ pub async fn write(url: &str, to: &Path) -> Result<Backup, BackupError> {
 }
 
 /// Writes the copy, and answers how many migrations the database has.
-async fn copy_to(url: &str, copy: &TempPath) -> Result<i64, BackupError> {
+async fn copy_to(url: &DatabaseUrl, copy: &TempPath) -> Result<i64, BackupError> {
     sqlx::any::install_default_drivers();
-    let database = connect(url, url, 1).await?;
+    let database = connect(url, Creating::No, 1).await?;
     let copied = async {
         let mut connection = database.acquire().await?;
         let migrations = count_migrations(&mut connection).await?;

@@ -8,28 +8,47 @@ use crate::{
     connector::{Lane, Observed},
 };
 
-/// A database in a folder of its own.
-pub(super) struct Database {
-    pub(super) url: String,
-    _folder: tempfile::TempDir,
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
+
+/// A database of its own: a file, or one of PostgreSQL's where the environment says so.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    _place: Place,
+}
+
+enum Place {
+    File { _folder: tempfile::TempDir },
+    Postgres { _database: postgres::Database },
 }
 
 impl Database {
-    pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { url: format!("sqlite:{}", folder.path().join("test.db").display()), _folder: folder }
+    pub(crate) fn new() -> Self {
+        if std::env::var("SCIM_BRIDGE_TEST_DATABASE").is_ok_and(|database| database == "postgres") {
+            let database = postgres::server().database();
+            return Self { url: database.url().to_owned(), _place: Place::Postgres { _database: database } };
+        }
+        Self::file()
     }
 
-    pub(super) async fn open(&self) -> Store {
+    /// SQLite's, wherever else the tests run.
+    pub(crate) fn file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        Self { url, _place: Place::File { _folder: folder } }
+    }
+
+    pub(crate) async fn open(&self) -> Store {
         Store::open(&self.url).await.unwrap()
     }
 }
 
 /// Does some work in a transaction of its own.
-pub(super) async fn write<T, F>(store: &Store, work: F) -> T
+pub(crate) async fn write<T, F>(store: &Store, work: F) -> T
 where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t mut Transaction) -> futures_util::future::BoxFuture<'t, Result<T, StoreError>>
+        + Clone
         + Send
         + 'static,
 {
@@ -37,7 +56,7 @@ where
 }
 
 /// A user of the app `a` for whom nothing is to be done.
-pub(super) fn user(id: &str, resource: serde_json::Value) -> User {
+pub(crate) fn user(id: &str, resource: serde_json::Value) -> User {
     User {
         id: UserId::from(id),
         app: "a".into(),
@@ -60,11 +79,12 @@ pub(super) fn user(id: &str, resource: serde_json::Value) -> User {
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     }
 }
 
 /// A group of the app `a`.
-pub(super) fn group(id: &str, display_name: &str) -> Group {
+pub(crate) fn group(id: &str, display_name: &str) -> Group {
     Group {
         id: GroupId::from(id),
         app: "a".into(),

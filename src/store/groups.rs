@@ -12,6 +12,7 @@ use crate::{
 use super::{
     GroupId, Store, StoreError, Transaction,
     batch::Batch,
+    dialect::locking,
     key::{key, key_or_missing},
     listing::{self, Parameter, Range, Statements, Stored, page_end, page_start, shown_column, shown_page},
     marks::{self, List},
@@ -355,15 +356,13 @@ pub async fn delete_row(transaction: &mut Transaction, id: &GroupId) -> Result<(
     }
 }
 
-/// Groups whose derived column was never written: at most `limit`.
+/// Groups whose derived column was never written, locked until the transaction ends: at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_incomplete(transaction: &mut Transaction, limit: i64) -> Result<Vec<Group>, StoreError> {
-    let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM user_groups WHERE fragment = '' LIMIT $1"))
-        .bind(limit)
-        .fetch_all(transaction)
-        .await?;
+    let statement = locking!("SELECT ", columns!(), " FROM user_groups WHERE fragment = '' LIMIT $1");
+    let rows = sqlx::query(statement.within(transaction)).bind(limit).fetch_all(transaction).await?;
     rows.iter().map(read).collect()
 }
 

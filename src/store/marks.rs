@@ -8,7 +8,7 @@
 
 use sqlx::{AnyPool, Connection, Row};
 
-use super::{Store, StoreError, Transaction};
+use super::{Store, StoreError, Transaction, dialect::serialize};
 
 /// About how many resources stand between two marks: few enough to walk along, many enough that the marks of a hundred
 /// thousand users are added up at once. Tests have fewer users.
@@ -87,6 +87,7 @@ pub(super) async fn add(
     list: List,
     id: &str,
 ) -> Result<(), StoreError> {
+    alone(transaction).await?;
     let row = loop {
         let row = sqlx::query(
             "UPDATE list_marks SET listed = listed + 1 WHERE app = $1 AND kind = $2 AND behind = \
@@ -116,6 +117,7 @@ pub(super) async fn remove(
     list: List,
     id: &str,
 ) -> Result<(), StoreError> {
+    alone(transaction).await?;
     sqlx::query(
         "UPDATE list_marks SET listed = listed - 1 WHERE app = $1 AND kind = $2 AND behind = \
          (SELECT MAX(before.behind) FROM list_marks AS before \
@@ -127,6 +129,12 @@ pub(super) async fn remove(
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+/// Keeps others from moving marks until the transaction ends: the last mark before an id is the right one only for as long as
+/// nobody puts another one in front of it.
+async fn alone(transaction: &mut Transaction) -> Result<(), StoreError> {
+    serialize(transaction, "list_marks").await
 }
 
 /// Puts the mark before all resources.
@@ -217,8 +225,8 @@ macro_rules! renewing {
 pub(super) async fn renew(pool: &AnyPool) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    // Locks the rows, where a database has such locks: who adds a resource meanwhile adds to what is counted here.
-    sqlx::query("UPDATE list_marks SET listed = listed").execute(&mut *transaction).await?;
+    // Who adds a resource meanwhile adds to what is counted here.
+    alone(&mut transaction).await?;
     for list in List::ALL {
         let (start, recount) = match list {
             List::Users => renewing!("User", "users", "deleted_at IS NULL"),

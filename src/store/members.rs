@@ -6,7 +6,7 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::clock::Time;
 
-use super::{GroupId, Store, StoreError, Transaction, batch::Batch};
+use super::{GroupId, Store, StoreError, Transaction, batch::Batch, dialect::Sharing};
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,22 @@ pub async fn memberships(store: &Store, app: &str, ids: &[&str]) -> Result<Vec<M
     Ok(memberships)
 }
 
+/// How many users are in groups for whom something is still to be done, because of the groups or of anything else. Those that are
+/// held are not among them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_waiting(store: &Store, app: &str) -> Result<u64, StoreError> {
+    let users: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM users WHERE app = $1 AND due_at IS NOT NULL AND held_at IS NULL AND EXISTS (SELECT 1 FROM group_members \
+         WHERE group_members.app = $1 AND group_members.member_id = users.id)",
+    )
+    .bind(app)
+    .fetch_one(store.reader())
+    .await?;
+    Ok(u64::try_from(users).unwrap_or(0))
+}
+
 /// How far it is with the users in a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -198,7 +214,8 @@ pub async fn groups_of(
     Ok(names.bind(app).bind(id).fetch_all(transaction).await?)
 }
 
-/// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app.
+/// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app. They stay so until
+/// the transaction ends.
 ///
 /// # Errors
 /// When the database fails.
@@ -207,13 +224,13 @@ pub async fn kinds(
     app: &str,
     ids: &[&str],
 ) -> Result<HashMap<String, MemberKind>, StoreError> {
-    static USERS: LazyLock<Batch> = LazyLock::new(|| {
-        Batch::ids_in("SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN ", 2, "")
-    });
-    static GROUPS: LazyLock<Batch> =
-        LazyLock::new(|| Batch::ids_in("SELECT id FROM user_groups WHERE app = $1 AND id IN ", 2, ""));
+    const USERS: &str = "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN ";
+    const GROUPS: &str = "SELECT id FROM user_groups WHERE app = $1 AND id IN ";
+    static KINDS: LazyLock<[Sharing; 2]> =
+        LazyLock::new(|| [USERS, GROUPS].map(|before| Sharing::ids_in(before, 2)));
     let mut kinds = HashMap::with_capacity(ids.len());
-    for (batch, kind) in [(&*USERS, MemberKind::User), (&*GROUPS, MemberKind::Group)] {
+    for (statement, kind) in KINDS.iter().zip([MemberKind::User, MemberKind::Group]) {
+        let batch = statement.within(transaction);
         // Nearly all members are users, and nothing is both.
         let left: Vec<&str> = ids.iter().copied().filter(|id| !kinds.contains_key(*id)).collect();
         for query in batch.queries(&[app], &left) {

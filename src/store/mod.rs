@@ -1,11 +1,11 @@
 //! The database: what was promised, what was seen, what is left to do.
 //!
 //! One pool reads; one `Writer` commits. Callers write by handing over a piece of work that runs inside a
-//! transaction ([`Store::write`]); the writer runs all that is waiting in one transaction, each in a savepoint of its own,
-//! and answers when the commit is durable. So sixteen clients share one fsync, and a client that hangs up in the middle
+//! transaction ([`Store::write`]) and is answered when the commit is durable. A client that hangs up in the middle
 //! cannot leave a transaction half open, since no transaction ever runs in a request's own task.
 //!
-//! SQL stays in this folder, one file per table, static text with binds, the same for every database.
+//! SQL stays in this folder, one file per table, static text with binds, the same for SQLite and PostgreSQL; what differs
+//! between the two is in `dialect`.
 
 pub mod admissions;
 pub mod backup;
@@ -13,11 +13,12 @@ mod batch;
 pub mod budgets;
 pub mod catalogues;
 mod complete;
+mod dialect;
 mod error;
 pub mod events;
 pub mod findings;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod groups;
 pub mod id;
 mod key;
@@ -39,14 +40,19 @@ pub mod tokens;
 pub mod users;
 mod writer;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{error::Error, str::FromStr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    AnyPool, Executor,
+    AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
+use self::{
+    dialect::{Creating, Dialect},
+    lock::Lock,
+    writer::Writer,
+};
 pub use self::{
     error::StoreError,
     groups::Group,
@@ -54,7 +60,7 @@ pub use self::{
     listing::Stored,
     users::User,
 };
-use self::{lock::Lock, writer::Writer};
+use crate::secret::DatabaseUrl;
 
 /// A transaction that is open, inside [`Store::write`].
 pub type Transaction = sqlx::AnyConnection;
@@ -62,37 +68,38 @@ pub type Transaction = sqlx::AnyConnection;
 /// The migrations, forward only.
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// How many statements may read at a time. Reads are short; on SQLite each takes a thread.
-const READERS: u32 = 4;
-
-/// Per connection: readers never block the writer (WAL), every commit is on the disk before it is answered
-/// (synchronous=FULL), another process that writes is waited for.
-const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; \
-                       PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000;";
+/// After how long without use a connection to a server is asked whether it still is one.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// The database, open. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     reader: AnyPool,
     writer: Writer,
-    /// Of the process that works in the database; commands beside it have none.
+    /// Of the process that works in a file; commands beside it have none, and a server keeps order by itself.
     _lock: Option<Arc<Lock>>,
 }
 
 impl Store {
-    /// Opens the database at `url` (`sqlite:path`) to work in it, makes it if it is not there, and migrates it.
+    /// Opens the database at `url` (`sqlite:path` or `postgres://…`) to work in it and migrates it. A file is made if it is not
+    /// there.
     ///
     /// # Errors
-    /// When the file cannot be opened or made, when another process works in it, or when a migration fails.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
+    /// When the database cannot be opened or made, when another process works in the file, or when a migration fails.
+    pub async fn open(url: impl Into<DatabaseUrl>) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let lock = lock::take(url)?;
-        let writing = connect(url, &creating(url), 1).await?;
-        MIGRATOR.run(&writing).await.map_err(StoreError::Migrate)?;
+        let url = url.into();
+        let dialect = Dialect::of(&url);
+        let lock = match dialect {
+            Dialect::Sqlite => Some(lock::take(url.as_str())?),
+            Dialect::Postgres => None,
+        };
+        let writing = connect(&url, Creating::Yes, dialect.writers()).await?;
+        dialect.migrator(&MIGRATOR).run(&writing).await.map_err(StoreError::Migrate)?;
         complete::rows(&writing).await?;
         marks::renew(&writing).await?;
-        let reader = connect(url, &creating(url), READERS).await?;
-        Ok(Self { reader, writer: Writer::start(writing), _lock: Some(lock) })
+        let reader = connect(&url, Creating::Yes, dialect.readers()).await?;
+        Ok(Self { reader, writer: Writer::start(writing, dialect), _lock: lock })
     }
 
     /// Opens the database at `url` for a command beside the process that works in it, if there is one: to look, and to leave
@@ -100,25 +107,27 @@ impl Store {
     ///
     /// # Errors
     /// When the database is not there, cannot be opened, or is of another version of this program.
-    pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
+    pub async fn open_beside(url: impl Into<DatabaseUrl>) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let reader = connect(url, url, 1).await?;
-        let writing = connect(url, url, 1).await?;
-        let store = Self { reader, writer: Writer::start(writing), _lock: None };
+        let url = url.into();
+        let reader = connect(&url, Creating::No, 1).await?;
+        let writing = connect(&url, Creating::No, 1).await?;
+        let store = Self { reader, writer: Writer::start(writing, Dialect::of(&url)), _lock: None };
         store.check().await?;
         Ok(store)
     }
 
     /// Runs `work` inside a transaction and answers once it is durable. When `work` fails, what it wrote is undone.
-    /// The work is carried out even when the caller stops waiting.
+    /// The work is carried out even when the caller stops waiting. A clone of it is run again from its start when another process
+    /// was in its way, so what it does outside the transaction may be done more than once.
     ///
     /// # Errors
     /// What `work` fails with; and a [`StoreError`] when the database does.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        E: From<StoreError> + Error + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
     {
         self.writer.write(work).await
     }
@@ -151,33 +160,34 @@ impl Store {
     }
 }
 
-/// A pool of connections to the database that admins know as `url`.
-async fn connect(url: &str, options: &str, size: u32) -> Result<AnyPool, StoreError> {
-    let not_opened = |source| StoreError::Open { url: url.to_owned(), source };
-    let options = AnyConnectOptions::from_str(options).map_err(not_opened)?;
+/// A pool of at most `size` connections to the database.
+async fn connect(url: &DatabaseUrl, creating: Creating, size: u32) -> Result<AnyPool, StoreError> {
+    let dialect = Dialect::of(url);
+    let not_opened = |source| StoreError::Open { url: url.to_string(), source };
+    let options = AnyConnectOptions::from_str(&dialect.connect_to(url, creating)).map_err(not_opened)?;
     AnyPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
-        // A local file does not go away between two statements; asking each time would double what a read costs.
+        // Asking each time would double what a read costs.
         .test_before_acquire(false)
-        .max_lifetime(None)
-        .after_connect(|connection, _| {
+        .before_acquire(move |connection, meta| {
             Box::pin(async move {
-                connection.execute(PRAGMAS).await?;
+                // A file does not go away between two statements; a server is started anew now and then.
+                if dialect == Dialect::Postgres && meta.idle_for > IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .max_lifetime(None)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(dialect.prepare_connection()).await?;
                 Ok(())
             })
         })
         .connect_with(options)
         .await
         .map_err(not_opened)
-}
-
-/// SQLite makes no file unless told to.
-fn creating(url: &str) -> String {
-    if url.contains("mode=") {
-        url.to_owned()
-    } else {
-        format!("{url}{}mode=rwc", if url.contains('?') { '&' } else { '?' })
-    }
 }

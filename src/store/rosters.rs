@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use crate::clock::Time;
 
-use super::{Store, StoreError, Transaction};
+use super::{Store, StoreError, Transaction, dialect::locking};
 
 /// A completed listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,8 @@ pub async fn find(store: &Store, app: &str) -> Result<Option<Roster>, StoreError
     .transpose()
 }
 
-/// The administrators of the last completed listing; `None` if there was none that knew them.
+/// The administrators of the last completed listing, locked until the transaction ends; `None` if there was none that knew
+/// them.
 ///
 /// # Errors
 /// When the database fails.
@@ -97,11 +98,9 @@ pub async fn find_administrators(
     transaction: &mut Transaction,
     app: &str,
 ) -> Result<Option<Administrators>, StoreError> {
+    let statement = locking!("SELECT administrators FROM rosters WHERE app = $1");
     let kept: Option<Option<String>> =
-        sqlx::query_scalar("SELECT administrators FROM rosters WHERE app = $1")
-            .bind(app)
-            .fetch_optional(transaction)
-            .await?;
+        sqlx::query_scalar(statement.within(transaction)).bind(app).fetch_optional(transaction).await?;
     kept.flatten().map(|json| from_json("administrators", &json)).transpose()
 }
 

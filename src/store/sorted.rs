@@ -196,7 +196,7 @@ mod tests {
                 sorted_statements!("fragment AS shown", "user_groups WHERE app = $1", $column)
             };
         }
-        let database = Database::new();
+        let database = Database::file();
         let store = database.open().await;
         for (statements, index) in [
             (users!("id"), "users_in_order"),

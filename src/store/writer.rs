@@ -1,21 +1,27 @@
-//! The one task that commits.
+//! The one task that commits, or has others commit.
+//!
+//! SQLite has one writer at a time: all that is waiting goes into one transaction, each piece of work in a savepoint of its own, so
+//! that sixteen clients share one fsync. PostgreSQL has several, each with one piece of work at a time.
 
-use std::{any::Any, panic::AssertUnwindSafe};
+use std::{any::Any, error::Error, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{
     FutureExt,
     future::{BoxFuture, poll_fn},
 };
 use sqlx::{AnyConnection, AnyPool, Executor};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::StoreError;
-
-/// How much work one transaction takes along at the most: one fsync for all of it.
-const BATCH: usize = 64;
+use super::{
+    StoreError,
+    dialect::{Dialect, Obstacle},
+};
 
 /// How much work may wait before callers wait to hand over more.
 const QUEUE: usize = 1024;
+
+/// How often work is run that others get in the way of.
+const ATTEMPTS: u32 = 5;
 
 /// Hands work to the task that commits. Clones share the task; it ends when the last one is gone or `stop` is called.
 #[derive(Clone, Debug)]
@@ -30,16 +36,27 @@ enum Message {
 
 /// A piece of work, with its result and its caller hidden so that a batch can hold many kinds.
 trait Work: Send {
-    /// Does it inside the open transaction and keeps the result. Whether it succeeded.
-    fn run<'t>(&'t mut self, connection: &'t mut AnyConnection) -> BoxFuture<'t, bool>;
+    /// Does it inside the open transaction and keeps the result.
+    fn run<'t>(&'t mut self, connection: &'t mut AnyConnection) -> BoxFuture<'t, Outcome>;
 
     /// The transaction is durable (or could not be committed): tells the caller.
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-/// Work that has not run yet or has its result.
+/// How a piece of work went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Well.
+    Done,
+    /// It is to be undone.
+    Failed,
+    /// It is to be undone, and may go well another time.
+    Obstructed(Obstacle),
+}
+
+/// Work, and its result once it has run.
 struct Job<F, T, E> {
-    work: Option<F>,
+    work: F,
     result: Option<Result<T, E>>,
     caller: oneshot::Sender<Result<T, E>>,
 }
@@ -47,12 +64,12 @@ struct Job<F, T, E> {
 impl<F, T, E> Work for Job<F, T, E>
 where
     T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-    F: for<'t> FnOnce(&'t mut AnyConnection) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    E: From<StoreError> + Error + Send + 'static,
+    F: for<'t> FnOnce(&'t mut AnyConnection) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
 {
-    fn run<'t>(&'t mut self, connection: &'t mut AnyConnection) -> BoxFuture<'t, bool> {
+    fn run<'t>(&'t mut self, connection: &'t mut AnyConnection) -> BoxFuture<'t, Outcome> {
         Box::pin(async move {
-            let Some(work) = self.work.take() else { return false };
+            let work = self.work.clone();
             // A panic inside the work must not take the writer with it.
             let result = AssertUnwindSafe(async move { work(connection).await })
                 .catch_unwind()
@@ -62,9 +79,12 @@ where
                     tracing::error!(panic = message, "work on the database panicked");
                     Err(StoreError::Panicked.into())
                 });
-            let succeeded = result.is_ok();
+            let outcome = match &result {
+                Ok(_) => Outcome::Done,
+                Err(error) => Obstacle::behind(error).map_or(Outcome::Failed, Outcome::Obstructed),
+            };
             self.result = Some(result);
-            succeeded
+            outcome
         })
     }
 
@@ -82,10 +102,10 @@ where
 }
 
 impl Writer {
-    /// Starts the task. `pool` is its own, of one connection.
-    pub(super) fn start(pool: AnyPool) -> Self {
+    /// Starts the task. `pool` is its own.
+    pub(super) fn start(pool: AnyPool, dialect: Dialect) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(pool, waiting));
+        tokio::spawn(run(pool, dialect, waiting));
         Self { queue }
     }
 
@@ -93,11 +113,11 @@ impl Writer {
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-        F: for<'t> FnOnce(&'t mut AnyConnection) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        E: From<StoreError> + Error + Send + 'static,
+        F: for<'t> FnOnce(&'t mut AnyConnection) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
     {
         let (caller, result) = oneshot::channel();
-        let job = Job { work: Some(work), result: None, caller };
+        let job = Job { work, result: None, caller };
         self.queue.send(Message::Work(Box::new(job))).await.map_err(|_| StoreError::Closed)?;
         result.await.map_err(|_| StoreError::Closed)?
     }
@@ -111,12 +131,17 @@ impl Writer {
     }
 }
 
-async fn run(pool: AnyPool, mut queue: mpsc::Receiver<Message>) {
-    let mut messages = Vec::with_capacity(BATCH);
+async fn run(pool: AnyPool, dialect: Dialect, mut queue: mpsc::Receiver<Message>) {
+    let writers = pool.options().get_max_connections();
+    let turns = Arc::new(Semaphore::new(writers as usize));
+    let mut messages = Vec::with_capacity(dialect.batch());
     let mut stopping = None;
-    while stopping.is_none()
-        && poll_fn(|context| queue.poll_recv_many(context, &mut messages, BATCH)).await > 0
-    {
+    while stopping.is_none() {
+        // First the turn: while all are taken, work gathers for the next batch.
+        let turn = turns.clone().acquire_owned().await.expect("nobody closes it");
+        if poll_fn(|context| queue.poll_recv_many(context, &mut messages, dialect.batch())).await == 0 {
+            break;
+        }
         let mut batch = Vec::with_capacity(messages.len());
         for message in messages.drain(..) {
             match message {
@@ -124,8 +149,13 @@ async fn run(pool: AnyPool, mut queue: mpsc::Receiver<Message>) {
                 Message::Stop(stopped) => stopping = Some(stopped),
             }
         }
-        commit(&pool, batch).await;
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            commit(&pool, dialect, batch).await;
+            drop(turn);
+        });
     }
+    let _all = turns.acquire_many(writers).await;
     pool.close().await;
     if let Some(stopped) = stopping {
         let _ = stopped.send(());
@@ -133,11 +163,11 @@ async fn run(pool: AnyPool, mut queue: mpsc::Receiver<Message>) {
 }
 
 /// Runs the batch in one transaction and tells every caller.
-async fn commit(pool: &AnyPool, mut batch: Vec<Box<dyn Work>>) {
+async fn commit(pool: &AnyPool, dialect: Dialect, mut batch: Vec<Box<dyn Work>>) {
     if batch.is_empty() {
         return;
     }
-    let committed = transact(pool, &mut batch).await.map_err(|error| {
+    let committed = transact(pool, dialect, &mut batch).await.map_err(|error| {
         tracing::error!(%error, "a database transaction failed");
         error.to_string()
     });
@@ -146,38 +176,80 @@ async fn commit(pool: &AnyPool, mut batch: Vec<Box<dyn Work>>) {
     }
 }
 
-async fn transact(pool: &AnyPool, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let outcome = transact_on(&mut connection, batch).await;
-    if outcome.is_err() {
-        // Whatever state it is in, the next batch starts on a fresh one.
-        connection.close_on_drop();
+/// Runs the batch in a transaction, and again while something is in its way: nobody was told of a result yet.
+async fn transact(pool: &AnyPool, dialect: Dialect, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
+    for attempt in 1.. {
+        let mut connection = pool.acquire().await?;
+        let ended = transact_on(&mut connection, dialect, batch).await;
+        if !matches!(ended, Ok(()) | Err(Unfinished::Obstructed(Obstacle::Conflict))) {
+            // Whatever state it is in, the next batch starts on a fresh one.
+            connection.close_on_drop();
+        }
+        match ended {
+            Ok(()) => break,
+            Err(Unfinished::NotBegun(error)) if attempt == ATTEMPTS || Obstacle::behind(&error).is_none() => {
+                return Err(error);
+            }
+            Err(Unfinished::NotCommitted(error)) => return Err(error),
+            Err(Unfinished::Obstructed(_)) if attempt == ATTEMPTS => break,
+            Err(unfinished) => tracing::debug!(attempt, ?unfinished, "work on the database is run again"),
+        }
     }
-    outcome
+    Ok(())
 }
 
-async fn transact_on(connection: &mut AnyConnection, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
-    // IMMEDIATE: take the write lock now, so that no statement later on finds it taken.
-    connection.execute("BEGIN IMMEDIATE").await?;
-    if let [work] = batch {
-        let end = if work.run(connection).await { "COMMIT" } else { "ROLLBACK" };
-        connection.execute(end).await?;
-        return Ok(());
-    }
+/// Why a transaction left nothing, as far as is known.
+#[derive(Debug)]
+enum Unfinished {
+    /// It did not begin.
+    NotBegun(sqlx::Error),
+    /// Something was in the way of its work, whose error is kept with it.
+    Obstructed(Obstacle),
+    /// The commit failed. It may have been carried out all the same, so nothing is tried again.
+    NotCommitted(sqlx::Error),
+}
+
+async fn transact_on(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    batch: &mut [Box<dyn Work>],
+) -> Result<(), Unfinished> {
+    connection.execute(dialect.begin()).await.map_err(Unfinished::NotBegun)?;
+    let end = match batch {
+        [work] => match work.run(connection).await {
+            Outcome::Done => dialect.commit(),
+            Outcome::Failed => "ROLLBACK",
+            Outcome::Obstructed(obstacle) => {
+                if obstacle == Obstacle::Conflict {
+                    connection.execute("ROLLBACK").await.map_err(Unfinished::NotCommitted)?;
+                }
+                return Err(Unfinished::Obstructed(obstacle));
+            }
+        },
+        _ => {
+            run_all(connection, batch).await.map_err(Unfinished::NotCommitted)?;
+            dialect.commit()
+        }
+    };
+    connection.execute(end).await.map_err(Unfinished::NotCommitted)?;
+    Ok(())
+}
+
+/// Runs all of it, each in a savepoint of its own.
+async fn run_all(connection: &mut AnyConnection, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
     for work in batch {
         connection.execute("SAVEPOINT work").await?;
-        if !work.run(connection).await {
+        if work.run(connection).await != Outcome::Done {
             connection.execute("ROLLBACK TO work").await?;
         }
         connection.execute("RELEASE work").await?;
     }
-    connection.execute("COMMIT").await?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Store;
+    use super::super::{Store, fixture::Database};
     use super::*;
 
     async fn count(store: &Store) -> i64 {
@@ -207,9 +279,8 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_fails_or_panics_is_undone_and_its_neighbours_are_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
+        let database = Database::new();
+        let store = database.open().await;
         let panicking = store.write::<(), StoreError, _>(|_| Box::pin(async { panic!("on purpose") }));
         let (kept, failed, panicked, also_kept) = tokio::join!(
             insert(&store, "a", Ok(())),
@@ -226,9 +297,8 @@ mod tests {
 
     #[tokio::test]
     async fn callers_that_hang_up_in_the_middle_lose_nothing_and_poison_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
+        let database = Database::new();
+        let store = database.open().await;
         for round in 0..2_000_u32 {
             let app: &'static str = Box::leak(format!("app-{round}").into_boxed_str());
             let write = tokio::spawn(insert(&store, app, Ok(())));

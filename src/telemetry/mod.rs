@@ -2,3 +2,5 @@
 
 pub mod logs;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod traces;

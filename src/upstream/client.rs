@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::redirect;
 
-use crate::{clock::Clock, secret::Secret};
+use crate::{cause::TRACE_PARENT, clock::Clock, secret::Secret};
 
-use super::{CallMeter, CallPath, Ended};
+use super::{Begun, CallMeter, CallPath, Called};
 
 /// The largest answer that is read. A page of 200 Aha! users with many roles is well below a megabyte.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -179,9 +179,12 @@ impl UpstreamClient {
         query: &[(&str, &str)],
         body: Option<&serde_json::Value>,
     ) -> Result<Response, TransportError> {
-        let started = self.clock.now();
+        let begun = Begun::at(self.clock.now());
         let mut request = self.http.request(method.clone(), format!("{}{}", self.base_url, path.as_str()));
         request = request.bearer_auth(token.expose());
+        if let Some(parent) = begun.trace_parent {
+            request = request.header(TRACE_PARENT, parent.to_string());
+        }
         if !query.is_empty() {
             request = request.query(query);
         }
@@ -189,10 +192,9 @@ impl UpstreamClient {
             request = request.json(body);
         }
         let result = read(request, &self.base_url, MAX_BODY_BYTES).await;
-        let duration = self.clock.now().since(started);
-        let ended = Ended { method: &method, route: path.template(), path: path.as_str(), duration };
+        let called = Called { method: &method, route: path.template(), path: path.as_str() };
         let told = result.as_ref().map(|response| response.status).map_err(|error| error as _);
-        self.meter.tell(ended, told);
+        self.meter.tell(begun, called, self.clock.now(), told);
         result
     }
 }

@@ -1,12 +1,20 @@
 //! What is told of every call to a target, whoever makes it: one line in the log, one more in the count.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use http::{Method, StatusCode};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
+};
+
+use crate::{
+    cause::{
+        Cause, TraceParent,
+        span::{End, Kind, Running, Value},
+    },
+    clock::Time,
 };
 
 /// The bounds of durations in seconds: targets answer within some hundred milliseconds, and are waited for for 30 s.
@@ -120,17 +128,37 @@ impl From<&str> for CallMeter {
     }
 }
 
-/// A call that ended.
+/// A call that is made now.
+#[derive(Debug)]
+pub struct Begun {
+    /// The trace that it belongs to, and its own place in it, if it is recorded: what is sent with it.
+    pub trace_parent: Option<TraceParent>,
+    began_at: Time,
+    span: Option<Running>,
+}
+
+impl Begun {
+    /// Begins at `now`, for what the current task works for.
+    pub fn at(now: Time) -> Self {
+        let (cause, span) = Cause::current().map(|cause| cause.begin(Kind::Client, now)).unzip();
+        Self { trace_parent: cause.and_then(|cause| cause.trace_parent), began_at: now, span: span.flatten() }
+    }
+
+    /// Its place in the trace, if it is a part of its own. Where it is none, what is passed on is as it came.
+    pub fn recorded(&self) -> Option<TraceParent> {
+        self.trace_parent.filter(|_| self.span.is_some())
+    }
+}
+
+/// What was called.
 #[derive(Clone, Copy, Debug)]
-pub struct Ended<'a> {
+pub struct Called<'a> {
     /// The method.
     pub method: &'a Method,
     /// The template of its path, one of few; for what is passed through, the word for that.
     pub route: &'a str,
     /// The path as it was sent, without the query, in which there may be names.
     pub path: &'a str,
-    /// From the first byte sent to the last one read.
-    pub duration: Duration,
 }
 
 impl CallMeter {
@@ -139,9 +167,17 @@ impl CallMeter {
         &self.app
     }
 
-    /// Counts a call and writes its line: it got that status, or no answer for that reason.
-    pub fn tell(&self, call: Ended<'_>, result: Result<StatusCode, &dyn fmt::Display>) {
-        let Ended { method, route, path, duration } = call;
+    /// Counts a call that ended `now`, writes its line and ends its part of the trace: it got that status, or no answer for that
+    /// reason.
+    pub fn tell(
+        &self,
+        begun: Begun,
+        called: Called<'_>,
+        now: Time,
+        result: Result<StatusCode, &dyn fmt::Display>,
+    ) {
+        let Called { method, route, path } = called;
+        let duration = now.since(begun.began_at);
         let (app, counted_as) = (&self.app, format!("{} {route}", known(method)));
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let outcome = match result {
@@ -155,6 +191,20 @@ impl CallMeter {
                 Outcome::Unanswered
             }
         };
+        if let Some(span) = begun.span {
+            let mut attributes = vec![
+                ("app", Value::Text(app.clone())),
+                ("http.request.method", Value::Text(method.to_string())),
+                ("url.template", Value::Text(route.to_owned())),
+            ];
+            attributes.push(match result {
+                Ok(status) => ("http.response.status_code", Value::Number(status.as_u16().into())),
+                Err(_) => ("error.type", Value::Text(outcome.as_str().to_owned())),
+            });
+            // A client's part fails also where it is told no (OpenTelemetry's conventions for HTTP).
+            let end = if outcome == Outcome::Done { End::Well } else { End::Failed };
+            span.end(now, counted_as.clone(), attributes, end);
+        }
         let timed = Timed { app: app.clone(), call: counted_as.clone() };
         self.calls.durations.get_or_create(&timed).observe(duration.as_secs_f64());
         let counted = Counted { app: app.clone(), call: counted_as, outcome: outcome.as_str() };

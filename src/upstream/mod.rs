@@ -9,6 +9,7 @@ mod egress;
 mod meter;
 mod relay;
 mod token_endpoint;
+mod told_time;
 mod webhook;
 
 pub use self::{
@@ -17,8 +18,9 @@ pub use self::{
     connect::ConnectError,
     documents::{DocumentError, Documents},
     egress::{PrivateNetworks, ResolveError},
-    meter::{CallMeter, Calls, Ended, Outcome},
+    meter::{Begun, CallMeter, Called, Calls, Outcome},
     relay::{Relay, RelayError, RelaySettings, RequestBody},
     token_endpoint::{Grant, Granted, NotGranted, TokenEndpoint},
+    told_time::{NoAnswer, told_time},
     webhook::{Webhook, WebhookError},
 };

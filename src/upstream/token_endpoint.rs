@@ -10,7 +10,7 @@ use url::form_urlencoded;
 use crate::{clock::Clock, secret::Secret};
 
 use super::{
-    CallMeter, Ended,
+    Begun, CallMeter, Called,
     client::{CONNECT_TIMEOUT, Response, SetupError, read},
 };
 
@@ -130,7 +130,7 @@ impl TokenEndpoint {
     /// # Errors
     /// When none are given.
     pub async fn ask(&self, grant: Grant<'_>) -> Result<Granted, NotGranted> {
-        let started = self.clock.now();
+        let begun = Begun::at(self.clock.now());
         let request = self
             .http
             .post(&self.url)
@@ -138,9 +138,9 @@ impl TokenEndpoint {
             .header(header::ACCEPT, "application/json")
             .body(self.form(grant));
         let result = read(request, &self.url, MOST_BYTES).await;
-        let (method, duration) = (&Method::POST, self.clock.now().since(started));
         let told = result.as_ref().map(|response| response.status).map_err(|error| error as _);
-        self.meter.tell(Ended { method, route: ROUTE, path: ROUTE, duration }, told);
+        let called = Called { method: &Method::POST, route: ROUTE, path: ROUTE };
+        self.meter.tell(begun, called, self.clock.now(), told);
         match result {
             Ok(response) => understand(&response),
             Err(error) => {

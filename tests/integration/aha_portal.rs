@@ -1,6 +1,7 @@
 //! Users of an ideas portal: what each operation costs, what is never mixed with the account's own users, and what becomes of
 //! those who are deleted.
 
+mod answers;
 mod deletion;
 mod doctor;
 mod two_apps;

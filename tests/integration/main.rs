@@ -51,6 +51,7 @@ mod passthrough;
 mod plan_mode;
 mod process;
 mod races;
+mod request_ids;
 mod roster;
 mod rotation;
 mod search;

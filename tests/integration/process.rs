@@ -4,15 +4,20 @@ mod backup;
 mod commands;
 mod credentials;
 mod demo;
+mod doctor;
 mod explain;
 mod groups;
 mod held;
+mod large_groups;
+mod logs;
 mod plan;
 mod release;
 mod roster;
 mod secrets;
 mod serve;
 mod tokens;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -60,22 +60,31 @@ impl Client {
 
     /// `POST /products/:id/users`. Aha! sends an invitation. `into` is the workspace, by its id, and the role that a group
     /// gives; without it, those of the configuration are `default_role`, if the workspace was listed.
+    ///
+    /// A workspace that is gone since it was listed must not keep anybody out: then it is that of the configuration.
     pub(super) async fn create(
         &self,
         email: &str,
         name: &Name,
-        into: Option<&(String, WorkspaceRole)>,
+        mut into: Option<&(String, WorkspaceRole)>,
         default_role: Option<(String, WorkspaceRole)>,
         allowance: &mut dyn Allowance,
     ) -> Result<Account, TargetError> {
         let config = &self.config;
-        let workspace = into.map_or(&config.default_workspace, |(workspace, _)| workspace);
-        let role = into.map_or(config.default_role.as_str(), |(_, role)| written_role(*role));
-        let path = CallPath::new("/products/{workspace}/users", &[workspace]);
-        let body = to_json(&CreateBody::new(email, name, role, config));
         let called_at = self.clock.now();
+        let (response, workspace) = loop {
+            let workspace = into.map_or(&config.default_workspace, |(workspace, _)| workspace);
+            let role = into.map_or(config.default_role.as_str(), |(_, role)| written_role(*role));
+            let path = CallPath::new("/products/{workspace}/users", &[workspace]);
+            let body = to_json(&CreateBody::new(email, name, role, config));
+            let response = self.api.call(Method::POST, &path, &[], Some(body), allowance).await?;
+            let is_gone = response.status == StatusCode::NOT_FOUND && response.is_json();
+            if into.take_if(|_| is_gone).is_none() {
+                break (response, workspace);
+            }
+        };
         let subject = Subject::Workspace(workspace);
-        let answer: UserBody = self.write(Method::POST, &path, body, subject, allowance).await?;
+        let answer: UserBody = self.api.understand(response, |said_so| self.not_found(subject, said_so))?;
         let user = answer.into_user();
         let given = given_by_create(into, default_role.as_ref());
         if user.created_at().is_some_and(|created_at| created_at + NEW_FOR < called_at) {
@@ -191,7 +200,7 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Catalogue { workspaces, seat_groups })
+        Ok(Catalogue { workspaces, seat_groups, ..Catalogue::default() })
     }
 
     /// The account that a create answered with although it was there before, which happens where a search leaves out

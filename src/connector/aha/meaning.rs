@@ -4,9 +4,13 @@
 //! may be one of the catalogue: `{workspace}: {role}`, such as `PRJ1: contributor`, with the workspace's prefix, id or name.
 //! Any other name means nothing.
 //!
-//! A user's names are taken [together](Meanings::rights): in each workspace the strongest role, of administrator roles and
+//! A user's names are taken [together](Meanings::asked): in each workspace the strongest role, of administrator roles and
 //! custom roles all, and of paid seat groups, which exclude each other, the first by its id. The order of the names never
 //! matters.
+//!
+//! A name may mean something that is not listed any more: the API key's owner does not see it now, or somebody renamed a
+//! workspace that a rule names. Then it is [doubtful](Doubtful) what the name gives: nobody gets it, and nobody who has it loses
+//! it because of that. One listing that tells less than the one before must not take the roles of hundreds.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +18,7 @@ use crate::{
     config::{Administration, Grant, GroupRules, Role},
     connector::{
         Catalogue, Meaning,
-        rights::{AdministratorRole, CustomRole, Rights, WorkspaceRole},
+        rights::{AdministratorRole, CustomRole, RightChange, Rights, WorkspaceRole},
     },
 };
 
@@ -33,6 +37,51 @@ pub(super) struct Meanings<'a> {
     pub(super) catalogue: Option<&'a Catalogue>,
 }
 
+/// What names give together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) rights: Rights,
+    pub(super) doubtful: Doubtful,
+}
+
+/// What some of the names gave as long as it was listed, by ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubtful {
+    roles_in: BTreeSet<String>,
+    custom_roles_in: BTreeSet<String>,
+    seat_groups: BTreeSet<String>,
+}
+
+impl Doubtful {
+    /// Whether `change` takes something of it.
+    pub(super) fn forbids(&self, change: &RightChange) -> bool {
+        change.takes()
+            && match change {
+                RightChange::GiveRole { workspace, .. } | RightChange::TakeRole { workspace, .. } => {
+                    self.roles_in.contains(workspace)
+                }
+                RightChange::TakeCustomRoles { workspace } => self.custom_roles_in.contains(workspace),
+                RightChange::LeaveSeatGroup(group) => self.seat_groups.contains(group),
+                RightChange::GiveCustomRole(_)
+                | RightChange::Administrator { .. }
+                | RightChange::JoinSeatGroup(_) => false,
+            }
+    }
+
+    /// What `grant` gave.
+    fn note(&mut self, grant: &Grant, catalogue: &Catalogue) {
+        let workspaces = |text| catalogue.former_workspaces(text).map(str::to_owned);
+        match grant {
+            Grant::Role { workspace, .. } => self.roles_in.extend(workspaces(workspace)),
+            Grant::CustomRole { workspace, .. } => self.custom_roles_in.extend(workspaces(workspace)),
+            Grant::SeatGroup(group) => {
+                self.seat_groups.extend(catalogue.former_seat_groups(group).map(str::to_owned));
+            }
+            Grant::Administrator(_) => {}
+        }
+    }
+}
+
 /// The role of the configuration; `none` is none.
 pub(super) const fn workspace_role(role: Role) -> Option<WorkspaceRole> {
     match role {
@@ -44,10 +93,16 @@ pub(super) const fn workspace_role(role: Role) -> Option<WorkspaceRole> {
     }
 }
 
-impl Meanings<'_> {
+impl<'a> Meanings<'a> {
     /// What a name gives.
-    pub(super) fn meaning(self, name: &str) -> Meaning {
+    pub(super) fn meaning(self, name: &'a str) -> Meaning {
         let mut meaning = Meaning::default();
+        for workspace in self.unlisted_workspaces(name).collect::<BTreeSet<_>>() {
+            meaning.problems.push(format!(
+                "the workspace {workspace}, which its name is about, is not listed any more: it is gone, or the API key's owner \
+                 does not see it. Who has the role keeps it as long as the workspace is there"
+            ));
+        }
         for grant in self.grants(name) {
             let mut rights = Rights::default();
             match self.give(&grant, &mut rights) {
@@ -59,13 +114,23 @@ impl Meanings<'_> {
     }
 
     /// What `names` give together. What cannot be given is left out.
-    pub(super) fn rights(self, names: &BTreeSet<String>) -> Rights {
-        let mut rights = Rights::default();
-        for grant in names.iter().flat_map(|name| self.grants(name)) {
-            // Those who ask what a single name means are told of problems.
-            let _ = self.give(&grant, &mut rights);
+    pub(super) fn asked(self, names: &'a BTreeSet<String>) -> Asked {
+        let mut asked = Asked::default();
+        for name in names {
+            let grants = self.grants(name);
+            if grants.is_empty() {
+                asked.doubtful.roles_in.extend(self.unlisted_workspaces(name).map(str::to_owned));
+            }
+            for grant in grants {
+                // Those who ask what a single name means are told of problems.
+                if self.give(&grant, &mut asked.rights).is_err()
+                    && let Some(catalogue) = self.catalogue
+                {
+                    asked.doubtful.note(&grant, catalogue);
+                }
+            }
         }
-        rights
+        asked
     }
 
     /// The names of the catalogue, if they are offered.
@@ -87,16 +152,19 @@ impl Meanings<'_> {
 
     /// `{workspace}: {role}`, if there is such a workspace.
     fn of_catalogue(self, name: &str) -> Option<Grant> {
-        let (workspace, role) = name.rsplit_once(':')?;
-        let role = match role.trim().to_ascii_lowercase().as_str() {
-            "owner" | "product_owner" => Role::ProductOwner,
-            "contributor" => Role::Contributor,
-            "reviewer" => Role::Reviewer,
-            "viewer" => Role::Viewer,
-            _ => return None,
-        };
-        let workspace = self.catalogue?.find_workspace(workspace.trim())?.id.clone();
+        let (workspace, role) = workspace_and_role(name)?;
+        let workspace = self.catalogue?.find_workspace(workspace)?.id.clone();
         Some(Grant::Role { workspace, role })
+    }
+
+    /// The workspaces that a name of the catalogue was about, if they are not listed any more. One that is listed under another
+    /// name was renamed: then the name means nothing, as a group that is renamed itself.
+    fn unlisted_workspaces(self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_ruled = self.rules.rules.iter().any(|rule| rule.name.matches(name));
+        let named = self.catalogue.zip(workspace_and_role(name)).filter(|_| !is_ruled).into_iter();
+        named.flat_map(|(catalogue, (workspace, _))| {
+            catalogue.former_workspaces(workspace).filter(|id| !catalogue.has_workspace(id))
+        })
     }
 
     /// Adds what `grant` gives to `rights`; says what that is, or why it cannot be given.
@@ -158,6 +226,19 @@ impl Meanings<'_> {
             ),
         })
     }
+}
+
+/// The two parts of `{workspace}: {role}`.
+fn workspace_and_role(name: &str) -> Option<(&str, Role)> {
+    let (workspace, role) = name.rsplit_once(':')?;
+    let role = match role.trim().to_ascii_lowercase().as_str() {
+        "owner" | "product_owner" => Role::ProductOwner,
+        "contributor" => Role::Contributor,
+        "reviewer" => Role::Reviewer,
+        "viewer" => Role::Viewer,
+        _ => return None,
+    };
+    Some((workspace.trim(), role))
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ mod plan;
 mod tests;
 mod wire;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use futures_util::future::{BoxFuture, FutureExt};
 
@@ -41,6 +44,8 @@ pub struct Aha {
     default_role: Option<WorkspaceRole>,
     /// What was listed last.
     catalogue: RwLock<Option<Arc<Catalogue>>>,
+    /// Whether a user asked for something before anything was listed: roles and entitlements need no group.
+    was_asked: AtomicBool,
 }
 
 impl Aha {
@@ -59,6 +64,7 @@ impl Aha {
             default_workspace: config.default_workspace.clone(),
             default_role: workspace_role(config.default_role),
             catalogue: RwLock::default(),
+            was_asked: AtomicBool::default(),
             client: Client::new(meter.into(), config, credentials, clock)?,
         })
     }
@@ -89,6 +95,9 @@ impl Connector for Aha {
 
     fn plan(&self, desired: &Desired, observed: &Observed) -> Vec<Call> {
         let catalogue = self.listed();
+        if catalogue.is_none() && desired.asks.as_ref().is_some_and(|asks| !asks.is_empty()) {
+            self.was_asked.store(true, Ordering::Relaxed);
+        }
         let default_role = self.default_role(catalogue.as_deref());
         let policy = Policy {
             rules: &self.rules,
@@ -149,7 +158,8 @@ impl GroupRights for Aha {
     }
 
     fn wants_catalogue(&self) -> bool {
-        !self.rules.rules.is_empty() || self.rules.catalogue != Some(false)
+        let is_configured = !self.rules.rules.is_empty() || self.rules.catalogue != Some(false);
+        is_configured || self.was_asked.load(Ordering::Relaxed)
     }
 
     fn knows_catalogue(&self) -> bool {

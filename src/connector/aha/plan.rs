@@ -22,13 +22,13 @@ use crate::{
 
 use super::{
     difference::{self, Policy},
-    meaning::Meanings,
+    meaning::{Asked, Meanings},
 };
 
 /// The calls that remain, in order.
 pub(super) fn plan(desired: &Desired, observed: &Observed, policy: Policy<'_>) -> Vec<Call> {
     let wanted = wanted(desired, policy);
-    let into = wanted.as_ref().and_then(|wanted| joined_first(wanted, policy));
+    let into = wanted.as_ref().and_then(|wanted| joined_first(&wanted.rights, policy));
     let find_under = |email: &str| Call::Find { email: email.to_owned() };
     let find = || find_under(&desired.email);
     let create =
@@ -54,12 +54,12 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, policy: Policy<'_>) -
 }
 
 /// What the user's groups give; `None` if nobody has looked. Who must not have access gets nothing.
-fn wanted(desired: &Desired, policy: Policy<'_>) -> Option<Rights> {
+fn wanted(desired: &Desired, policy: Policy<'_>) -> Option<Asked> {
     let asks = desired.asks.as_ref()?;
     if !desired.enabled {
-        return (policy.rules.on_deactivate == OnDeactivate::DisableAndRemoveRoles).then(Rights::default);
+        return (policy.rules.on_deactivate == OnDeactivate::DisableAndRemoveRoles).then(Asked::default);
     }
-    Some(Meanings { rules: policy.rules, catalogue: policy.catalogue }.rights(asks))
+    Some(Meanings { rules: policy.rules, catalogue: policy.catalogue }.asked(asks))
 }
 
 /// The workspace that a new account joins because a group says so: the default one if it is among them, else the one with the
@@ -79,11 +79,15 @@ fn in_order(
     desired: &Desired,
     account: &Account,
     changes: Option<Changes>,
-    wanted: Option<&Rights>,
+    wanted: Option<&Asked>,
     policy: Policy<'_>,
 ) -> Vec<Call> {
     let update = changes.map(|changes| Call::Update { account: account.clone(), changes });
-    let rights = wanted.map(|wanted| difference::changes(wanted, &account.entitlement, policy));
+    let rights = wanted.map(|wanted| {
+        let mut changes = difference::changes(&wanted.rights, &account.entitlement, policy);
+        changes.retain(|change| !wanted.doubtful.forbids(change));
+        changes
+    });
     let (lost, gained): (Vec<_>, Vec<_>) = rights.into_iter().flatten().partition(|change| change.takes());
     let call = |change| Call::ChangeRight { account: account.clone(), change };
     let (lost, gained) = (lost.into_iter().map(call), gained.into_iter().map(call));

@@ -18,7 +18,7 @@ use crate::{
     upstream::{CallMeter, CallPath, SetupError},
 };
 
-use super::wire::{PortalUserBody, PortalUserChanges, PortalUsersBody, WriteBody};
+use super::wire::{PortalUser, PortalUserBody, PortalUserChanges, PortalUsersBody, WriteBody};
 
 /// Calls one Aha! account about the users of one ideas portal.
 #[derive(Debug)]
@@ -67,7 +67,8 @@ impl Client {
                 enabled: None,
             },
         };
-        self.write(Method::POST, &self.users, to_json(&body), Subject::Portal, allowance).await
+        let user = self.write(Method::POST, &self.users, to_json(&body), Subject::Portal, allowance).await?;
+        Ok(user.into_created_account(name))
     }
 
     /// `PUT …/portal_users/:id`.
@@ -87,7 +88,8 @@ impl Client {
             },
         };
         let path = self.path(&before.id);
-        let account = self.write(Method::PUT, &path, to_json(&body), Subject::User, allowance).await?;
+        let user = self.write(Method::PUT, &path, to_json(&body), Subject::User, allowance).await?;
+        let account = user.into_changed_account(before, changes);
         expect_same(&before.id, &account.id)?;
         Ok(account)
     }
@@ -121,7 +123,7 @@ impl Client {
     ) -> Result<Option<Account>, TargetError> {
         match self.read::<PortalUserBody>(&self.path(id), &[], Subject::User, allowance).await {
             Ok(body) => {
-                let account = body.into_account();
+                let account = body.into_user().into_account();
                 expect_same(id, &account.id)?;
                 Ok(Some(account))
             }
@@ -161,11 +163,11 @@ impl Client {
         body: Value,
         subject: Subject,
         allowance: &mut dyn Allowance,
-    ) -> Result<Account, TargetError> {
+    ) -> Result<PortalUser, TargetError> {
         let response = self.api.call(method, path, &[], Some(body), allowance).await?;
         let body: PortalUserBody =
             self.api.understand(response, |said_so| self.not_found(subject, said_so))?;
-        Ok(body.into_account())
+        Ok(body.into_user())
     }
 
     /// Aha! answers 404 also for what the key may not see.

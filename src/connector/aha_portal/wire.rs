@@ -2,11 +2,11 @@
 //!
 //! Read leniently: only what is used is declared, all else is ignored, and a body is accepted with and without its wrapper.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::connector::{
-    Account, AccountPage, Name,
+    Account, AccountPage, Changes, Name,
     aha_api::{Page, text_or_number},
 };
 
@@ -16,24 +16,52 @@ pub struct PortalUser {
     #[serde(deserialize_with = "text_or_number")]
     id: String,
     email: String,
-    #[serde(default)]
-    first_name: Option<String>,
-    #[serde(default)]
-    last_name: Option<String>,
+    #[serde(default, deserialize_with = "told")]
+    first_name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "told")]
+    last_name: Option<Option<String>>,
     #[serde(default)]
     enabled: Option<bool>,
+}
+
+/// Tells a name that is not told from one that there is not, which is null.
+fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl PortalUser {
     /// The account it describes. One that is not said to be disabled is enabled, as new ones are.
     pub fn into_account(self) -> Account {
+        self.into_account_of(&Name::default(), true)
+    }
+
+    /// The account that was created with this name: what an answer leaves out is as it was sent.
+    pub fn into_created_account(self, name: &Name) -> Account {
+        self.into_account_of(name, true)
+    }
+
+    /// The account that it was `before` and that was sent `changes`: what an answer leaves out is so.
+    pub fn into_changed_account(self, before: &Account, changes: &Changes) -> Account {
+        let known = before.written_name.clone().unwrap_or_else(|| Name::split(&before.name));
+        let name = Name {
+            given: changes.given_name.clone().unwrap_or(known.given),
+            family: changes.family_name.clone().unwrap_or(known.family),
+        };
+        self.into_account_of(&name, changes.enabled.unwrap_or(before.enabled))
+    }
+
+    /// The account, of which all that is not told is so.
+    fn into_account_of(self, name: &Name, enabled: bool) -> Account {
+        let part = |told: Option<Option<String>>, untold: &String| {
+            told.map_or_else(|| untold.clone(), Option::unwrap_or_default)
+        };
         let name =
-            Name { given: self.first_name.unwrap_or_default(), family: self.last_name.unwrap_or_default() };
+            Name { given: part(self.first_name, &name.given), family: part(self.last_name, &name.family) };
         Account {
             id: self.id,
             email: self.email,
             name: name.full(),
-            enabled: self.enabled.unwrap_or(true),
+            enabled: self.enabled.unwrap_or(enabled),
             administrator: false,
             written_name: Some(name),
             entitlement: Box::default(),
@@ -55,10 +83,10 @@ pub enum PortalUserBody {
 }
 
 impl PortalUserBody {
-    /// The account, wherever it stood.
-    pub fn into_account(self) -> Account {
+    /// The user, wherever it stood.
+    pub fn into_user(self) -> PortalUser {
         match self {
-            Self::Wrapped { portal_user } | Self::Bare(portal_user) => portal_user.into_account(),
+            Self::Wrapped { portal_user } | Self::Bare(portal_user) => portal_user,
         }
     }
 }

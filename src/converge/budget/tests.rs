@@ -7,7 +7,6 @@ use std::sync::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use rstest::rstest;
-use tempfile::TempDir;
 
 use super::{
     permit::{LONGEST_STOP, SHORTEST_STOP},
@@ -16,6 +15,7 @@ use super::{
 use crate::{
     clock::ManualClock,
     connector::{Allowance, RateReport, RateWindow},
+    store::fixture::Database,
 };
 
 const RATE: Rate = Rate { per_second: 20, per_minute: 300 };
@@ -24,28 +24,25 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A database that some share, and their time.
 struct Lab {
     clock: ManualClock,
-    url: String,
-    _folder: TempDir,
+    database: Database,
 }
 
 impl Lab {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
-        Self { clock, url, _folder: folder }
+        Self { clock, database: Database::new() }
     }
 
     /// The process that serves.
     async fn server(&self) -> (Store, Budget) {
-        let store = Store::open(&self.url).await.unwrap();
+        let store = self.database.open().await;
         let budget = self.budget(&store, Arc::new(self.clock.clone()));
         (store, budget)
     }
 
     /// One beside it.
     async fn beside(&self) -> Budget {
-        self.budget(&Store::open_beside(&self.url).await.unwrap(), Arc::new(self.clock.clone()))
+        self.budget(&Store::open_beside(&self.database.url).await.unwrap(), Arc::new(self.clock.clone()))
     }
 
     fn budget(&self, store: &Store, clock: Arc<dyn Clock>) -> Budget {

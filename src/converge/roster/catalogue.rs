@@ -63,14 +63,16 @@ async fn keep(
         catalogue.seat_groups = catalogue.seat_groups.len(),
         "the workspaces are listed"
     );
-    rights.learn(catalogue.clone());
-    let app = target.app.clone();
+    let earlier = catalogues::find(&target.store, &target.app).await?.unwrap_or_default();
+    let catalogue = catalogue.remembering(earlier);
+    let (app, saved) = (target.app.clone(), catalogue.clone());
     target
         .store
         .write(move |transaction| {
-            Box::pin(async move { catalogues::save(transaction, &app, &catalogue, now).await })
+            Box::pin(async move { catalogues::save(transaction, &app, &saved, now).await })
         })
         .await?;
+    rights.learn(catalogue);
     offer(target, rights.offers(), now).await
 }
 

@@ -12,7 +12,7 @@ use crate::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
         findings::{self, FindingKind, Nature},
-        users,
+        users::{self, Touch},
     },
 };
 
@@ -59,8 +59,9 @@ pub(super) async fn all(target: &Target) -> Result<(), StoreError> {
 async fn drifting(target: &Target) -> Result<BTreeSet<UserId>, StoreError> {
     let mut drifting = BTreeSet::new();
     let mut after = UserId::from("");
+    let now = target.clock.now();
     loop {
-        let page = users::page_settled(&target.store, &target.app, after.as_str(), PAGE).await?;
+        let page = users::page_settled(&target.store, &target.app, now, after.as_str(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(drifting) };
         after = last.id.clone();
         let desired = desired_of_all(&target.store, &*target.connector, &page).await?;
@@ -131,8 +132,11 @@ async fn compare(
         (Some(drift), Enforcement::On) if !drift.differences.is_empty() => {
             enforce(transaction, scope, user, drift).await
         }
-        (Some(Drift { unfinished: Some(lane), .. }), _) => {
-            users::touch(transaction, &scope.app, &[user.id.as_str()], lane, scope.now).await
+        // What waits for a later attempt was refused, and is tried again then.
+        (Some(Drift { unfinished: Some(lane), .. }), _) if user.due_at.is_none() => {
+            // No request asks for it.
+            let touch = Touch { app: &scope.app, lane, now: scope.now, cause: None };
+            users::touch(transaction, touch, &[user.id.as_str()]).await
         }
         _ => Ok(()),
     }
@@ -149,6 +153,8 @@ async fn enforce(
     user.lane = lane;
     user.due_at = Some(scope.now);
     (user.attempts, user.failure) = (0, None);
+    // No request asks for it.
+    user.cause = None;
     users::save(transaction, &user).await?;
     let event = Event::new(&scope.app, Subject::User(&user.id), scope.now, EventKind::Enforced, ACTOR);
     events::append(transaction, event).await

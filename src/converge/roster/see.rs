@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     clock::Time,
     config::Mode,
-    connector::{Account, Connector, Lane, Observed},
+    connector::{Account, Connector, Lane, Observed, Standing},
     scim::resource::Resource,
     store::{
         StoreError, Transaction, User, UserId,
@@ -211,9 +211,11 @@ async fn see_deleted(transaction: &mut Transaction, users: &[User], seen: Seen) 
     for deleted in users {
         users::delete_row(transaction, deleted, now).await?;
     }
+    // Of whom the create was undone, nobody deleted: the account was there before, and enabled.
+    let has_left = users.iter().any(|user| user.standing() == Standing::Deleted);
     let (scope, account) = (seen.scope.clone(), seen.account.clone());
     let sight = find(transaction, seen).await?;
-    if let Sight::Of(_) = sight {
+    if let (Sight::Of(_), true) = (&sight, has_left) {
         let users = users::find_by_account(transaction, &scope.app, Some(&account.id), None).await?;
         let sentence = format!(
             "{}: the identity provider deleted this user, and the account was enabled at {} itself since",
@@ -259,6 +261,7 @@ async fn find(transaction: &mut Transaction, seen: Seen) -> Result<Sight, StoreE
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     };
     users::insert(transaction, &user).await?;
     let event = Event::new(&user.app, Subject::User(&user.id), now, EventKind::Found, ACTOR);

@@ -50,6 +50,7 @@ fn user() -> User {
         held_at: None,
         lease: None,
         touched: 0,
+        cause: None,
     }
 }
 

@@ -137,7 +137,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let ours = Ours::default();
-    let stream = RequestTargets::new(Refusals::new(Stalled::new(stream, clock), ours.clone()));
+    let stream = RequestTargets::new(Refusals::new(Stalled::new(stream, clock.clone()), ours.clone(), clock));
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(peer);
         let (answering, ours) = (routes.clone().oneshot(request.map(Body::new)), ours.clone());

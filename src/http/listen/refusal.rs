@@ -21,7 +21,7 @@ use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::scim::error;
+use crate::{cause::RequestId, clock::Clock, http::layers::X_REQUEST_ID, scim::error};
 
 /// The answers of the service on one connection that are not written to their last byte. Until they are, nothing is changed: one
 /// that is passed through from a target may be as empty as hyper's, and a piece of its body may look like the head of one.
@@ -96,13 +96,14 @@ impl http_body::Body for Watched {
 pub(super) struct Refusals<S> {
     stream: S,
     ours: Ours,
+    clock: Arc<dyn Clock>,
     /// What is still to be written of a refusal that was filled.
     pending: Vec<u8>,
 }
 
 impl<S: AsyncWrite + Unpin> Refusals<S> {
-    pub(super) fn new(stream: S, ours: Ours) -> Self {
-        Self { stream, ours, pending: Vec::new() }
+    pub(super) fn new(stream: S, ours: Ours, clock: Arc<dyn Clock>) -> Self {
+        Self { stream, ours, clock, pending: Vec::new() }
     }
 
     fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -124,7 +125,7 @@ fn refused(bytes: &[u8]) -> Option<StatusCode> {
 }
 
 /// The refusal with a body, if the bytes are the head of one without.
-fn filled(status: StatusCode, head: &[u8]) -> Option<Vec<u8>> {
+fn filled(status: StatusCode, head: &[u8], request_id: &RequestId) -> Option<Vec<u8>> {
     let head = str::from_utf8(head).ok()?.strip_suffix("\r\n\r\n")?;
     let (before, after) = head.split_once("\r\ncontent-length: 0")?;
     let detail = match status {
@@ -139,7 +140,8 @@ fn filled(status: StatusCode, head: &[u8]) -> Option<Vec<u8>> {
     let length = body.len();
     Some(
         format!(
-            "{before}\r\ncontent-type: application/scim+json\r\ncontent-length: {length}{after}\r\n\r\n{body}"
+            "{before}\r\ncontent-type: application/scim+json\r\n{X_REQUEST_ID}: {request_id}\r\n\
+             content-length: {length}{after}\r\n\r\n{body}"
         )
         .into(),
     )
@@ -170,8 +172,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
         // What hyper refuses comes in one piece, when all before it is written.
         if let [head] = slices
             && this.ours.are_written()
-            && let Some(filled) = refused(head).and_then(|status| filled(status, head))
+            && let Some(status) = refused(head)
+            && let request_id = RequestId::new(this.clock.now())
+            && let Some(filled) = filled(status, head, &request_id)
         {
+            let status = status.as_u16();
+            tracing::info!(request.id = %request_id, http.status = status, "what came is no request");
             this.pending = filled;
             return Poll::Ready(Ok(head.len()));
         }
@@ -200,6 +206,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::clock::SystemClock;
 
     const EMPTY: &str =
         "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: today\r\n\r\n";
@@ -207,7 +214,7 @@ mod tests {
     /// What the other side reads when these are written, through a pipe that takes a few bytes at a time.
     async fn written(ours: Ours, writes: &[&str]) -> String {
         let (near, mut far) = tokio::io::duplex(7);
-        let mut stream = Refusals::new(near, ours);
+        let mut stream = Refusals::new(near, ours, Arc::new(SystemClock));
         let writing = async {
             for bytes in writes {
                 stream.write_all(bytes.as_bytes()).await.unwrap();
@@ -224,11 +231,14 @@ mod tests {
     #[tokio::test]
     async fn an_empty_refusal_gets_a_scim_error_and_other_answers_stay_as_they_are_q_19() {
         let body = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","detail":"The request is not sound HTTP. Is its URL percent-encoded, and is TLS spoken where it is expected?"}"#;
-        let head = EMPTY.replace(
-            "content-length: 0",
-            &format!("content-type: application/scim+json\r\ncontent-length: {}", body.len()),
+        let read = written(Ours::default(), &[EMPTY]).await;
+        let (_, id) = read.split_once("x-request-id: ").unwrap();
+        let id = &id[..36];
+        let headers = format!(
+            "content-type: application/scim+json\r\nx-request-id: {id}\r\ncontent-length: {}",
+            body.len()
         );
-        assert_eq!(written(Ours::default(), &[EMPTY]).await, format!("{head}{body}"));
+        assert_eq!(read, format!("{}{body}", EMPTY.replace("content-length: 0", &headers)));
         let others = [
             "HTTP/1.1 204 No Content\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -241,7 +251,7 @@ mod tests {
     async fn nothing_is_changed_until_the_answers_of_the_service_are_written_to_their_last_byte() {
         let ours = Ours::default();
         let (near, mut far) = tokio::io::duplex(4096);
-        let mut stream = Refusals::new(near, ours.clone());
+        let mut stream = Refusals::new(near, ours.clone(), Arc::new(SystemClock));
         let mut is_changed = async |bytes: &str| {
             stream.write_all(bytes.as_bytes()).await.unwrap();
             stream.flush().await.unwrap();

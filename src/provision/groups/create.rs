@@ -35,9 +35,9 @@ pub async fn create(
         modified_at: now,
         is_offered: false,
     };
-    let effect = Effect::of(app);
+    let effect = Effect::of(app, request);
     let after = effect.clone();
-    let stored = app
+    let (stored, touched) = app
         .target
         .store
         .write(move |transaction| {
@@ -56,13 +56,13 @@ pub async fn create(
                 };
                 let changes = vec![MembershipChange::Add(listed)];
                 let members = rules.change(transaction, &group, changes).await?;
-                effect.changed(transaction, None, Some(&group), &members, now).await?;
+                let touched = effect.changed(transaction, None, &group, &members, now).await?;
                 author.created(transaction, &group, &members).await?;
-                Ok::<_, ProvisionError>(group)
+                Ok::<_, ProvisionError>((group, touched))
             })
         })
         .await?;
-    after.is_durable();
+    after.is_durable(&touched);
     app.present_group(&stored, members).await
 }
 

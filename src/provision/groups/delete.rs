@@ -24,23 +24,25 @@ pub async fn delete(
     request: &Request,
 ) -> Result<(), ProvisionError> {
     let (name, id, author) = (app.name().to_owned(), id.clone(), Author::of(app, request));
-    let effect = Effect::of(app);
+    let effect = Effect::of(app, request);
     let after = effect.clone();
-    app.target
+    let touched = app
+        .target
         .store
         .write(move |transaction| {
             Box::pin(async move {
                 let group = groups::get(transaction, &name, &id).await?.ok_or_else(|| not_found(&id))?;
                 check_version(&precondition, group.version)?;
+                let touched = effect.deleted(transaction, &group, author.now()).await?;
                 let mut members = MembersChanged::default();
                 members.remove(members::clear(transaction, &id).await?);
                 members::leave_all(transaction, &name, id.as_str(), author.now()).await?;
                 groups::delete_row(transaction, &id).await?;
-                effect.changed(transaction, Some(&group), None, &members, author.now()).await?;
-                Ok::<_, ProvisionError>(author.deleted(transaction, &group, &members).await?)
+                author.deleted(transaction, &group, &members).await?;
+                Ok::<_, ProvisionError>(touched)
             })
         })
         .await?;
-    after.is_durable();
+    after.is_durable(&touched);
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 use self::{
-    effect::Effect,
+    effect::{Effect, Touched},
     record::{Author, MembersChanged},
 };
 use super::{BridgedApp, ProvisionError, Request};
@@ -33,7 +33,7 @@ fn not_found(id: &GroupId) -> ProvisionError {
     ProvisionError::NotFound { resource_type: "Group", id: id.as_str().chars().take(64).collect() }
 }
 
-/// Stores what became of `before`, as a new version if anything changed.
+/// Stores what became of `before`, as a new version if anything changed. Answers it, and who is to be looked at again.
 async fn save_changed(
     transaction: &mut Transaction,
     author: &Author,
@@ -41,9 +41,9 @@ async fn save_changed(
     before: &Group,
     mut group: Group,
     members: &MembersChanged,
-) -> Result<Group, ProvisionError> {
+) -> Result<(Group, Touched), ProvisionError> {
     if members.is_empty() && group.resource == before.resource {
-        return Ok(group);
+        return Ok((group, Touched::default()));
     }
     if group.resource.display_name() != before.resource.display_name() {
         refuse_taken_name(transaction, &group).await?;
@@ -52,9 +52,9 @@ async fn save_changed(
     group.modified_at = author.now();
     group.is_offered = false;
     groups::save(transaction, &group).await?;
-    effect.changed(transaction, Some(before), Some(&group), members, author.now()).await?;
+    let touched = effect.changed(transaction, Some(before), &group, members, author.now()).await?;
     author.changed(transaction, before, &group, members).await?;
-    Ok(group)
+    Ok((group, touched))
 }
 
 /// Refuses a `displayName` that another group has (`C-14`).

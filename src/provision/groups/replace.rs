@@ -27,9 +27,9 @@ pub async fn replace(
     log_ignored(app, &accepted.ignored);
     let (resource, listed) = accepted.resource.without_elements("members");
     let (rules, registry, name) = (Rules::of(app), app.registry.clone(), app.name().to_owned());
-    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app));
+    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app, request));
     let after = effect.clone();
-    let group = app
+    let (group, touched) = app
         .target
         .store
         .write(move |transaction| {
@@ -44,6 +44,6 @@ pub async fn replace(
             })
         })
         .await?;
-    after.is_durable();
+    after.is_durable(&touched);
     app.present_group(&group, members).await
 }

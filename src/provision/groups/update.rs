@@ -27,9 +27,9 @@ pub async fn update(
     log_ignored(app, patch.ignored());
     let changes = patch.take_membership_changes();
     let (rules, name) = (Rules::of(app), app.name().to_owned());
-    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app));
+    let (id, author, effect) = (id.clone(), Author::of(app, request), Effect::of(app, request));
     let after = effect.clone();
-    let group = app
+    let (group, touched) = app
         .target
         .store
         .write(move |transaction| {
@@ -43,6 +43,6 @@ pub async fn update(
             })
         })
         .await?;
-    after.is_durable();
+    after.is_durable(&touched);
     app.present_group(&group, members).await
 }

@@ -69,6 +69,21 @@ impl SimulatedAha {
         }
     }
 
+    /// Deletes a workspace, with what everybody may do there.
+    pub fn delete_workspace(&self, id: WorkspaceId) {
+        self.lock().world.workspaces.remove(&id);
+        self.edit_all(|user| {
+            user.roles.remove(&id);
+            user.custom_roles.retain(|(workspace, _)| *workspace != id);
+        });
+    }
+
+    /// Deletes a custom role, which everybody loses.
+    pub fn delete_custom_role(&self, id: CustomRoleId) {
+        self.lock().world.custom_roles.remove(&id);
+        self.edit_all(|user| user.custom_roles.retain(|(_, role)| *role != id));
+    }
+
     /// Makes a custom role of this id: no endpoint tells which there are.
     pub fn add_custom_role(&self, id: u64, name: &str) -> CustomRoleId {
         let id = CustomRoleId(id);
@@ -186,6 +201,12 @@ impl SimulatedAha {
         let gone = self.lock().world.users.remove(&id);
         if let Some(user) = gone {
             self.tell(&user, Action::Destroy);
+        }
+    }
+
+    fn edit_all(&self, change: impl Fn(&mut User)) {
+        for user in self.users() {
+            self.edit(user.id, &change);
         }
     }
 

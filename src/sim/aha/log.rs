@@ -33,6 +33,8 @@ pub struct Call {
     pub query: Vec<(String, String)>,
     /// The [`fingerprint`] of the API key; `None` where there was none.
     pub api_key: Option<String>,
+    /// The header `traceparent`.
+    pub trace_parent: Option<String>,
     /// What was sent: JSON, or a string where it is not JSON; `None` when empty.
     pub body: Option<Value>,
     /// What became of it.
@@ -63,6 +65,10 @@ impl Call {
             path,
             query: query_pairs(parts.uri.query()),
             api_key: bearer(parts).map(fingerprint),
+            trace_parent: parts
+                .headers
+                .get("traceparent")
+                .and_then(|value| Some(value.to_str().ok()?.to_owned())),
             body: (!body.is_empty()).then(|| {
                 serde_json::from_slice(body)
                     .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into()))

@@ -7,7 +7,7 @@ use crate::store::{Store, StoreError};
 pub enum Leaving {
     /// They do: for who is about to disable one.
     Counted,
-    /// They do not: for who is asked to promise it.
+    /// They do not: for who is asked to promise it. Who is only to lose a right stays one.
     LeftOut,
 }
 
@@ -23,7 +23,7 @@ pub async fn has_other_enabled_administrator(
 ) -> Result<bool, StoreError> {
     let others: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM users WHERE app = $1 AND enabled_administrator = 1 AND account_id <> $2 \
-         AND ($3 = 1 OR lane <> 0 OR due_at IS NULL)",
+         AND ($3 = 1 OR lane <> 0 OR due_at IS NULL OR version = applied_version)",
     )
     .bind(app)
     .bind(account_id)

@@ -2,7 +2,10 @@
 
 use sqlx::Row;
 
-use crate::store::{Store, StoreError, UserId};
+use crate::{
+    clock::Time,
+    store::{Store, StoreError, UserId},
+};
 
 use super::{
     User,
@@ -20,13 +23,15 @@ pub struct InHands {
     pub leaving: u64,
 }
 
-/// Live, managed users that nothing is to be done for, in the order of their ids: at most `limit`, from behind the id `after`.
+/// Live, managed users that nothing is to be done for at `now`, in the order of their ids: at most `limit`, from behind the id
+/// `after`. What waits for a later attempt says nothing about the account, unless a call is in doubt.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn page_settled(
     store: &Store,
     app: &str,
+    now: Time,
     after: &str,
     limit: u32,
 ) -> Result<Vec<User>, StoreError> {
@@ -34,11 +39,12 @@ pub async fn page_settled(
         "SELECT ",
         columns!(),
         " FROM users WHERE app = $1 AND deleted_at IS NULL AND id > $2 AND ownership <> 'unmanaged' \
-         AND due_at IS NULL AND version = applied_version ORDER BY id LIMIT $3"
+         AND (due_at IS NULL OR due_at > $4 AND uncertain = 0) AND version = applied_version ORDER BY id LIMIT $3"
     ))
     .bind(app)
     .bind(after)
     .bind(i64::from(limit))
+    .bind(now.as_micros())
     .fetch_all(store.reader())
     .await?;
     rows.iter().map(read).collect()

@@ -5,7 +5,7 @@ use sqlx::{Row, any::AnyRow};
 use crate::{
     clock::Time,
     connector::Lane,
-    store::{Store, StoreError, Transaction, UserId},
+    store::{Store, StoreError, Transaction, UserId, dialect::serialize},
 };
 
 use super::{
@@ -60,7 +60,8 @@ macro_rules! claim {
              AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
              AND other.account_id = candidate.account_id AND other.id <> candidate.id AND other.lease_until > $4)",
             $condition,
-            " ORDER BY candidate.lane, candidate.due_at LIMIT $7) RETURNING ",
+            // Once more, of the row itself: it may have changed since it was chosen.
+            " ORDER BY candidate.lane, candidate.due_at LIMIT $7) AND (lease_until IS NULL OR lease_until <= $4) RETURNING ",
             columns!()
         )
     };
@@ -74,6 +75,8 @@ macro_rules! claim {
 /// # Errors
 /// When the database fails.
 pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+    // Two who claim at a time would not see each other's leases.
+    serialize(transaction, &format!("claim {}", claim.app)).await?;
     let mut claimed = Vec::new();
     if claim.most_urgent == Lane::Revoke {
         const NEW_VERSIONS: &str = claim!(" AND candidate.version > candidate.applied_version");

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Any, Row, any::AnyRow, query::Query};
 
 use crate::{
+    cause::{Cause, RequestId, TraceParent},
     clock::Time,
     connector::{Account, Lane, Observed, Standing, rights::Given},
     scim::{fold::fold, meta, resource::Resource, urn},
@@ -58,6 +59,8 @@ pub struct User {
     pub lease: Option<Lease>,
     /// Counts the changes of what its groups ask for, which make no new version of it.
     pub touched: i64,
+    /// The request that asked for what is to be done, if one did.
+    pub cause: Option<Cause>,
 }
 
 /// How the bridge came by an account.
@@ -151,11 +154,14 @@ impl User {
         meta::fragment(urn::USER, self.id.as_str(), &shown)
     }
 
-    /// Whether something is to be done for it or is being done at `now`: what others saw of it meanwhile may be older.
+    /// Whether something is to be done for it or is being done at `now`: what others saw of it meanwhile may be older. A right that the
+    /// target refused, and that is asked for again later, says nothing about the account.
     pub fn has_work(&self, now: Time) -> bool {
+        let is_in_doubt = matches!(self.observed, Observed::Uncertain { .. } | Observed::Suspected { .. });
         // A lease that is over with nothing left to do is one whose holder is gone.
         let is_leased = self.lease.as_ref().is_some_and(|lease| lease.until > now);
-        self.is_pending() || self.due_at.is_some() || is_leased
+        let is_due = self.due_at.is_some_and(|due_at| is_in_doubt || due_at <= now);
+        self.is_pending() || is_due || is_leased
     }
 
     /// What answers show changed without the IdP: a new version, which the target holds already.
@@ -176,7 +182,8 @@ macro_rules! columns {
     () => {
         "id, app, user_name_key, external_id_key, account_key, resource, ownership, version, applied_version, created_at, \
          modified_at, deleted_at, account_id, observed, observed_at, enabled_administrator, answered, fallback, lane, \
-         due_at, attempts, failure, lease_owner, lease_until, display, uncertain, held_at, touched"
+         due_at, attempts, failure, lease_owner, lease_until, display, uncertain, held_at, touched, \
+         request_id, trace_parent"
     };
 }
 pub(super) use columns;
@@ -189,7 +196,7 @@ macro_rules! derived_columns {
 }
 pub(super) use derived_columns;
 
-/// Binds all columns of `user`, `$1` to `$28`, and the derived ones, `$29` to `$31`.
+/// Binds all columns of `user`, `$1` to `$30`, and the derived ones, `$31` to `$33`.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -245,6 +252,8 @@ pub(super) fn bind<'q>(
         .bind(uncertain_until)
         .bind(user.held_at.map(Time::as_micros))
         .bind(user.touched)
+        .bind(user.cause.as_ref().map(|cause| cause.request_id.to_string()))
+        .bind(user.cause.as_ref().and_then(|cause| cause.trace_parent).map(|parent| parent.to_string()))
         .bind(user.fragment())
         .bind(activity(user))
         .bind(i64::from(account.is_some_and(|account| account.enabled))))
@@ -315,7 +324,18 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
         held_at: time("held_at")?,
         lease,
         touched: row.try_get("touched")?,
+        cause: cause(row)?,
     })
+}
+
+/// What is no id of a request, which nobody writes, is taken for none: no work is to fail for it.
+fn cause(row: &AnyRow) -> Result<Option<Cause>, StoreError> {
+    let request_id = row.try_get::<Option<String>, _>("request_id")?;
+    let trace_parent = row.try_get::<Option<String>, _>("trace_parent")?;
+    Ok(request_id.and_then(|text| RequestId::parse(&text)).map(|request_id| Cause {
+        request_id,
+        trace_parent: trace_parent.and_then(|text| TraceParent::parse(&text)),
+    }))
 }
 
 /// The column `observed`: an account, an e-mail that there may be one under, or `null` where there is none. How long it is

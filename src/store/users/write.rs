@@ -6,6 +6,7 @@ use crate::{
     clock::Time,
     store::{
         StoreError, Transaction, UserId,
+        dialect::{locking, serialize},
         events::{self, Event, EventKind, Subject},
         marks::{self, List},
         members,
@@ -58,8 +59,8 @@ pub async fn find_live_by_user_name(
     .transpose()
 }
 
-/// All users, live and deleted, that are this account at the target: by its id, or by what the connector compares.
-/// Newest first.
+/// All users, live and deleted, that are this account at the target: by its id, or by what the connector compares. They are
+/// locked until the transaction ends, and until then nobody else finds out that there are no others. Newest first.
 ///
 /// # Errors
 /// When the database fails.
@@ -69,21 +70,27 @@ pub async fn find_by_account(
     account_id: Option<&str>,
     account_key: Option<&str>,
 ) -> Result<Vec<User>, StoreError> {
+    for (what, value) in [("id", account_id), ("key", account_key)] {
+        if let Some(value) = value {
+            serialize(transaction, &format!("account {what} {app} {value}")).await?;
+        }
+    }
     if account_id.is_none() && account_key.is_none() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(concat!(
+    let statement = locking!(
         "SELECT ",
         columns!(),
-        " FROM users WHERE app = $1 AND account_id = $2 UNION SELECT ",
-        columns!(),
-        " FROM users WHERE app = $1 AND account_key = $3 ORDER BY id DESC"
-    ))
-    .bind(app)
-    .bind(account_id)
-    .bind(account_key)
-    .fetch_all(transaction)
-    .await?;
+        " FROM users WHERE id IN (SELECT id FROM users WHERE app = $1 AND account_id = $2 \
+         UNION SELECT id FROM users WHERE app = $1 AND account_key = $3) \
+         AND (account_id = $2 OR account_key = $3) ORDER BY id DESC"
+    );
+    let rows = sqlx::query(statement.within(transaction))
+        .bind(app)
+        .bind(account_id)
+        .bind(account_key)
+        .fetch_all(transaction)
+        .await?;
     rows.iter().map(read).collect()
 }
 
@@ -98,7 +105,7 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
         ", ",
         derived_columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23, $24, $25, $26, $27, $28, $29, $30, $31)"
+         $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)"
     ));
     bind(query, user)?.execute(&mut *transaction).await?;
     if user.is_live() {
@@ -125,7 +132,7 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
          version = $8, applied_version = $9, created_at = $10, modified_at = $11, deleted_at = $12, account_id = $13, \
          observed = $14, observed_at = $15, enabled_administrator = $16, answered = $17, fallback = $18, lane = $19, \
          due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24, display = $25, \
-         uncertain = $26, held_at = $27, touched = $28, fragment = $29, shown_active = $30, account_enabled = $31 WHERE id = $1",
+         uncertain = $26, held_at = $27, touched = $28, request_id = $29, trace_parent = $30, fragment = $31, shown_active = $32, account_enabled = $33 WHERE id = $1",
     );
     bind(query, user)?.execute(&mut *transaction).await?;
     match (was_live.is_some(), user.is_live()) {
@@ -184,7 +191,7 @@ pub async fn list_accounts(
 ) -> Result<Vec<(UserId, String)>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, account_id FROM users WHERE app = $1 AND deleted_at IS NULL AND account_id IS NOT NULL \
-         ORDER BY observed_at, id",
+         ORDER BY observed_at NULLS FIRST, id",
     )
     .bind(app)
     .fetch_all(transaction)
@@ -196,14 +203,12 @@ pub async fn list_accounts(
         .collect()
 }
 
-/// Users whose derived columns were never written: at most `limit`.
+/// Users whose derived columns were never written, locked until the transaction ends: at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_incomplete(transaction: &mut Transaction, limit: i64) -> Result<Vec<User>, StoreError> {
-    let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM users WHERE fragment = '' LIMIT $1"))
-        .bind(limit)
-        .fetch_all(transaction)
-        .await?;
+    let statement = locking!("SELECT ", columns!(), " FROM users WHERE fragment = '' LIMIT $1");
+    let rows = sqlx::query(statement.within(transaction)).bind(limit).fetch_all(transaction).await?;
     rows.iter().map(read).collect()
 }

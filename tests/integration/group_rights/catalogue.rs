@@ -8,7 +8,7 @@ use serde_json::json;
 use super::fixture::{create_group, expect_roles, join, prepared, setup, writes};
 use crate::{
     groups::fixture::{group, groups_of},
-    harness::{Bridge, Setup},
+    harness::{Bridge, Setup, user},
 };
 
 const SAM: &str = "sam.doe@example.com";
@@ -107,6 +107,22 @@ async fn the_workspaces_are_listed_once_an_hour_and_not_where_nothing_needs_them
         bridge.next_roster(&clock, Duration::from_secs(3_700)).await;
         assert_eq!(lists(&bridge), expected);
     }
+}
+
+/// Entra's app roles come with the user, and need neither a group nor a rule.
+#[tokio::test]
+async fn the_workspaces_are_listed_once_the_roles_of_a_user_name_one() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let setup = setup.app_keys("default_role = 'none'").with(|aha| {
+        aha.add_workspace("PRJ2", "Project 2");
+    });
+    let bridge = setup.start().await;
+    let mut sent = user(SAM);
+    sent["roles"] =
+        json!([{ "primary": true, "type": "WindowsAzureActiveDirectoryRole", "value": "PRJ2: viewer" }]);
+    assert_eq!(bridge.post("/Users", &sent).await.status, 201);
+    bridge.next_roster(&clock, Duration::from_secs(3_700)).await;
+    expect_roles(&bridge, SAM, [("PRJ2", Role::Viewer)]).await;
 }
 
 #[tokio::test]

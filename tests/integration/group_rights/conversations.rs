@@ -111,3 +111,71 @@ async fn okta_pushes_a_group_with_patch_okt_seq_9_okt_12() {
     expect_both(&bridge, [], []).await;
     bridge.delete(&path).await.no_content();
 }
+
+/// Okta imports what is there, links one of the groups by its name, and pushes to it.
+#[tokio::test]
+async fn okta_imports_the_offered_groups_links_one_and_pushes_its_members_okt_14_okt_seq_9() {
+    let bridge = setup().catalogue("").start().await;
+    let [ann, bob] = people(&bridge).await;
+    let mut imported = Vec::new();
+    for start in [1, 6, 11] {
+        let page = bridge.get(&format!("/Groups?startIndex={start}&count=5")).await;
+        assert_eq!(page.body["totalResults"], 12, "{page}");
+        for group in page.body["Resources"].as_array().unwrap() {
+            assert_eq!(group["members"], json!([]), "{group}");
+            imported.push((group["displayName"].clone(), group["id"].as_str().unwrap().to_owned()));
+        }
+    }
+    assert_eq!(imported.len(), 12);
+    let (_, id) = imported.iter().find(|(name, _)| name == "PRJ2: contributor").unwrap();
+    let path = format!("/Groups/{id}");
+    bridge.calls();
+    // A link renames to the name that is there, and then pushes the list.
+    let rename = json!([{ "op": "replace", "value": { "id": id, "displayName": "PRJ2: contributor" } }]);
+    bridge.patch(&path, rename).await.no_content();
+    let members = json!([{ "value": ann, "display": ANN }, { "value": bob, "display": BOB }]);
+    let push = json!([{ "op": "replace", "path": "members", "value": members }]);
+    bridge.patch(&path, push.clone()).await.no_content();
+    bridge.patch(&path, push).await.no_content();
+    let prj2 = ("PRJ2", Role::Contributor);
+    expect_both(&bridge, [prj2], [prj2]).await;
+    assert_eq!(writes(&bridge).await.len(), 2, "one call for each, however often it is pushed");
+    let read = bridge.get(&path).await;
+    assert_eq!(read.body["members"].as_array().unwrap().len(), 2, "{read}");
+    // Unlinking without deleting changes nothing; deleting takes the role.
+    bridge.delete(&path).await.no_content();
+    expect_both(&bridge, [], []).await;
+}
+
+/// Members that are not there, filters that fit nobody, and lists that name somebody twice.
+#[tokio::test]
+async fn rubbish_about_members_changes_nothing_and_is_told() {
+    let bridge = setup().start().await;
+    let [ann, bob] = people(&bridge).await;
+    let body = json!({ "schemas": [GROUP], "displayName": "Aha PMs", "members": [{ "value": ann }] });
+    let path = format!("/Groups/{}", bridge.post("/Groups", &body).await.id());
+    let prj1 = ("PRJ1", Role::Contributor);
+    expect_both(&bridge, [prj1], []).await;
+    bridge.calls();
+    let nobody = "0198c0de-0000-7000-8000-000000000000";
+    let add = json!([{ "op": "add", "path": "members", "value": [{ "value": bob }, { "value": nobody }] }]);
+    bridge.patch(&path, add).await.error(400, "invalidValue");
+    for nothing in [
+        json!([{ "op": "remove", "path": format!("members[value eq \"{nobody}\"]") }]),
+        json!([{ "op": "Remove", "path": "members", "value": [{ "value": nobody }, { "value": bob }] }]),
+        json!([{ "op": "add", "path": "members", "value": [{ "value": ann }, { "value": ann }] }]),
+    ] {
+        bridge.patch(&path, nothing).await.no_content();
+    }
+    bridge
+        .patch(&path, json!([{ "op": "remove", "path": "members[value eq" }]))
+        .await
+        .error(400, "invalidFilter");
+    assert_eq!(writes(&bridge).await, [""; 0]);
+    expect_both(&bridge, [prj1], []).await;
+    // What the filter says of the display name counts as well.
+    let by_name =
+        json!([{ "op": "remove", "path": format!("members[value eq \"{ann}\" or display eq \"x\"]") }]);
+    bridge.patch(&path, by_name).await.no_content();
+    expect_both(&bridge, [], []).await;
+}

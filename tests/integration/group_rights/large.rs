@@ -70,6 +70,44 @@ async fn every_member_gets_and_loses_the_role_with_a_call_each(#[case] count: us
     assert_eq!(have(&bridge), 0);
 }
 
+/// Entra ID adds many members in one operation, or in several of one request, and takes them out again the same way.
+#[rstest]
+#[case::in_one_operation(101)]
+#[case::in_several_operations(20)]
+#[tokio::test]
+async fn entra_adds_and_removes_101_members_and_each_is_one_call_ent_35_ent_36(#[case] at_a_time: usize) {
+    let (bridge, ids) = with_people(101).await;
+    let group = create_group(&bridge, "PRJ2: viewer", &[]).await;
+    bridge.calls();
+    let prj2 = bridge.aha.find_workspace("PRJ2").unwrap();
+    for (op, holders) in [("Add", 101), ("Remove", 0)] {
+        let operation = |ids: &[String]| json!({ "op": op, "path": "members", "value": listed(&texts(ids)) });
+        let operations: Value = ids.chunks(at_a_time).map(operation).collect();
+        bridge.patch(&group, operations.clone()).await.no_content();
+        assert_eq!(writes(&bridge).await.len(), 101);
+        // Entra ID repeats what it is not sure of.
+        bridge.patch(&group, operations).await.no_content();
+        assert_eq!(writes(&bridge).await, [""; 0]);
+        let users = bridge.aha.users();
+        assert_eq!(users.iter().filter(|user| user.roles.contains_key(&prj2)).count(), holders, "{op}");
+    }
+}
+
+/// The group goes while its members are worked on: whoever got the role in between loses it again.
+#[tokio::test]
+async fn a_group_that_is_deleted_while_its_members_are_given_the_role_leaves_nothing() {
+    let (bridge, ids) = people_of(setup().rate(100, 60_000), 101).await;
+    let group = create_group(&bridge, "PRJ2: viewer", &texts(&ids)).await;
+    let prj2 = bridge.aha.find_workspace("PRJ2").unwrap();
+    let holders = || bridge.aha.users().iter().filter(|user| user.roles.contains_key(&prj2)).count();
+    crate::harness::eventually("the first of them", async || holders() > 5).await;
+    bridge.delete(&group).await.no_content();
+    let given = bridge.calls().len();
+    assert!(given < 101, "{given} had it already");
+    bridge.wait_until_idle().await;
+    assert_eq!(holders(), 0);
+}
+
 /// Ten thousand members who have the role already: nobody waits for them, and whoever is added is served at once.
 #[tokio::test]
 async fn one_member_more_in_a_group_of_10_000_is_one_call_and_costs_what_it_costs_in_a_small_one() {

@@ -113,6 +113,42 @@ async fn a_user_who_waits_to_be_created_joins_the_workspace_of_its_group() {
     assert_eq!(at_aha(&bridge.aha, SAM).roles.values().copied().collect::<Vec<_>>(), [Role::Owner]);
 }
 
+/// Entra ID and Okta may push somebody who is not active yet, who then is in a group before there is an account.
+#[tokio::test]
+async fn a_member_of_a_group_who_has_no_account_yet_is_created_in_its_workspace_with_its_role() {
+    let bridge = setup().start().await;
+    let mut sent = user(SAM);
+    sent["active"] = json!(false);
+    let created = bridge.post("/Users", &sent).await;
+    assert_eq!(created.status, 201, "{created}");
+    create_group(&bridge, "PRJ2: reviewer", &[&created.id()]).await;
+    assert_eq!(writes(&bridge).await, [""; 0]);
+    set_active(&bridge, &created.id(), true).await;
+    let calls = writes(&bridge).await;
+    let prj2 = bridge.aha.find_workspace("PRJ2").unwrap();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert!(calls[0].starts_with(&format!("POST /products/{prj2}/users")), "{calls:?}");
+    assert!(calls[0].contains(r#""role":"reviewer""#), "{calls:?}");
+    expect_roles(&bridge, SAM, [("PRJ2", Role::Reviewer)]).await;
+    assert_eq!(at_aha(&bridge.aha, SAM).roles.len(), 1, "and in no other workspace");
+}
+
+/// One request makes the person and the group.
+#[tokio::test]
+async fn who_is_made_in_bulk_together_with_a_group_has_its_role_and_one_invitation() {
+    let bridge = setup().start().await;
+    let operations = json!([
+        { "method": "POST", "path": "/Users", "bulkId": "sam", "data": user(SAM) },
+        { "method": "POST", "path": "/Groups", "bulkId": "group",
+          "data": { "displayName": "PRJ2: reviewer", "members": [{ "value": "bulkId:sam" }] } },
+    ]);
+    let schemas = ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"];
+    let answer = bridge.post("/Bulk", &json!({ "schemas": schemas, "Operations": operations })).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    expect_roles(&bridge, SAM, [("PRJ2", Role::Reviewer)]).await;
+    assert_eq!(bridge.aha.invitations().len(), 1);
+}
+
 #[tokio::test]
 async fn the_default_role_comes_back_when_a_group_does_not_give_more_any_more() {
     let bridge = Setup::aha().app_keys("default_role = 'viewer'").catalogue("catalogue = true").start().await;

@@ -335,7 +335,7 @@ impl Bridge {
 
     /// The database, as sqlx names it.
     pub fn database_url(&self) -> &str {
-        &self.config.database.url
+        self.config.database.url.expose()
     }
 
     /// The folder of the configuration.
@@ -587,10 +587,11 @@ impl Bridge {
                 if answer.body["apps"]["test"]["queue"] == json!({}) {
                     return;
                 }
-                tokio::task::yield_now().await;
+                // The work itself, which may be on ten thousand users, must come to its turn.
+                tokio::time::sleep(POLL).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), idle).await.expect("the queue becomes empty");
+        tokio::time::timeout(Duration::from_secs(120), idle).await.expect("the queue becomes empty");
     }
 }
 

@@ -96,6 +96,11 @@ impl Process {
         self.line(&self.standard_output.clone(), wanted).await
     }
 
+    /// The first line of standard error that `wanted` accepts.
+    pub async fn log_line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        self.line(&self.standard_error.clone(), wanted).await
+    }
+
     /// The address that `serve` logs, as `http://127.0.0.1:<port>`.
     pub async fn root(&mut self) -> String {
         let line = self.line(&self.standard_error.clone(), |line| line.contains("\"server.address\"")).await;

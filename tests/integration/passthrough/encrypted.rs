@@ -62,7 +62,9 @@ async fn target(names: &[&str], protocols: &[&str]) -> (u16, String) {
                     let body = format!("{version} {} {host:?}", request.uri().path());
                     let body = if request.uri().path().ends_with("/endless") {
                         let pieces = stream::repeat(Bytes::from_static(&[b' '; 0x4000]));
-                        let pieces = pieces.inspect(|_| drop(PIECES.fetch_add(1, Ordering::Relaxed)));
+                        let pieces = pieces.inspect(|_| {
+                            PIECES.fetch_add(1, Ordering::Relaxed);
+                        });
                         BoxBody::new(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece)))))
                     } else {
                         BoxBody::new(Full::new(Bytes::from(body)))

@@ -1,6 +1,7 @@
 //! What commands say of groups: `explain`, `doctor` and `plan`.
 
 use http::Method;
+use scim_bridge::sim::aha::Fault;
 use serde_json::json;
 
 use super::{Installation, Server};
@@ -47,6 +48,45 @@ async fn a_group_is_explained_and_the_doctor_names_those_that_give_nothing() {
     let said = run(&installation, "doctor", &[]).await;
     assert!(said.contains("warning  app aha: the group \"Lost\" cannot give all that it should"), "{said}");
     assert!(said.contains("2 of its groups give something; 1 grant nothing: \"Staff\""), "{said}");
+}
+
+/// A group that means nothing is the admin's business, and no error for the identity provider.
+#[tokio::test]
+async fn the_log_says_what_a_group_gives_and_that_it_gives_nothing() {
+    let installation = Installation::with_keys("").await;
+    let mut server = installation.serve().await;
+    let id = server.send(Method::POST, "/Users", Some(&user(SAM))).await.id();
+    for (name, said) in [
+        ("Staff", "\"message\":\"the group gives nothing at the target\""),
+        ("PRJ1: contributor", "\"group.gives\":\"contributor in PRJ1\""),
+    ] {
+        push(&server, name, &id).await;
+        let line = |log: &str| {
+            log.lines().find(|line| line.contains(said)).is_some_and(|line| line.contains(name)).then_some(())
+        };
+        server.process.poll(said, |process| line(&process.said())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_and_its_members_are_explained_while_aha_does_not_give_the_role() {
+    let installation = Installation::with_keys("").await;
+    let server = installation.serve().await;
+    let id = server.send(Method::POST, "/Users", Some(&user(SAM))).await.id();
+    let outage = Fault::json(503, &json!({ "error": "Maintenance" }));
+    installation.aha.fault(outage.on("POST /users/:id/product_roles").always());
+    push(&server, "PRJ1: contributor", &id).await;
+    let explained = async |name: &str| run(&installation, "explain", &["--app", "aha", name]).await;
+    let failing = format!("failing       {SAM}: Aha! answered 503: Maintenance\n");
+    eventually("an attempt", || async { explained("PRJ1: contributor").await.contains(&failing) }).await;
+    let said = explained("PRJ1: contributor").await;
+    assert!(said.contains("Verdict: waiting: something is still to be done for one of them."), "{said}");
+    let said = explained(SAM).await;
+    assert!(said.contains("PRJ1: contributor") && said.contains("Maintenance"), "{said}");
+    assert!(said.contains("the role contributor in workspace"), "{said}");
+    installation.aha.clear_faults();
+    eventually("the role", || async { explained("PRJ1: contributor").await.contains("Verdict: in sync") })
+        .await;
 }
 
 #[tokio::test]

@@ -249,3 +249,35 @@ proptest! {
         prop_assert_eq!(&entitlement.given.rights.custom_roles, &BTreeSet::new());
     }
 }
+
+/// Losing a right is as urgent as losing access, gaining one waits as an invitation does.
+#[test]
+fn a_right_is_lost_in_the_first_lane_and_gained_in_the_last() {
+    use crate::connector::Lane;
+    let custom = || CustomRole { workspace: "1".into(), role: 7 };
+    let administrator = |gives: &[AdministratorRole], takes: &[AdministratorRole]| {
+        let set = |roles: &[AdministratorRole]| roles.iter().copied().collect();
+        RightChange::Administrator { gives: set(gives), takes: set(takes) }
+    };
+    let (account, billing) = (AdministratorRole::Account, AdministratorRole::Billing);
+    for change in [
+        take(None).unwrap(),
+        take(Some(VIEWER)).unwrap(),
+        give(Some(OWNER), VIEWER).unwrap(),
+        RightChange::TakeCustomRoles { workspace: "1".into() },
+        administrator(&[], &[account]),
+        administrator(&[billing], &[account]),
+        RightChange::LeaveSeatGroup("8".into()),
+    ] {
+        assert_eq!(change.lane(), Lane::Revoke, "{change:?}");
+    }
+    for change in [
+        give(None, VIEWER).unwrap(),
+        give(Some(VIEWER), OWNER).unwrap(),
+        RightChange::GiveCustomRole(custom()),
+        administrator(&[account], &[]),
+        RightChange::JoinSeatGroup("8".into()),
+    ] {
+        assert_eq!(change.lane(), Lane::Grant, "{change:?}");
+    }
+}

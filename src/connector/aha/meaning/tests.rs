@@ -18,6 +18,7 @@ fn catalogue() -> Catalogue {
             SeatGroup { id: "8".into(), name: "Group 1".into() },
             SeatGroup { id: "9".into(), name: "Group 2".into() },
         ],
+        ..Catalogue::default()
     }
 }
 
@@ -47,7 +48,7 @@ fn rules() -> GroupRules {
 fn rights_of(names: &[&str]) -> Rights {
     let (rules, catalogue) = (rules(), catalogue());
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    Meanings { rules: &rules, catalogue: Some(&catalogue) }.rights(&names)
+    Meanings { rules: &rules, catalogue: Some(&catalogue) }.asked(&names).rights
 }
 
 #[rstest]
@@ -89,6 +90,87 @@ fn a_meaning_says_what_is_given_and_what_hinders_the_rest() {
     assert!(!broken.is_nothing());
     let unlisted = Meanings { rules: &rules, catalogue: None };
     assert!(unlisted.meaning("Aha PMs").problems[0].contains("not listed yet"));
+}
+
+/// Of overlapping rules the first decides, also where a later one gives more; what a rule says twice counts once.
+#[test]
+fn the_first_rule_that_fits_decides_and_the_strongest_of_its_roles_counts() {
+    let catalogue = catalogue();
+    let rules = vec![
+        rule(
+            "Aha * DE",
+            [role("PRJ1", Role::Viewer), role("11", Role::Reviewer), role("Project: 1", Role::Viewer)],
+        ),
+        rule("Aha *", [role("PRJ2", Role::ProductOwner)]),
+        rule("*", []),
+    ];
+    let rules = GroupRules { rules, ..GroupRules::default() };
+    let rights_of = |name: &str| {
+        let names = [name.to_owned()].into();
+        Meanings { rules: &rules, catalogue: Some(&catalogue) }.asked(&names).rights.workspaces
+    };
+    assert_eq!(rights_of("aha pms de"), [("11".to_owned(), WorkspaceRole::Reviewer)].into());
+    assert_eq!(rights_of("Aha PMs"), [("22".to_owned(), WorkspaceRole::Owner)].into());
+    // A rule for all other names stands before the catalogue.
+    assert_eq!(rights_of("PRJ1: owner"), [].into());
+}
+
+/// What a name gave is not taken because it is not listed any more.
+#[rstest]
+#[case::a_workspace_that_a_rule_names(&["Broken"], &["11", "8"])]
+#[case::a_custom_role_in_it(&["Lost"], &["custom 11"])]
+#[case::a_name_of_the_catalogue(&["PRJ9: viewer", "gone: OWNER"], &["33"])]
+#[case::listed_under_another_name(&["PRJ9: owner"], &[])]
+#[case::known(&["Aha PMs", "PRJ1: viewer", "Seats", "Scoped", "Admins"], &[])]
+#[case::never_listed(&["PRJ7: viewer", "Staff", "Gone: all"], &[])]
+fn what_is_not_listed_any_more_is_not_taken(#[case] names: &[&str], #[case] expected: &[&str]) {
+    let mut rules = rules();
+    rules.rules.push(rule("Lost", [Grant::CustomRole { workspace: "PRJ9".into(), role: 7 }]));
+    // What was PRJ9 is PRJ1 now; another one is not seen any more, nor is a seat group.
+    let earlier = Catalogue {
+        workspaces: vec![workspace("11", "PRJ9", "Project: 1"), workspace("33", "GONE", "Project 3")],
+        seat_groups: vec![SeatGroup { id: "8".into(), name: "Group 9".into() }],
+        ..Catalogue::default()
+    };
+    let catalogue = catalogue().remembering(earlier);
+    let names: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let doubtful = Meanings { rules: &rules, catalogue: Some(&catalogue) }.asked(&names).doubtful;
+    let take = |workspace: &str| RightChange::TakeRole { workspace: workspace.into(), leaving: None };
+    let changes = [
+        ("11", take("11")),
+        ("22", take("22")),
+        ("33", take("33")),
+        ("custom 11", RightChange::TakeCustomRoles { workspace: "11".into() }),
+        ("8", RightChange::LeaveSeatGroup("8".into())),
+        ("9", RightChange::LeaveSeatGroup("9".into())),
+    ];
+    let forbidden: Vec<_> =
+        changes.iter().filter(|(_, change)| doubtful.forbids(change)).map(|(id, _)| *id).collect();
+    assert_eq!(forbidden, expected);
+    let raise = RightChange::GiveRole { workspace: "33".into(), from: None, role: WorkspaceRole::Viewer };
+    let lower = RightChange::GiveRole {
+        workspace: "33".into(),
+        from: Some(WorkspaceRole::Owner),
+        role: WorkspaceRole::Viewer,
+    };
+    assert!(!doubtful.forbids(&raise));
+    // Such a group is none that gives nothing: who leaves it is looked at.
+    let meanings = Meanings { rules: &rules, catalogue: Some(&catalogue) };
+    for name in names.iter().filter(|_| !expected.is_empty()) {
+        assert_eq!(meanings.meaning(name).is_nothing(), *name == "PRJ9: viewer", "{name}");
+    }
+    assert_eq!(doubtful.forbids(&lower), expected.contains(&"33"));
+}
+
+#[test]
+fn what_is_listed_again_is_not_remembered_as_gone() {
+    let earlier = catalogue();
+    let without = Catalogue::default().remembering(earlier.clone());
+    assert_eq!(without.former.workspaces, earlier.workspaces);
+    assert_eq!(without.former.seat_groups, earlier.seat_groups);
+    assert_eq!(earlier.clone().remembering(without.clone()), earlier);
+    // However often nothing is listed.
+    assert_eq!(Catalogue::default().remembering(without.clone()), without);
 }
 
 #[test]

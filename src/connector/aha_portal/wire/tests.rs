@@ -22,7 +22,7 @@ fn example(method: &str, path: &str, place: &[&str]) -> Value {
 
 fn answered(method: &str, path: &str) -> Account {
     let body: PortalUserBody = serde_json::from_value(example(method, path, &["responses", "200"])).unwrap();
-    body.into_account()
+    body.into_user().into_account()
 }
 
 fn account(id: &str, email: &str, given: &str, family: &str) -> Account {
@@ -72,7 +72,7 @@ fn a_create_is_written_as_the_example_shows_it() {
 #[case::bare(json!({ "id": 7, "email": "a@example.com", "first_name": null, "last_name": null, "enabled": true }))]
 fn a_user_is_read_wrapped_and_bare_and_without_names(#[case] body: Value) {
     let body: PortalUserBody = serde_json::from_value(body).unwrap();
-    assert_eq!(body.into_account(), account("7", "a@example.com", "", ""));
+    assert_eq!(body.into_user().into_account(), account("7", "a@example.com", "", ""));
 }
 
 #[rstest]
