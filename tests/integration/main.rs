@@ -17,6 +17,7 @@ mod coverage_of_facts;
 mod crash;
 mod cursors;
 mod database_fails;
+mod deploy;
 mod discovery;
 mod discovery_is_true;
 mod doubt;
