@@ -201,6 +201,7 @@ impl App {
             .map_err(StartError::Notify)?;
         let refreshing = Refreshing {
             credentials,
+            metrics_readers: service.metrics_readers.credentials().clone(),
             signing_keys: gives_tokens.then_some(signing_keys),
             store: store.clone(),
             clock: clock.clone(),
@@ -265,6 +266,8 @@ impl App {
         let replica = self.replica.clone();
         // Until all else has ended: what is in hand is this process's own as long as it is known to be there.
         let living = tokio::spawn(async move { replica.live().await });
+        let credentials: Vec<_> =
+            self.background.iter().filter_map(|background| background.target.credentials.clone()).collect();
         for Background { target, roster, roster_every } in self.background {
             tasks.spawn(worker::run(target.clone(), workers_stopping.clone()));
             tasks.spawn(elsewhere::listen(target.clone(), workers_stopping.clone()));
@@ -297,6 +300,9 @@ impl App {
         let deadline = self.clock.now() + CLOSE_WITHIN;
         if until(&*self.clock, deadline, async {
             tasks.wait().await;
+            for credentials in credentials {
+                credentials.settle().await;
+            }
             living.abort();
             if let Err(error) = self.replica.leave().await {
                 tracing::warn!(%error, "the other replicas could not be told that this one has ended");

@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 use super::{
     Refused,
     authorization::{self, Presented},
-    credential::Kind,
+    credential::{Credential, Kind},
     credentials::{Client, Credentials},
     jwt::{Problem, Shown, TrustedIssuer, Unverified},
     oauth::{ISSUER, TokenEndpoint},
@@ -87,7 +87,10 @@ impl Authenticator {
 
     /// What is accepted now, the scheme first that is best.
     pub fn schemes(&self) -> Vec<AuthenticationScheme> {
-        let has_tokens = self.credentials.list().iter().any(|one| one.kind == Kind::BearerToken);
+        let now = self.clock.now();
+        let is_good =
+            |one: &Credential| one.kind == Kind::BearerToken && one.expires_at.is_none_or(|end| now < end);
+        let has_tokens = self.credentials.list().iter().any(is_good);
         [
             (self.ways_in.token_endpoint.is_some(), AuthenticationScheme::ClientCredentials),
             (!self.ways_in.issuers.is_empty(), AuthenticationScheme::JsonWebToken),
@@ -142,4 +145,29 @@ impl Authenticator {
 /// Who sends these headers from `address`, by their own account.
 fn client(headers: &HeaderMap, address: Option<IpAddr>) -> Client<'_> {
     Client { address, user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        clock::{ManualClock, Time},
+        secret::Secret,
+    };
+
+    #[test]
+    fn a_token_that_has_expired_is_no_way_in_c_20() {
+        let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+        let expires = Some(clock.now() + Duration::from_secs(1));
+        let token = config::Token { name: "idp".into(), token: Secret::new("planted-token"), expires };
+        let credentials =
+            Credentials::new("aha", vec![Credential::of_token(&token)], Arc::new(clock.clone()));
+        let authenticator =
+            Authenticator::new(Arc::new(credentials), WaysIn::default(), Arc::new(clock.clone()));
+        assert_eq!(authenticator.schemes().len(), 1);
+        clock.advance(Duration::from_secs(1));
+        assert!(authenticator.schemes().is_empty());
+    }
 }

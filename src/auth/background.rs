@@ -25,6 +25,8 @@ const WRITE_EVERY: u32 = 5;
 pub struct Background {
     /// The tokens of every app.
     pub credentials: Vec<Arc<Credentials>>,
+    /// Those that open `/metrics`: they are configured, and only warned of.
+    pub metrics_readers: Arc<Credentials>,
     /// The keys of access tokens, if an app gives any.
     pub signing_keys: Option<Arc<SigningKeys>>,
     /// The database.
@@ -41,7 +43,7 @@ impl Background {
         let mut had_failed = false;
         for round in 0_u32.. {
             let now = self.clock.now();
-            for credentials in &self.credentials {
+            for credentials in self.credentials.iter().chain([&self.metrics_readers]) {
                 warnings.due(credentials, now).iter().for_each(Warning::log);
             }
             tokio::select! {

@@ -16,6 +16,9 @@ const WARNINGS: [Duration; 4] = [
     Duration::ZERO,
 ];
 
+/// What stands for the app where tokens open `/metrics` alone. No app has this name.
+const METRICS: &str = "metrics";
+
 /// What was said already.
 #[derive(Debug, Default)]
 pub(super) struct ExpiryWarnings {
@@ -88,10 +91,11 @@ impl Warning {
     /// Says it.
     pub(super) fn log(&self) {
         let Self { app, token, client, expires_at, days_left } = self;
+        let whose = if app == METRICS { "whoever reads /metrics" } else { "the identity provider" };
         match days_left {
             Some(days_left) => tracing::warn!(
                 app, token, client, %expires_at, days_left,
-                "a token expires soon; make another one, and give it to the identity provider"
+                "a token expires soon; make another one, and give it to {whose}"
             ),
             None => tracing::error!(
                 app, token, client, %expires_at, "a token has expired: whoever sends it is refused"

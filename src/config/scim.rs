@@ -95,7 +95,7 @@ impl ScimConfig {
         });
         let brake = table.section("brake", Brake::read);
         let api_key = table.optional("api_key", |value| secret(&value));
-        let usage_url = table.optional("usage_url", |value| server::base_url(&value));
+        let usage_url = table.optional("usage_url", |value| target_url(&value, allow_http.unwrap_or(true)));
         allow_http?;
         Ok(Self {
             base_url: base_url?,

@@ -100,6 +100,10 @@ impl Credentials for KeptApiKey {
         ready(()).boxed()
     }
 
+    fn settle(&self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

@@ -28,6 +28,9 @@ pub trait Credentials: Send + Sync + fmt::Debug {
     /// Looks whether there are others by now.
     fn look(&self) -> BoxFuture<'_, ()>;
 
+    /// Waits until nothing is under way that must not be lost when the bridge ends.
+    fn settle(&self) -> BoxFuture<'_, ()>;
+
     /// Counts how often they were replaced by others, which may be another person's.
     fn changes(&self) -> watch::Receiver<u64>;
 

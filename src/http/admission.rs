@@ -1,11 +1,12 @@
-//! Who is let in before anything is looked at: networks, certificates, numbers.
+//! Who is let in: networks and certificates before anything is looked at, numbers as soon as it is known who calls.
 //!
 //! A failed attempt to authenticate is answered 401 as often as an honest mistake needs, and then 429 for a while. Only what
 //! fails is slowed down: behind a proxy whose clients cannot be told apart, somebody who guesses must not shut out the
 //! identity provider. That is enough: tokens have too many bits to be guessed, so all there is to save is work and log lines.
 //!
 //! Too many requests at a time are answered 429 as well, but for those that may take access away: they wait for a place. One
-//! becomes free soon, since no request waits for its target for long.
+//! becomes free soon, since no request waits for its target for long. Places are for those who have shown who they are: whoever
+//! has not can keep nobody out.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,15 +23,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, Method, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    clock::{Clock, Time, until},
+    clock::{Clock, Time},
     config::Networks,
 };
 
 use super::{
     Service, callback,
+    caller::app_name,
     error::Failure,
     hooks::FailedAttempt,
     listen::{Certificate, Peer},
@@ -42,6 +44,10 @@ const MOST_CLIENTS: usize = 10_000;
 
 /// When a request may be tried again that met too many others.
 const RETRY_WHEN_BUSY: Duration = Duration::from_secs(1);
+
+/// How many requests for access tokens an app works on at a time. Whoever sends one has not shown yet who it is, so they have
+/// places of their own, and the memory that their bodies take is bounded.
+const TOKEN_REQUESTS: usize = 256;
 
 /// Who is let in.
 #[derive(Debug)]
@@ -58,6 +64,13 @@ pub struct Admission {
 pub struct Gate {
     allow_from: Networks,
     places: Arc<Semaphore>,
+    token_places: Arc<Semaphore>,
+}
+
+/// A place among the requests that an app works on, free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Where a request comes from, as far as that can be known; an extension of every request. `None` where there is no
@@ -74,7 +87,11 @@ impl fmt::Display for ClientAddress {
 impl Gate {
     /// A gate for clients in `allow_from`, all if it is empty, and for `most_requests` at a time.
     pub fn new(allow_from: Networks, most_requests: usize) -> Self {
-        Self { allow_from, places: Arc::new(Semaphore::new(most_requests)) }
+        Self {
+            allow_from,
+            places: Arc::new(Semaphore::new(most_requests)),
+            token_places: Arc::new(Semaphore::new(TOKEN_REQUESTS)),
+        }
     }
 }
 
@@ -98,6 +115,34 @@ impl Admission {
         request.extensions_mut().insert(ClientAddress(address));
         ClientAddress(address)
     }
+
+    /// A place for a request to `app` whose sender is known. What may take access away waits for one, for as long as a request
+    /// may take.
+    ///
+    /// # Errors
+    /// When all are taken and the request may come again.
+    pub(super) async fn enter(&self, app: &str, method: &Method, path: &str) -> Result<Place, Failure> {
+        let Some(gate) = self.gates.get(app) else { return Ok(Place { _permit: None }) };
+        let places = gate.places.clone();
+        let permit = if may_take_access(method, path) {
+            places.acquire_owned().await.ok()
+        } else {
+            places.try_acquire_owned().ok()
+        };
+        match permit {
+            Some(permit) => Ok(Place { _permit: Some(permit) }),
+            None => Err(Failure::Busy { retry_after: RETRY_WHEN_BUSY }),
+        }
+    }
+
+    /// A place for a request for an access token, which is waited for.
+    pub(super) async fn enter_token_endpoint(&self, app: &str) -> Place {
+        let permit = match self.gates.get(app) {
+            Some(gate) => gate.token_places.clone().acquire_owned().await.ok(),
+            None => None,
+        };
+        Place { _permit: permit }
+    }
 }
 
 /// Answers requests that are not let in.
@@ -105,11 +150,9 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request,
     let admission = &service.admission;
     let peer = request.extensions().get::<Peer>().copied();
     let address = request.extensions().get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
-    let mut segments = request.uri().path().split('/').skip(1);
-    let app = segments.next().unwrap_or_default();
+    let app = app_name(request.uri());
     // A person who logs in at the target comes from elsewhere than the identity provider, and shows the login's state instead.
-    let is_for_clients = !segments.eq(callback::SEGMENTS);
-    let mut place = None;
+    let is_for_clients = !request.uri().path().split('/').skip(2).eq(callback::SEGMENTS);
     if let Some(gate) = admission.gates.get(app) {
         if is_for_clients && peer.is_some_and(|peer| peer.certificate == Certificate::Missing) {
             return Failure::NoCertificate.into_response();
@@ -121,19 +164,8 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request,
             tracing::warn!(app, client.address = %ClientAddress(address), "a request from a network that is not allowed");
             return Failure::ForeignNetwork.into_response();
         }
-        let places = gate.places.clone();
-        place = if may_take_access(&request) {
-            let deadline = service.clock.now() + service.request_timeout;
-            until(&*service.clock, deadline, places.acquire_owned()).await.and_then(Result::ok)
-        } else {
-            places.try_acquire_owned().ok()
-        };
-        if place.is_none() {
-            return Failure::Busy { retry_after: RETRY_WHEN_BUSY }.into_response();
-        }
     }
     let response = next.run(request).await;
-    drop(place);
     match address {
         Some(address) if is_failed_attempt(&response) => match admission.failures.record(address) {
             None => response,
@@ -151,10 +183,10 @@ fn is_failed_attempt(response: &Response) -> bool {
 }
 
 /// Whether somebody may lose access by the request, as far as its head tells.
-fn may_take_access(request: &Request) -> bool {
-    match *request.method() {
+fn may_take_access(method: &Method, path: &str) -> bool {
+    match *method {
         Method::PUT | Method::PATCH | Method::DELETE => true,
-        Method::POST => request.uri().path().to_ascii_lowercase().ends_with("/bulk"),
+        Method::POST => path.to_ascii_lowercase().ends_with("/bulk"),
         _ => false,
     }
 }

@@ -29,11 +29,8 @@ const SHOWN_CHARACTERS: usize = 200;
 /// What the last part of the path is.
 pub(super) const SEGMENTS: [&str; 2] = ["oauth", "callback"];
 
-pub(super) async fn callback(
-    State(service): State<Arc<Service>>,
-    mut parts: Parts,
-) -> Result<Response, Failure> {
-    let app = find_app(&mut parts, &service).await?;
+pub(super) async fn callback(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
+    let app = find_app(&parts, &service)?;
     let Mounted::Bridged(app) = app else { return Err(no_such_endpoint(&parts)) };
     let Some(login) = &app.login else { return Err(no_such_endpoint(&parts)) };
     if parts.method != Method::GET {

@@ -1,18 +1,18 @@
 //! Which app a request is for, and who sends it.
 
 use std::{
-    collections::HashMap,
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
 
-use axum::extract::{FromRequestParts, OriginalUri, Path};
-use http::{Extensions, HeaderMap, request::Parts};
+use axum::extract::{FromRequestParts, OriginalUri};
+use http::{Extensions, HeaderMap, Uri, request::Parts};
 
 use crate::{auth::Authenticator, cause::Cause, provision};
 
 use super::{
     ClientAddress, Mounted, MountedApp, Service,
+    admission::Place,
     error::{Failure, Unauthorized, shown},
 };
 
@@ -37,6 +37,8 @@ impl Seen {
 pub(super) struct Caller {
     pub(super) app: Arc<MountedApp>,
     pub(super) actor: String,
+    /// Among the requests that the app works on.
+    _place: Arc<Place>,
 }
 
 impl Caller {
@@ -50,31 +52,39 @@ impl FromRequestParts<Arc<Service>> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Failure> {
-        let Mounted::Bridged(app) = find_app(parts, service).await? else {
-            return Err(no_such_endpoint(parts));
-        };
+        let Mounted::Bridged(app) = find_app(parts, service)? else { return Err(no_such_endpoint(parts)) };
         let actor = authenticate(&app.authenticator, &parts.headers, &parts.extensions)
             .await
             .map_err(Failure::Unauthorized)?;
         Seen::of(&parts.extensions).actor.get_or_init(|| actor.clone());
-        Ok(Self { app, actor })
+        let path = parts.uri.path();
+        let place = service.admission.enter(app.bridged.name(), &parts.method, path).await?;
+        Ok(Self { app, actor, _place: Arc::new(place) })
     }
 }
 
+/// The name of the app that a path is below, as it came. Names need no percent-encoding, so one that is encoded is no app's: the
+/// gates of an app and what lies behind them must never disagree about which app is meant.
+pub(super) fn app_name(uri: &Uri) -> &str {
+    uri.path().split('/').nth(1).unwrap_or_default()
+}
+
 /// The app that the path begins with, which the log is told.
-pub(super) async fn find_app(parts: &mut Parts, service: &Arc<Service>) -> Result<Mounted, Failure> {
-    let path = Path::<HashMap<String, String>>::from_request_parts(parts, service).await;
-    let name = path.ok().and_then(|Path(mut parameters)| parameters.remove("app"));
-    let found = name.and_then(|name| service.apps.get(&name).map(|app| (name, app)));
-    let Some((name, app)) = found else { return Err(no_such_endpoint(parts)) };
-    Seen::of(&parts.extensions).app.get_or_init(|| name);
+pub(super) fn find_app(parts: &Parts, service: &Service) -> Result<Mounted, Failure> {
+    let name = app_name(original_uri(parts));
+    let app = service.apps.get(name).ok_or_else(|| no_such_endpoint(parts))?;
+    Seen::of(&parts.extensions).app.get_or_init(|| name.to_owned());
     Ok(app.clone())
 }
 
-/// The failure that names the path as it was asked for; below an app, [`Parts::uri`] has lost its beginning.
+/// The URI as it was asked for; below an app, [`Parts::uri`] has lost its beginning.
+fn original_uri(parts: &Parts) -> &Uri {
+    parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri)
+}
+
+/// The failure that names the path as it was asked for.
 pub(super) fn no_such_endpoint(parts: &Parts) -> Failure {
-    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
-    Failure::NoSuchEndpoint(shown(uri.path()))
+    Failure::NoSuchEndpoint(shown(original_uri(parts).path()))
 }
 
 /// The name of who sends a request with these headers, if that opens an app.

@@ -333,8 +333,7 @@ async fn token_first<'a>(
     uri: &Uri,
     parts: &Parts,
 ) -> Result<Option<&'a Mounted>, Failure> {
-    let name = uri.path().split('/').nth(1).unwrap_or_default();
-    let Some(app) = service.apps.get(name) else { return Ok(None) };
+    let Some(app) = service.apps.get(caller::app_name(uri)) else { return Ok(None) };
     let authenticated = caller::authenticate(app.authenticator(), &parts.headers, &parts.extensions);
     authenticated.await.map_err(Failure::Unauthorized)?;
     Ok(Some(app))

@@ -2,7 +2,7 @@
 //!
 //! It is not SCIM's: its answers are those of RFC 6749 §5, and the one place that chooses a status for them is here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -12,30 +12,38 @@ use axum::{
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde_json::json;
 
-use crate::auth::{
-    Client,
-    oauth::{AccessToken, GrantError, Shown},
+use crate::{
+    auth::{
+        Client,
+        oauth::{AccessToken, GrantError, Shown},
+    },
+    clock::until,
 };
 
 use super::{
     Service,
-    caller::{Seen, client_address, find_app, no_such_endpoint},
+    caller::{Seen, app_name, client_address, find_app, no_such_endpoint},
     error::Failure,
 };
 
 /// The largest body, in bytes: an assertion of 16 KiB, encoded, and the rest.
 const MOST_BYTES: usize = 64 * 1024;
 
+/// How long the body may take. Whoever sends it has not shown yet who it is.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
+
 pub(super) async fn token(
     State(service): State<Arc<Service>>,
-    mut parts: Parts,
+    parts: Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let app = find_app(&mut parts, &service).await?;
+    let app = find_app(&parts, &service)?;
     let Some(endpoint) = app.authenticator().token_endpoint() else { return Err(no_such_endpoint(&parts)) };
-    let Ok(body) = to_bytes(body, MOST_BYTES).await else {
+    let _place = service.admission.enter_token_endpoint(app_name(&parts.uri)).await;
+    let deadline = service.clock.now() + BODY_WITHIN;
+    let Some(Ok(body)) = until(&*service.clock, deadline, to_bytes(body, MOST_BYTES)).await else {
         return Ok(refuse(&GrantError::InvalidRequest(
-            "The body is too large, or was not received completely.",
+            "The body is too large, or was not received completely and in time.",
         )));
     };
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
@@ -52,9 +60,9 @@ pub(super) async fn token(
 /// The answer to every other method (RFC 6749 §3.2), which no credentials are asked for: it tells nothing.
 pub(super) async fn method_not_allowed(
     State(service): State<Arc<Service>>,
-    mut parts: Parts,
+    parts: Parts,
 ) -> Result<Response, Failure> {
-    let app = find_app(&mut parts, &service).await?;
+    let app = find_app(&parts, &service)?;
     if app.authenticator().token_endpoint().is_none() {
         return Err(no_such_endpoint(&parts));
     }

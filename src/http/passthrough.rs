@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{Router, body::Body, extract::Request, response::Response, routing::any};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+    routing::any,
+};
 use http_body_util::BodyExt;
 
 use crate::passthrough::{self, Below};
@@ -26,7 +32,9 @@ pub(super) fn routes(service: &Service) -> Router<Arc<Service>> {
         Mounted::PassedThrough(mount) => {
             let handler = {
                 let mount = mount.clone();
-                any(move |request: Request| forward(mount, request))
+                any(move |State(service): State<Arc<Service>>, request: Request| {
+                    forward(service, mount, request)
+                })
             };
             routes
                 .route(&format!("/{name}/scim/v2"), handler.clone())
@@ -35,13 +43,18 @@ pub(super) fn routes(service: &Service) -> Router<Arc<Service>> {
     })
 }
 
-async fn forward(mount: Arc<PassedThroughMount>, request: Request) -> Result<Response, Failure> {
+async fn forward(
+    service: Arc<Service>,
+    mount: Arc<PassedThroughMount>,
+    request: Request,
+) -> Result<Response, Failure> {
     let app = &mount.app;
     let seen = Seen::of(request.extensions());
     seen.app.get_or_init(|| app.name().to_owned());
     let authenticated = authenticate(&mount.authenticator, request.headers(), request.extensions());
     let actor = authenticated.await.map_err(Failure::Unauthorized)?;
     seen.actor.get_or_init(|| actor.clone());
+    let _place = service.admission.enter(app.name(), request.method(), request.uri().path()).await?;
     // As it came: what is tidied up for our own routes is the target's to understand.
     let uri = request.extensions().get::<Untidy>().map_or(request.uri(), |Untidy(uri)| uri);
     let path_and_query = uri.path_and_query().map_or("", |whole| whole.as_str());

@@ -10,11 +10,12 @@ use tokio::sync::watch;
 
 use super::{Login, token::Token};
 use crate::{
+    cause::Cause,
     clock::Time,
     connector::{TargetError, credentials::Credentials},
     secret::Secret,
     store::{StoreError, target_tokens},
-    upstream::{Grant, NotGranted},
+    upstream::{Grant, Granted, NotGranted},
 };
 
 /// How long before its end a token is renewed: a call that carries it may take a while.
@@ -25,6 +26,9 @@ const TURN: Duration = Duration::from_secs(20);
 
 /// How often to look whether another process has renewed it.
 const POLL: Duration = Duration::from_millis(250);
+
+/// How long after a failure a renewed token is written to the database again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a refresh token that was refused is not shown again: as long as it takes until a target that refuses is called again.
 const AFTER_REFUSAL: Duration = Duration::from_secs(30);
@@ -102,13 +106,26 @@ impl Login {
         })
     }
 
-    /// Another token for `old`, which is about to end, or was refused.
-    async fn renew(&self, old: &Token) -> Result<Arc<Token>, TargetError> {
+    /// Another token for `old`, which is about to end, or was refused. It goes on when the caller does not wait: a refresh token
+    /// may be good once, so what was given for it must not be lost.
+    async fn renew(&self, old: &Arc<Token>) -> Result<Arc<Token>, TargetError> {
+        let (login, old) = (self.clone(), old.clone());
+        let work = self
+            .renewals
+            .spawn(Cause::around_any(Cause::current(), async move { login.exchange(&old).await }));
+        work.await.unwrap_or_else(|_| {
+            Err(TargetError::Unavailable {
+                reason: "the token of the login was not renewed, since the bridge stops".to_owned(),
+            })
+        })
+    }
+
+    async fn exchange(&self, old: &Token) -> Result<Arc<Token>, TargetError> {
         let _turn_here = self.renewing.lock().await;
         loop {
             // 1. Has it been renewed meanwhile, here or elsewhere?
             let Some(token) = self.read().await.map_err(database)? else { return self.find().await };
-            if token.version != old.version || token.logged_in_at != old.logged_in_at {
+            if !token.is(old) {
                 return Ok(token);
             }
             // 2. Can it be?
@@ -132,25 +149,57 @@ impl Login {
             }
             // 4. The target is asked, and what it says is kept.
             return match self.endpoint.ask(Grant::RefreshToken(refresh)).await {
-                Ok(granted) => {
-                    let renewed = token.renewed(granted, self.clock.now());
-                    let (app, version) = (self.app.clone(), token.version);
-                    let sealed = renewed.seal(&self.sealer, &self.app);
-                    let kept = self.store.write(move |transaction| {
-                        Box::pin(
-                            async move { target_tokens::renew(transaction, &app, version, &sealed).await },
-                        )
-                    });
-                    kept.await.map_err(database)?;
-                    tracing::info!(app = self.app, "the token of the login was renewed");
-                    self.read().await.map_err(database)?;
-                    self.find().await
-                }
+                Ok(granted) => Ok(self.take(&token, granted).await),
                 Err(not_granted) => {
                     self.give_up_turn(token.version).await.map_err(database)?;
                     Err(self.not_renewed(&token, not_granted))
                 }
             };
+        }
+    }
+
+    /// Calls carry what was given from now on, and the database keeps it as soon as it can.
+    async fn take(&self, token: &Token, granted: Granted) -> Arc<Token> {
+        let renewed = Arc::new(token.renewed(granted, self.clock.now()));
+        self.change(|state| state.token = Some(renewed.clone()));
+        tracing::info!(app = self.app, "the token of the login was renewed");
+        if let Err(error) = self.write(&renewed).await {
+            tracing::error!(
+                app = self.app, %error,
+                "the renewed token of the login could not be written to the database; it is tried again until that succeeds, and \
+                 if the bridge ends before, a person must log in again"
+            );
+            let (login, renewed) = (self.clone(), renewed.clone());
+            self.renewals.spawn(async move { login.write_again(&renewed).await });
+        } else if let Ok(Some(written)) = self.read().await {
+            return written;
+        }
+        renewed
+    }
+
+    async fn write(&self, renewed: &Token) -> Result<(), StoreError> {
+        let (app, version) = (self.app.clone(), renewed.version);
+        let sealed = renewed.seal(&self.sealer, &self.app);
+        let written = self.store.write(move |transaction| {
+            Box::pin(async move { target_tokens::renew(transaction, &app, version, &sealed).await })
+        });
+        written.await.map(drop)
+    }
+
+    async fn write_again(&self, renewed: &Token) {
+        // Until it is renewed once more, or somebody logs in.
+        while self.state().token.is_some_and(|token| token.is(renewed)) {
+            self.clock.sleep_until(self.clock.now() + WRITE_AGAIN).await;
+            match self.write(renewed).await {
+                Ok(()) => {
+                    tracing::info!(app = self.app, "the renewed token of the login is in the database now");
+                    // What the next renewal goes by.
+                    self.look().await;
+                    return;
+                }
+                Err(StoreError::Closed) => return,
+                Err(_) => {}
+            }
         }
     }
 
@@ -260,6 +309,14 @@ impl Credentials for Login {
                     tracing::warn!(app = self.app, %error, "the token of the login could not be read")
                 }
             }
+        }
+        .boxed()
+    }
+
+    fn settle(&self) -> BoxFuture<'_, ()> {
+        async move {
+            self.renewals.close();
+            self.renewals.wait().await;
         }
         .boxed()
     }

@@ -19,6 +19,7 @@ mod token;
 use std::{fmt, sync::Arc};
 
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::Clock,
@@ -48,19 +49,22 @@ pub struct Settings<'a> {
     pub clock: &'a Arc<dyn Clock>,
 }
 
-/// The login of a person at the target of one app.
+/// The login of a person at the target of one app. Clones are the same login.
+#[derive(Clone)]
 pub struct Login {
     app: String,
     target: &'static str,
     authorize_url: String,
     client_id: String,
-    endpoint: TokenEndpoint,
-    sealer: Sealer,
+    endpoint: Arc<TokenEndpoint>,
+    sealer: Arc<Sealer>,
     store: Store,
     clock: Arc<dyn Clock>,
-    current: Current,
+    current: Arc<Current>,
     /// Held while a token is renewed, so that not everybody who calls asks for a new one.
-    renewing: tokio::sync::Mutex<()>,
+    renewing: Arc<tokio::sync::Mutex<()>>,
+    /// What must not be dropped between a renewal and the database.
+    renewals: TaskTracker,
     changes: watch::Sender<u64>,
 }
 
@@ -71,18 +75,20 @@ impl Login {
     /// When no HTTP client can be made.
     pub fn new(settings: Settings<'_>) -> Result<Self, SetupError> {
         let Settings { meter, target, base_url, client, store, clock } = settings;
+        let url = format!("{base_url}/oauth/token");
         let secret = (client.client_id.clone(), client.client_secret.clone());
         Ok(Self {
             app: meter.app().to_owned(),
             target,
             authorize_url: format!("{base_url}/oauth/authorize"),
             client_id: client.client_id.clone(),
-            endpoint: TokenEndpoint::new(meter, format!("{base_url}/oauth/token"), secret, clock.clone())?,
-            sealer: Sealer::new(&client.secret_key),
+            endpoint: Arc::new(TokenEndpoint::new(meter, url, secret, clock.clone())?),
+            sealer: Arc::new(Sealer::new(&client.secret_key)),
             store: store.clone(),
             clock: clock.clone(),
-            current: Current::default(),
-            renewing: tokio::sync::Mutex::default(),
+            current: Arc::default(),
+            renewing: Arc::default(),
+            renewals: TaskTracker::new(),
             changes: watch::Sender::new(0),
         })
     }

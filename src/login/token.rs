@@ -45,6 +45,13 @@ impl Token {
         }
     }
 
+    /// Whether it is that one; also where it is not in the database yet, which counts versions.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.version == other.version
+            && self.logged_in_at == other.logged_in_at
+            && self.access.expose() == other.access.expose()
+    }
+
     /// As the database keeps it.
     pub(super) fn seal(&self, sealer: &Sealer, app: &str) -> SealedToken {
         let seal = |kind, secret: &Secret| sealer.seal(&label(app, kind), secret.expose().as_bytes());

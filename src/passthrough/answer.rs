@@ -16,6 +16,7 @@ use super::{
     Below, Failure, PassedThrough,
     body::Rewritten,
     body::{AnswerBody, AnswerLimits, Download, Interruption, data},
+    call::Call,
     coding, head,
     request::is_json,
     rewrite::Rewriter,
@@ -40,7 +41,7 @@ pub(super) async fn pass(
     app: &Arc<PassedThrough>,
     asked: &Asked<'_>,
     response: Response<Incoming>,
-    place: OwnedSemaphorePermit,
+    (place, call): (OwnedSemaphorePermit, Call),
 ) -> Result<Response<AnswerBody>, Failure> {
     let (parts, body) = response.into_parts();
     refuse_redirect(app, asked, &parts)?;
@@ -55,7 +56,7 @@ pub(super) async fn pass(
     head::translate(&mut headers, &app.to_client);
     let body = if has_body {
         let limits = AnswerLimits { idle: app.idle_timeout, deadline: asked.deadline, bytes: limit };
-        let body = Download::new(body, place, limits, app.clock.clone());
+        let body = Download::new(body, (place, call), limits, app.clock.clone());
         // A part of a JSON text is none, and its bytes are counted in `Content-Range`.
         let is_partial = headers.contains_key(header::CONTENT_RANGE);
         if is_json(&headers) && !is_partial {
@@ -86,11 +87,13 @@ fn refuse_redirect(
     let Some(location) = location.filter(|_| is_followed) else { return Ok(()) };
     let location = String::from_utf8_lossy(location.as_bytes());
     let is_relative = !location.starts_with('/') && !location.contains(':');
+    // Many clients take a backslash for a slash, so that two of them lead to another host.
+    let is_plain = !location.contains('\\');
     let stays = match app.to_client.find_reference(&location) {
         Some(below) => below != asked.below.as_str(),
         None => is_relative,
     };
-    if stays {
+    if is_plain && stays {
         return Ok(());
     }
     let location = location.chars().take(200).collect();

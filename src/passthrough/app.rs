@@ -108,8 +108,8 @@ impl PassedThrough {
         let Parts { scheme: Some(scheme), authority: Some(authority), .. } = uri.clone().into_parts() else {
             return Err(SetupError::Header { what: "base_url" });
         };
-        // A body of the largest size must fit in.
-        let memory = BODIES_KIB.max(kib(max_body_bytes)) as usize;
+        // A body of the largest size must fit in, with and without its coding.
+        let memory = BODIES_KIB.max(kib(max_body_bytes).saturating_mul(2)) as usize;
         Ok(Self {
             relay,
             scheme,
@@ -160,7 +160,7 @@ impl PassedThrough {
 
     /// What the target's other API told last of its key.
     pub fn key_usage(&self) -> Option<KeyUsage> {
-        self.key.as_ref()?.last()
+        self.key.as_ref()?.last(self.clock.now())
     }
 
     /// How many requests are under way.

@@ -45,7 +45,7 @@ impl Record {
             actor: actor.to_owned(),
             method: method.clone(),
             path: below.path().chars().take(MOST_PATH_CHARACTERS).collect(),
-            id: below.segments().nth(1).map(str::to_owned),
+            id: id(below),
             is_ended: false,
         })
     }
@@ -82,6 +82,15 @@ impl Drop for Record {
         // Who is dropped has no time to wait.
         tokio::spawn(async move { append(&app, id, &actor, at, detail).await });
     }
+}
+
+/// What follows the name of a collection. One that SCIM knows may stand behind a version (`/v2/Users/7`); others come first.
+fn id(below: &Below) -> Option<String> {
+    let segments = below.meant_segments();
+    let is_known =
+        |segment: &String| ["Users", "Groups"].iter().any(|known| segment.eq_ignore_ascii_case(known));
+    let collection = segments.iter().position(is_known).unwrap_or(0);
+    segments.into_iter().nth(collection + 1)
 }
 
 /// The target has done what it did: that it could not be recorded is told in the log, and changes nothing.

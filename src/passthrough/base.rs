@@ -46,8 +46,16 @@ impl Translation {
     }
 
     /// What follows the base in `url`: empty, or beginning with `/`, `?` or `#`. `None` if it points elsewhere. `http` and
-    /// `https` are the same here: a target behind a proxy that ends TLS may not know which of them it is reached by.
+    /// `https` are the same here: a target behind a proxy that ends TLS may not know which of them it is reached by. A path
+    /// alone counts where the base has one: `/Users` may as well be meant to follow the base (RFC 7643 §6).
     pub(super) fn find<'u>(&self, url: &'u str) -> Option<&'u str> {
+        if url.starts_with('/') {
+            return self.find_reference(url).filter(|_| !self.path.is_empty());
+        }
+        self.find_url(url)
+    }
+
+    fn find_url<'u>(&self, url: &'u str) -> Option<&'u str> {
         let rest = ["https://", "http://"].iter().find_map(|scheme| strip_prefix(url, scheme))?;
         self.below_authority(rest)
     }
@@ -59,7 +67,7 @@ impl Translation {
         }
         match reference.strip_prefix('/') {
             Some(_) => self.below_path(reference),
-            None => self.find(reference),
+            None => self.find_url(reference),
         }
     }
 
@@ -100,7 +108,11 @@ mod tests {
     #[case("https://t.example.evil/scim/v2", None)]
     #[case("https://t.example@evil/scim/v2", None)]
     #[case("https://évil.example/scim/v2", None)]
-    #[case("/scim/v2/Users", None)]
+    #[case("/scim/v2/Users", Some("/Users"))]
+    #[case("/scim/v2x", None)]
+    #[case("//t.example/scim/v2/Users", Some("/Users"))]
+    #[case("//other.example/scim/v2/Users", None)]
+    #[case("/Users", None)]
     #[case("Users/1", None)]
     fn a_url_is_below_the_base_if_scheme_host_port_and_path_are_its(
         #[case] url: &str,
@@ -114,6 +126,7 @@ mod tests {
     #[rstest]
     #[case("http://t.example:8080", "http://t.example:8080/Users", Some("/Users"))]
     #[case("http://t.example:8080", "http://t.example/Users", None)]
+    #[case("http://t.example:8080", "/Users", None)]
     #[case("http://[::1]/x", "http://[::1]:80/x/y", Some("/y"))]
     #[case("http://[::1]:8080/x", "http://[::1]:8080/x", Some(""))]
     fn a_base_may_have_a_port_or_no_path(

@@ -22,7 +22,7 @@ use crate::{
     upstream::RequestBody,
 };
 
-use super::rewrite::Rewriter;
+use super::{call::Call, rewrite::Rewriter};
 
 /// Why a body broke off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -208,6 +208,8 @@ pub(super) enum Interruption {
 /// The body of an answer as it comes from the target, with the place that its exchange takes.
 pub(super) struct Download {
     connection: Arc<Mutex<Option<(Incoming, OwnedSemaphorePermit)>>>,
+    /// Told of when this is dropped.
+    call: Call,
     limits: AnswerLimits,
     received: u64,
     clock: Arc<dyn Clock>,
@@ -218,20 +220,23 @@ pub(super) struct Download {
 impl Download {
     pub(super) fn new(
         body: Incoming,
-        place: OwnedSemaphorePermit,
+        (place, call): (OwnedSemaphorePermit, Call),
         limits: AnswerLimits,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let connection = Arc::new(Mutex::new(Some((body, place))));
-        Self { connection, limits, received: 0, clock, idle: None, _watch: None }
+        Self { connection, call, limits, received: 0, clock, idle: None, _watch: None }
     }
 
     /// The whole of it, by the deadline.
-    pub(super) async fn whole(self) -> Result<Bytes, Interruption> {
+    pub(super) async fn whole(mut self) -> Result<Bytes, Interruption> {
         let (clock, deadline) = (self.clock.clone(), self.limits.deadline);
-        match until(&*clock, deadline, self.collect()).await {
+        match until(&*clock, deadline, (&mut self).collect()).await {
             Some(collected) => Ok(collected?.to_bytes()),
-            None => Err(Interruption::Total),
+            None => {
+                self.call.failed(&Interruption::Total);
+                Err(Interruption::Total)
+            }
         }
     }
 
@@ -252,8 +257,12 @@ impl Download {
         drop(lock(&self.connection).take());
     }
 
-    fn interrupted(&self, interruption: Interruption) -> Poll<Option<Result<Frame<Bytes>, Interruption>>> {
+    fn interrupted(
+        &mut self,
+        interruption: Interruption,
+    ) -> Poll<Option<Result<Frame<Bytes>, Interruption>>> {
         self.end();
+        self.call.failed(&interruption);
         Poll::Ready(Some(Err(interruption)))
     }
 }
@@ -271,10 +280,8 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Interruption>>> {
-        let polled = match &mut *lock(&self.connection) {
-            Some((body, _)) => Pin::new(body).poll_frame(context),
-            None => return Poll::Ready(Some(Err(Interruption::Total))),
-        };
+        let polled = lock(&self.connection).as_mut().map(|(body, _)| Pin::new(body).poll_frame(context));
+        let Some(polled) = polled else { return self.interrupted(Interruption::Total) };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.idle = None;

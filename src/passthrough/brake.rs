@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-use super::{Failure, PassedThrough};
+use super::{Failure, PassedThrough, revocation::Revoked};
 
 /// How many users may lose access in a window where no number is configured. How many there are is not known here.
 const MOST: u64 = 10;
@@ -43,14 +43,16 @@ fn most(brake: &Brake) -> u64 {
     brake.max_revocations.map_or(MOST, |most| u64::from(most.get()))
 }
 
-/// Lets a write through that takes access from these users, or not.
+/// Lets a write through that takes access from these users, or not. Who cannot be told are too many.
 ///
 /// # Errors
 /// When they are too many, or the database, which counts them, fails.
-pub(super) async fn pass(app: &PassedThrough, revoked: Vec<String>) -> Result<(), Failure> {
-    if revoked.is_empty() {
-        return Ok(());
-    }
+pub(super) async fn pass(app: &PassedThrough, revoked: Revoked) -> Result<(), Failure> {
+    let (revoked, is_known) = match revoked {
+        Revoked::These(ids) if ids.is_empty() => return Ok(()),
+        Revoked::These(ids) => (ids, true),
+        Revoked::Unknown => (Vec::new(), false),
+    };
     let (name, brake, now) = (app.name().to_owned(), app.brake, app.clock.now());
     let (most, since) = (most(&brake), now - brake.window);
     let first_of_these = revoked.first().cloned().unwrap_or_default();
@@ -68,7 +70,8 @@ pub(super) async fn pass(app: &PassedThrough, revoked: Vec<String>) -> Result<()
                 }
                 let passed = passed_revocations::count(transaction, &name, since).await?;
                 let counted = if lifted_until > now { Counted::No } else { Counted::Yes };
-                if counted == Counted::Yes && !new.is_empty() && passed.count + new.len() as u64 > most {
+                let are_too_many = !new.is_empty() && passed.count + new.len() as u64 > most;
+                if counted == Counted::Yes && (are_too_many || !is_known) {
                     notifications::raise(transaction, notice(&name, most, &brake, now)).await?;
                     return Ok(Some(passed.first_at));
                 }

@@ -46,7 +46,17 @@ pub(super) struct Resting {
 #[derive(Debug)]
 pub(super) struct Passage {
     breaker: Breaker,
+    sort: Sort,
     is_told: bool,
+}
+
+/// What a request that was let through is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// One of many.
+    Ordinary,
+    /// The one that is out to see, which alone decides whether the rest is over.
+    Probe,
 }
 
 /// How a target is doing, for people.
@@ -79,10 +89,11 @@ impl Breaker {
     pub(super) fn pass(&self) -> Result<Passage, Resting> {
         let mut state = self.lock();
         let now = self.clock.now();
-        match &*state {
-            State::Closed { .. } => {}
+        let sort = match &*state {
+            State::Closed { .. } => Sort::Ordinary,
             State::Open { until, rest, reason } if now >= *until => {
                 *state = State::Probing { rest: *rest, reason: reason.clone() };
+                Sort::Probe
             }
             State::Open { until, reason, .. } => {
                 return Err(Resting { retry_after: until.since(now), reason: reason.clone() });
@@ -90,8 +101,8 @@ impl Breaker {
             State::Probing { reason, .. } => {
                 return Err(Resting { retry_after: Duration::from_secs(1), reason: reason.clone() });
             }
-        }
-        Ok(Passage { breaker: self.clone(), is_told: false })
+        };
+        Ok(Passage { breaker: self.clone(), sort, is_told: false })
     }
 
     /// How the target is doing.
@@ -134,9 +145,9 @@ impl Passage {
                 return;
             }
             State::Closed { .. } => FIRST_REST,
-            State::Probing { rest, .. } => (*rest * 2).min(LONGEST_REST),
+            State::Probing { rest, .. } if self.sort == Sort::Probe => (*rest * 2).min(LONGEST_REST),
             // It was sent before the others failed.
-            State::Open { .. } => return,
+            State::Probing { .. } | State::Open { .. } => return,
         };
         *state = State::Open { until: self.breaker.clock.now() + rest, rest, reason };
     }
@@ -144,7 +155,7 @@ impl Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        if self.is_told {
+        if self.is_told || self.sort == Sort::Ordinary {
             return;
         }
         let mut state = self.breaker.lock();
@@ -233,6 +244,23 @@ mod tests {
         clock.advance(Duration::from_secs(5));
         drop(breaker.pass().unwrap());
         breaker.pass().unwrap().answered();
+        assert_eq!(breaker.condition(), Condition::Working);
+    }
+
+    #[test]
+    fn requests_that_were_out_before_the_rest_say_nothing_of_the_one_that_looks() {
+        let (breaker, clock) = breaker();
+        let [late, hung_up] = [breaker.pass().unwrap(), breaker.pass().unwrap()];
+        for _ in 0..5 {
+            fail(&breaker);
+        }
+        clock.advance(Duration::from_secs(5));
+        let probe = breaker.pass().unwrap();
+        late.failed("it broke off");
+        rests_for(&breaker, 1);
+        drop(hung_up);
+        rests_for(&breaker, 1);
+        probe.answered();
         assert_eq!(breaker.condition(), Condition::Working);
     }
 

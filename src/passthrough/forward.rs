@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::{
     cause::TRACE_PARENT,
     clock::until,
-    upstream::{Begun, Called, RelayError, RequestBody},
+    upstream::{RelayError, RequestBody},
 };
 
 use super::{
@@ -17,12 +17,11 @@ use super::{
     answer::{self, Asked},
     audit::Record,
     body::Turn,
-    brake, head,
+    brake,
+    call::Call,
+    head,
     request::{self, Outgoing, of_fault},
 };
-
-/// What all of them are counted as: their paths are the client's to choose.
-const ROUTE: &str = "passed through";
 
 /// How long a request waits for a place when all are taken.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
@@ -69,7 +68,7 @@ async fn pass(
     *head.uri_mut() = app.uri(below).map_err(|_| Failure::Path(super::Unsafe::Slash))?;
     *head.headers_mut() = headers;
     // 3. Whose access it takes away, and whether that are too many.
-    brake::pass(app, std::mem::take(&mut body.revoked)).await?;
+    brake::pass(app, body.take_revoked()).await?;
     // 4. Send it, and once more if that is safe.
     let mut attempts = 2;
     loop {
@@ -107,17 +106,18 @@ async fn exchange(
         (failure, Again::Unsafe)
     })?;
     let started = app.clock.now();
-    let begun = Begun::at(started);
-    let sent = send(app, head, body, &begun).await;
-    tell(app, head, below, begun, &sent);
+    let mut call = Call::begin(app, head.method(), below);
+    let sent = send(app, head, body, &call).await;
     let is_read = head.method() == Method::GET || head.method() == Method::HEAD;
     let response = match sent {
         Ok(response) => response,
-        Err(Trouble::Relay(_) | Trouble::Late) if body.progress.fault().is_some() => {
+        Err(trouble) if body.progress.fault().is_some() => {
+            call.failed(&trouble.reason());
             return Err((of_fault(body.progress.fault(), app), Again::Unsafe));
         }
         Err(trouble) => {
             let failure = trouble.failure(app);
+            call.failed(&trouble.reason());
             passage.failed(&trouble.reason());
             let again = match trouble {
                 Trouble::Relay(RelayError::Unsent(_)) => Again::Safe,
@@ -128,8 +128,9 @@ async fn exchange(
         }
     };
     passage.answered();
+    call.answered(response.status());
     let asked = Asked { below, deadline: started + app.total_timeout };
-    answer::pass(app, &asked, response, place).await.map_err(|failure| {
+    answer::pass(app, &asked, response, (place, call)).await.map_err(|failure| {
         let broke_off = matches!(failure, Failure::Broken { .. });
         (failure, if broke_off && is_read { Again::Safe } else { Again::Unsafe })
     })
@@ -172,13 +173,13 @@ async fn send(
     app: &PassedThrough,
     head: &Request<()>,
     body: &mut Outgoing,
-    begun: &Begun,
+    call: &Call,
 ) -> Result<Response<Incoming>, Trouble> {
     let mut request = Request::new(body.take());
     *request.method_mut() = head.method().clone();
     *request.uri_mut() = head.uri().clone();
     *request.headers_mut() = head.headers().clone();
-    if let Some(parent) = begun.recorded().and_then(|parent| parent.to_string().parse().ok()) {
+    if let Some(parent) = call.trace_parent().and_then(|parent| parent.to_string().parse().ok()) {
         request.headers_mut().insert(TRACE_PARENT, parent);
     }
     let mut deadline = app.clock.now() + app.request_timeout;
@@ -194,20 +195,5 @@ async fn send(
             Turn::TargetSince(time) if now < time + app.request_timeout => time + app.request_timeout,
             Turn::TargetSince(_) | Turn::Target => return Err(Trouble::Late),
         };
-    }
-}
-
-fn tell(
-    app: &PassedThrough,
-    head: &Request<()>,
-    below: &Below,
-    begun: Begun,
-    sent: &Result<Response<Incoming>, Trouble>,
-) {
-    let called = Called { method: head.method(), route: ROUTE, path: below.path() };
-    let now = app.clock.now();
-    match sent {
-        Ok(response) => app.calls.tell(begun, called, now, Ok(response.status())),
-        Err(trouble) => app.calls.tell(begun, called, now, Err(&trouble.reason())),
     }
 }

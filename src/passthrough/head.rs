@@ -21,8 +21,8 @@ const OF_A_CONNECTION: [&str; 9] = [
 ];
 
 /// Those of requests that go no further: credentials for us, what we satisfy ourselves, and what proxies and clouds in front of
-/// us say of the client and of our network.
-const KEPT_FROM_TARGETS: [&str; 26] = [
+/// us say of the client and of our network; and what would make another method of the one that the brake and the record go by.
+const KEPT_FROM_TARGETS: [&str; 35] = [
     "authorization",
     "cookie",
     "cookie2",
@@ -32,11 +32,13 @@ const KEPT_FROM_TARGETS: [&str; 26] = [
     "te",
     "cdn-loop",
     "cf-connecting-ip",
+    "cf-connecting-ipv6",
     "cf-ipcountry",
     "cf-ray",
     "cf-visitor",
     "client-ip",
     "fastly-client-ip",
+    "fly-client-ip",
     "forwarded",
     "forwarded-for",
     "max-forwards",
@@ -45,15 +47,23 @@ const KEPT_FROM_TARGETS: [&str; 26] = [
     "via",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-forwarded",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-for",
+    "x-original-forwarded-for",
     "x-original-host",
     "x-original-url",
     "x-real-ip",
+    "x-real-port",
     "x-remote-addr",
     "x-rewrite-url",
 ];
 
 /// The beginnings of more of these.
-const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 4] = ["x-forwarded-", "x-envoy-", "x-amzn-", "x-appengine-"];
+const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 7] =
+    ["x-forwarded-", "x-envoy-", "x-amzn-", "x-appengine-", "x-arr-", "x-azure-", "ssl-client-"];
 
 /// Those of answers that go no further: what is for the client of the target's own host.
 const KEPT_FROM_CLIENTS: [&str; 4] = ["alt-svc", "set-cookie", "set-cookie2", "strict-transport-security"];
@@ -126,8 +136,8 @@ fn translate_links(text: &str, translation: &Translation) -> Option<String> {
     for part in parts {
         translated.push('<');
         match part.split_once('>') {
-            Some((url, rest)) if translation.find(url).is_some() => {
-                let below = translation.find(url).unwrap_or_default();
+            Some((url, rest)) if translation.find_reference(url).is_some() => {
+                let below = translation.find_reference(url).unwrap_or_default();
                 translated.push_str(&format!("{}{below}>{rest}", translation.to()));
                 is_changed = true;
             }

@@ -30,6 +30,9 @@ const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 /// How often the server asks: the figures move slowly, and each question is a call of somebody's API.
 const ASK_EVERY: Duration = Duration::from_hours(6);
 
+/// How long figures are shown that were told: one question in between may fail.
+const GOOD_FOR: Duration = Duration::from_hours(13);
+
 /// What is told of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUsage {
@@ -48,12 +51,17 @@ pub struct KeyUsage {
 }
 
 impl KeyUsage {
-    fn read(answer: &Value) -> Self {
+    /// What the answer tells; `None` if it is about something else.
+    fn read(answer: &Value) -> Option<Self> {
         let usage = &answer["limits_and_usage"];
+        let told = ["units_usage_workspace", "units_usage_api_key", "api_key_expiration_date"];
+        if told.iter().all(|name| usage[name].is_null()) {
+            return None;
+        }
         let text = |name: &str| usage[name].as_str().map(str::to_owned);
         let end = text("api_key_expiration_date");
         let ends_at = end.as_ref().and_then(|end| end.parse::<jiff::Timestamp>().ok());
-        Self {
+        Some(Self {
             plan: text("subscription"),
             workspace_used: usage["units_usage_workspace"].as_u64().unwrap_or(0),
             workspace_limit: usage["units_limit_workspace"].as_u64(),
@@ -61,7 +69,7 @@ impl KeyUsage {
             key_limit: usage["units_limit_api_key"].as_u64(),
             ends_at: ends_at.map(|ends_at| Time::from_micros(ends_at.as_microsecond())),
             end,
-        }
+        })
     }
 
     fn finding(&self, now: Time) -> Finding {
@@ -100,7 +108,8 @@ impl KeyUsage {
 pub(super) struct Key {
     uri: Uri,
     authorization: HeaderValue,
-    last: Mutex<Option<KeyUsage>>,
+    /// With when it was told.
+    last: Mutex<Option<(Time, KeyUsage)>>,
 }
 
 impl Key {
@@ -122,6 +131,9 @@ impl Key {
             Ok(answer) => answer,
             Err(reason) => return Finding::warning(format!("{url} cannot be asked: {reason}")),
         };
+        let usage = if answer.is_success() { answer.body.as_ref().and_then(KeyUsage::read) } else { None };
+        let last = usage.clone().map(|usage| (clock.now(), usage));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
         if !answer.is_success() {
             let (status, words) = (answer.status, answer.words());
             return Finding::warning(format!(
@@ -129,15 +141,18 @@ impl Key {
                  leaves the workspace"
             ));
         }
-        let usage = KeyUsage::read(&answer.body.unwrap_or_default());
-        let finding = usage.finding(clock.now());
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);
-        finding
+        match usage {
+            Some(usage) => usage.finding(clock.now()),
+            None => Finding::problem(format!(
+                "{url} answers with something else than the limits and usage of a key; check usage_url"
+            )),
+        }
     }
 
-    /// What was told last.
-    pub(super) fn last(&self) -> Option<KeyUsage> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What was told last, if that is not too long ago.
+    pub(super) fn last(&self, now: Time) -> Option<KeyUsage> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        last.filter(|(told_at, _)| now < *told_at + GOOD_FOR).map(|(_, usage)| usage)
     }
 }
 
@@ -182,7 +197,7 @@ mod tests {
             "subscription": "Enterprise", "units_limit_workspace": null, "units_usage_workspace": 12,
             "units_limit_api_key": 100, "units_usage_api_key": 7, "api_key_expiration_date": end,
         } });
-        let finding = KeyUsage::read(&answer).finding(NOW);
+        let finding = KeyUsage::read(&answer).unwrap().finding(NOW);
         assert_eq!(finding.level, level, "{}", finding.text);
         assert!(finding.text.contains(text), "{}", finding.text);
         if level == Level::Ok {
@@ -192,5 +207,14 @@ mod tests {
                     .starts_with("plan Enterprise, 12 of unlimited units used, the API key used 7 of 100")
             );
         }
+    }
+
+    #[rstest]
+    #[case(json!({}))]
+    #[case(json!({ "limits_and_usage": {} }))]
+    #[case(json!({ "units_usage_workspace": 12 }))]
+    #[case(json!(["limits_and_usage"]))]
+    fn an_answer_about_something_else_tells_nothing_of_a_key(#[case] answer: Value) {
+        assert_eq!(KeyUsage::read(&answer), None);
     }
 }

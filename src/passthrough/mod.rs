@@ -12,7 +12,7 @@
 //!
 //! In reading order: `forward` is the use case as a numbered list; `path` and `head` say what is asked and with which headers;
 //! `request` and `answer` pass the bodies, by means of `body`, `coding`, `rewrite` and `base`; `brake` (which asks `revocation`),
-//! `breaker` and `audit` stand around them; [`probe`] looks whether a target is what it should be, and `key_usage` after the key of its other API; `error` says in words what went wrong.
+//! `breaker`, `audit` and `call` (what is counted and logged) stand around them; [`probe`] looks whether a target is what it should be, and `key_usage` after the key of its other API; `error` says in words what went wrong.
 
 mod answer;
 mod app;
@@ -21,6 +21,7 @@ mod base;
 mod body;
 mod brake;
 mod breaker;
+mod call;
 mod coding;
 mod error;
 mod forward;
@@ -31,6 +32,7 @@ pub mod probe;
 mod request;
 mod revocation;
 mod rewrite;
+mod written;
 
 pub use self::{
     app::{PassedThrough, Settings},

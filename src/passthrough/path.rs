@@ -52,6 +52,12 @@ impl Below {
         self.path().split('/').filter(|segment| !segment.is_empty())
     }
 
+    /// The segments as they are meant, however they are encoded, and without the parameters (`;v=1`) that some servers take
+    /// away: what a target may take the path for.
+    pub(super) fn meant_segments(&self) -> Vec<String> {
+        meant_segments(self.path())
+    }
+
     /// The path and query at the target, whose base URL has `base_path`.
     ///
     /// # Errors
@@ -61,6 +67,18 @@ impl Below {
         // A path is never empty on the wire.
         if whole.starts_with('/') { whole.try_into() } else { format!("/{whole}").try_into() }
     }
+}
+
+/// See [`Below::meant_segments`].
+pub(super) fn meant_segments(path: &str) -> Vec<String> {
+    let mut path = path.as_bytes().to_vec();
+    for _ in 0..MOST_DECODINGS {
+        path = decode(&path);
+    }
+    let segments = path.split(|byte| *byte == b'/');
+    let segments = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
+    let segments = segments.filter(|segment| !segment.is_empty());
+    segments.map(|segment| String::from_utf8_lossy(segment).into_owned()).collect()
 }
 
 fn check(path: &str) -> Result<(), Unsafe> {

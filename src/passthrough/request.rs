@@ -3,7 +3,7 @@
 //! What is JSON has URLs of ours in it, which are turned back. It is read as a whole if it told its length, so that the target is
 //! told one, too: not all servers take bodies without. The bodies that are held so are bounded for all requests together.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
+    clock::until,
     config::Repair,
     scim::dialect::entra::{self, Message},
     upstream::RequestBody,
@@ -23,17 +24,21 @@ use super::{
     Below, Failure, PassedThrough,
     app::kib,
     body::{Fault, Progress, Rewritten, Upload},
-    coding, head, revocation,
+    coding, head,
+    revocation::{self, Revoked, Told},
     rewrite::Rewriter,
 };
+
+/// How long a request waits for memory when the bodies of others take all of it.
+const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
 
 /// A request's body, ready to be sent.
 pub(super) struct Outgoing {
     content: Content,
     /// How the client's body is getting on.
     pub(super) progress: Arc<Progress>,
-    /// The ids of the users whose access it takes away.
-    pub(super) revoked: Vec<String>,
+    /// Whose access it takes away.
+    revoked: Revoked,
 }
 
 /// A body that was read as a whole.
@@ -42,7 +47,7 @@ struct Whole {
     /// What came behind it.
     trailers: Option<HeaderMap>,
     /// The memory that it takes.
-    _memory: OwnedSemaphorePermit,
+    memory: OwnedSemaphorePermit,
 }
 
 /// What a request asks for.
@@ -75,38 +80,50 @@ impl Outgoing {
         if length.is_some_and(|length: usize| length > app.max_body_bytes) {
             return Err(Failure::TooLarge(app.max_body_bytes));
         }
-        let mut revoked = revocation::find(asked.method, asked.below, None);
+        let revoked = |told: Told<'_>| revocation::find(asked.method, asked.below, told);
         if http_body::Body::is_end_stream(&body) {
-            return Ok(Self { content: Content::None, progress, revoked });
+            return Ok(Self { content: Content::None, progress, revoked: revoked(Told::Nothing) });
         }
         let is_json = is_json(headers);
         // What a target makes of a body that it is not told to be JSON is not known.
         let is_guarded = revocation::needs_body(asked.method, asked.below);
         let is_whole = is_guarded || is_json && (length.is_some() || !app.repairs.is_empty());
         let upload = Upload::new(body, app.max_body_bytes, progress.clone(), app.clock.clone());
-        let content = match coding::of(headers) {
+        let (content, revoked) = match coding::of(headers) {
             Ok(codings) if is_whole || is_json && !codings.is_empty() => {
-                let mut whole = read_whole(app, upload, length, &progress).await?;
+                // What it becomes without its codings takes memory as well.
+                let unpacked = if codings.is_empty() { 0 } else { app.max_body_bytes };
+                let memory = memory(app, length.unwrap_or(app.max_body_bytes) + unpacked).await?;
+                let mut whole = read_whole(app, upload, memory, &progress).await?;
                 let plain = decoded(&whole.bytes, &codings, app.max_body_bytes).await;
                 // What cannot be decoded is passed on as it came: it is the target's to understand.
-                let body = plain.as_ref().filter(|_| is_guarded);
-                if let Some(body) = body.and_then(|body| serde_json::from_slice(body).ok()) {
-                    revoked = revocation::find(asked.method, asked.below, Some(&body));
-                }
+                let revoked = revoked(match &plain {
+                    _ if !is_guarded => Told::Nothing,
+                    Some(plain) => Told::Bytes(plain),
+                    None => Told::Unreadable,
+                });
                 let changed = plain.filter(|_| is_json).and_then(|plain| changed(app, asked, &plain));
                 if let Some(changed) = changed {
                     describe(headers, &whole, changed.len());
                     whole.bytes = changed;
                 }
-                Content::Whole(whole)
+                whole.give_back();
+                (Content::Whole(whole), revoked)
             }
             Ok(_) if is_json => {
                 let rewriter = Rewriter::new(app.to_target.clone());
-                Content::Streamed(Rewritten::new(upload, rewriter).boxed_unsync())
+                let content = Content::Streamed(Rewritten::new(upload, rewriter).boxed_unsync());
+                (content, revoked(Told::Nothing))
             }
-            _ => Content::Streamed(upload.boxed_unsync()),
+            Ok(_) => (Content::Streamed(upload.boxed_unsync()), revoked(Told::Nothing)),
+            Err(_) => (Content::Streamed(upload.boxed_unsync()), revoked(Told::Unreadable)),
         };
         Ok(Self { content, progress, revoked })
+    }
+
+    /// Whose access it takes away; asked once.
+    pub(super) fn take_revoked(&mut self) -> Revoked {
+        std::mem::replace(&mut self.revoked, Revoked::These(Vec::new()))
     }
 
     /// The body to send.
@@ -142,19 +159,33 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     media_type.ends_with("/json") || media_type.ends_with("+json")
 }
 
+/// Memory for so many bytes, which is waited for for a while.
+async fn memory(app: &PassedThrough, bytes: usize) -> Result<OwnedSemaphorePermit, Failure> {
+    let memory = app.memory.clone().acquire_many_owned(kib(bytes));
+    match until(&*app.clock, app.clock.now() + WAIT_FOR_MEMORY, memory).await {
+        Some(memory) => Ok(memory.expect("the semaphore of an app is never closed")),
+        None => Err(Failure::Busy),
+    }
+}
+
+impl Whole {
+    /// Gives the memory back that was asked for in advance and is not needed.
+    fn give_back(&mut self) {
+        let surplus = self.memory.num_permits().saturating_sub(kib(self.bytes.len()) as usize);
+        drop(self.memory.split(surplus));
+    }
+}
+
 async fn read_whole(
     app: &PassedThrough,
     upload: Upload,
-    length: Option<usize>,
+    memory: OwnedSemaphorePermit,
     progress: &Progress,
 ) -> Result<Whole, Failure> {
-    let memory = kib(length.unwrap_or(app.max_body_bytes));
-    let memory =
-        app.memory.clone().acquire_many_owned(memory).await.expect("the semaphore of an app is never closed");
     match upload.collect().await {
         Ok(collected) => {
             let trailers = collected.trailers().cloned();
-            Ok(Whole { bytes: collected.to_bytes(), trailers, _memory: memory })
+            Ok(Whole { bytes: collected.to_bytes(), trailers, memory })
         }
         Err(_) => Err(of_fault(progress.fault(), app)),
     }
@@ -184,11 +215,12 @@ fn repaired(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Byt
     if app.repairs.is_empty() {
         return None;
     }
-    let resource_type = match asked.below.segments().next()? {
-        "Users" => app.registry.user(),
-        "Groups" => app.registry.group(),
-        _ => return None,
-    };
+    // The version may come before it (`/v2/Users`).
+    let resource_type = asked.below.segments().find_map(|segment| match segment {
+        "Users" => Some(app.registry.user()),
+        "Groups" => Some(app.registry.group()),
+        _ => None,
+    })?;
     let message = match *asked.method {
         Method::POST | Method::PUT => Message::Resource,
         Method::PATCH => Message::Patch,

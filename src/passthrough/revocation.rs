@@ -3,120 +3,200 @@
 //!
 //! What a body means is the target's to say, so this errs on the side of caution: what looks like a revocation is one.
 
+use std::collections::HashSet;
+
 use http::Method;
-use serde_json::Value;
 
-use super::Below;
+use super::{Below, path::meant_segments, written::Written};
 
-/// The users that lose access, each once: their ids, as the path or the bulk operation names them.
-pub(super) fn find(method: &Method, below: &Below, body: Option<&Value>) -> Vec<String> {
-    let segments: Vec<_> = below.segments().collect();
-    let found = match (segments.as_slice(), body) {
-        ([resources, id], _) if is_users(resources) => {
-            of_user(method.as_str(), id, body).map(str::to_owned).into_iter().collect()
-        }
-        ([bulk], Some(body)) if bulk.eq_ignore_ascii_case("Bulk") => of_bulk(body),
-        _ => Vec::new(),
+/// Who loses access by a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Revoked {
+    /// These users, each once: their ids, as the path or the bulk operation names them.
+    These(Vec<String>),
+    /// It cannot be told: a bulk request that cannot be read may take access from anybody.
+    Unknown,
+}
+
+/// A request's body, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Told<'b> {
+    /// There is none, or it was not needed.
+    Nothing,
+    /// Its bytes, without their codings.
+    Bytes(&'b [u8]),
+    /// It has a coding that cannot be taken off.
+    Unreadable,
+}
+
+/// Who loses access. A target may read what cannot be read here, so that counts as a revocation.
+pub(super) fn find(method: &Method, below: &Below, told: Told<'_>) -> Revoked {
+    let body = match told {
+        Told::Bytes(bytes) if !bytes.trim_ascii().is_empty() => Body::of(Written::read(bytes)),
+        Told::Nothing | Told::Bytes(_) => Body::None,
+        Told::Unreadable => Body::Unreadable,
     };
-    let mut distinct = Vec::with_capacity(found.len());
-    for id in found {
-        if !distinct.contains(&id) {
-            distinct.push(id);
+    let segments = below.meant_segments();
+    match (of_path(&segments), body) {
+        (Some(Endpoint::User(id)), body) => {
+            Revoked::These(revokes(method.as_str(), &body).then(|| id.to_owned()).into_iter().collect())
         }
+        (Some(Endpoint::Bulk), Body::Json(body)) if is(method.as_str(), "POST") => {
+            let mut seen = HashSet::new();
+            let ids = of_bulk(&body).into_iter().filter(|id| seen.insert(id.clone()));
+            Revoked::These(ids.collect())
+        }
+        (Some(Endpoint::Bulk), Body::Unreadable) if is(method.as_str(), "POST") => Revoked::Unknown,
+        _ => Revoked::These(Vec::new()),
     }
-    distinct
 }
 
 /// Whether [`find`] needs the body to know.
 pub(super) fn needs_body(method: &Method, below: &Below) -> bool {
-    let segments: Vec<_> = below.segments().collect();
-    match segments.as_slice() {
-        [resources, _] => is_users(resources) && (method == Method::PUT || method == Method::PATCH),
-        [bulk] => bulk.eq_ignore_ascii_case("Bulk") && method == Method::POST,
-        _ => false,
+    match of_path(&below.meant_segments()) {
+        Some(Endpoint::User(_)) => is(method.as_str(), "PUT") || is(method.as_str(), "PATCH"),
+        Some(Endpoint::Bulk) => is(method.as_str(), "POST"),
+        None => false,
     }
 }
 
-fn is_users(segment: &str) -> bool {
-    segment.eq_ignore_ascii_case("Users")
+/// Where access can be taken away.
+enum Endpoint<'s> {
+    User(&'s str),
+    Bulk,
 }
 
-fn of_user<'i>(method: &str, id: &'i str, body: Option<&Value>) -> Option<&'i str> {
-    let revokes = match (method, body) {
-        ("DELETE", _) => true,
-        ("PUT", Some(body)) => member(body, "active").is_some_and(is_false),
-        ("PATCH", Some(body)) => elements(member(body, "Operations")).any(operation_revokes),
-        _ => false,
-    };
-    revokes.then_some(id)
+/// By the last segments: with a base URL that has none, the version (`/v2`) comes before them.
+fn of_path(segments: &[String]) -> Option<Endpoint<'_>> {
+    match segments {
+        [.., resources, id] if is(resources, "Users") => Some(Endpoint::User(id)),
+        [.., bulk] if is(bulk, "Bulk") => Some(Endpoint::Bulk),
+        _ => None,
+    }
 }
 
-fn of_bulk(body: &Value) -> Vec<String> {
-    elements(member(body, "Operations"))
-        .filter_map(|operation| {
-            let text = |name| member(operation, name)?.as_str();
-            let path = text("path")?.trim_matches('/');
-            let (resources, id) = path.split_once('/')?;
-            let method = text("method")?.to_ascii_uppercase();
-            of_user(&method, id, member(operation, "data")).filter(|_| is_users(resources)).map(str::to_owned)
+/// What is known of a body.
+enum Body {
+    None,
+    Json(Written),
+    Unreadable,
+}
+
+impl Body {
+    fn of(read: Option<Written>) -> Self {
+        read.map_or(Self::Unreadable, Self::Json)
+    }
+}
+
+/// Whether this request to a user takes its access away. Methods compare without case, as some servers do.
+fn revokes(method: &str, body: &Body) -> bool {
+    match body {
+        _ if is(method, "DELETE") => true,
+        Body::None => false,
+        Body::Unreadable => is(method, "PUT") || is(method, "PATCH"),
+        Body::Json(body) => body_revokes(method, body),
+    }
+}
+
+fn body_revokes(method: &str, body: &Written) -> bool {
+    if is(method, "PUT") {
+        deactivates(body)
+    } else {
+        is(method, "PATCH") && body.all("Operations").flat_map(Written::elements).any(operation_revokes)
+    }
+}
+
+fn of_bulk(body: &Written) -> Vec<String> {
+    let operations = body.all("Operations").flat_map(Written::elements);
+    operations.flat_map(of_operation).collect()
+}
+
+/// The users of one bulk operation: of each of its paths, if one is there twice.
+fn of_operation(operation: &Written) -> Vec<String> {
+    let methods = operation.all("method").filter_map(Written::text);
+    let is_revocation = methods
+        .map(str::trim)
+        .any(|method| is(method, "DELETE") || operation.all("data").any(|data| body_revokes(method, data)));
+    let paths = operation.all("path").filter_map(Written::text).filter(|_| is_revocation);
+    paths
+        .filter_map(|path| {
+            let path = path.trim().split(['?', '#']).next().unwrap_or_default();
+            match of_path(&meant_segments(path)) {
+                Some(Endpoint::User(id)) => Some(id.to_owned()),
+                Some(Endpoint::Bulk) | None => None,
+            }
         })
         .collect()
 }
 
-fn operation_revokes(operation: &Value) -> bool {
-    let is_removal =
-        member(operation, "op").and_then(Value::as_str).is_some_and(|op| op.eq_ignore_ascii_case("remove"));
-    let path = member(operation, "path").and_then(Value::as_str).unwrap_or_default();
-    let value = member(operation, "value");
-    if path.trim().is_empty() {
-        // An object of attributes, or an array of one.
-        let objects = elements(value).chain(value);
-        return objects
-            .filter_map(Value::as_object)
-            .flatten()
-            .any(|(name, value)| is_active(name) && is_false(value));
+fn operation_revokes(operation: &Written) -> bool {
+    let is_removal = operation.all("op").filter_map(Written::text).any(|op| is(op.trim(), "remove"));
+    let values = operation.all("value");
+    let mut paths = operation.all("path").filter_map(Written::text).map(str::trim).peekable();
+    if paths.peek().is_none() {
+        return values.clone().any(deactivates);
     }
-    // A user whose `active` is removed is not active to most.
-    is_active(path) && (is_removal || value.is_some_and(is_false))
+    paths.any(|path| {
+        // A user whose `active` is removed is not active to most.
+        (is_active(path) && (is_removal || values.clone().any(is_false)))
+            || ((path.is_empty() || is_urn(path)) && values.clone().any(deactivates))
+    })
+}
+
+/// Whether attributes set `active` false: an object of them, also below the URN of its schema, or an array of such objects.
+fn deactivates(attributes: &Written) -> bool {
+    attributes.elements().any(deactivates)
+        || attributes
+            .members()
+            .any(|(name, value)| (is_active(name) && is_false(value)) || (is_urn(name) && deactivates(value)))
 }
 
 /// `active`, also with the schema's URN before it.
 fn is_active(name: &str) -> bool {
     let name = name.trim();
-    name.rsplit(':').next().unwrap_or(name).eq_ignore_ascii_case("active")
+    is(name.rsplit(':').next().unwrap_or(name), "active")
+}
+
+/// Whether a name is, or begins with, the URN of a schema.
+fn is_urn(name: &str) -> bool {
+    name.trim().get(..4).is_some_and(|beginning| is(beginning, "urn:"))
 }
 
 /// `false`, in whatever wrapping.
-fn is_false(value: &Value) -> bool {
+fn is_false(value: &Written) -> bool {
     match value {
-        Value::Bool(value) => !value,
-        Value::String(text) => text.trim().eq_ignore_ascii_case("false") || text.trim() == "0",
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::Array(elements) => elements.iter().any(is_false),
-        Value::Object(_) => member(value, "value").is_some_and(is_false),
-        Value::Null => true,
+        Written::Null => true,
+        Written::Bool(value) => !value,
+        Written::Number(number) => *number == 0.0,
+        Written::Text(text) => is(text.trim(), "false") || text.trim() == "0",
+        Written::Array(elements) => elements.iter().any(is_false),
+        Written::Object(_) => value.all("value").any(is_false),
     }
 }
 
-/// A member of an object, by its name without case.
-fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    value.as_object()?.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-}
-
-fn elements(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    value.and_then(Value::as_array).into_iter().flatten()
+/// Whether two words are the same but for their case.
+fn is(word: &str, other: &str) -> bool {
+    word.eq_ignore_ascii_case(other)
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn found(method: Method, path: &str, body: Option<Value>) -> Vec<String> {
+        let text = body.map(|body| body.to_string()).unwrap_or_default();
+        match found_in(method, path, text.as_bytes()) {
+            Revoked::These(ids) => ids,
+            Revoked::Unknown => panic!("what can be read is known"),
+        }
+    }
+
+    fn found_in(method: Method, path: &str, body: &[u8]) -> Revoked {
         let below = Below::find(path, "").unwrap().unwrap();
-        find(&method, &below, body.as_ref())
+        find(&method, &below, Told::Bytes(body))
     }
 
     fn patch(operation: Value) -> Option<Value> {
@@ -133,6 +213,8 @@ mod tests {
     #[case(json!({ "op": "replace", "value": [{ "active": 0 }] }))]
     #[case(json!({ "OP": "Remove", "Path": "active" }))]
     #[case(json!({ "op": "replace", "path": "active", "value": null }))]
+    #[case(json!({ "op": "replace", "value": { "urn:ietf:params:scim:schemas:core:2.0:User": { "active": false } } }))]
+    #[case(json!({ "op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User", "value": { "active": false } }))]
     fn a_patch_that_sets_active_false_revokes(#[case] operation: Value) {
         assert_eq!(found(Method::PATCH, "/Users/7", patch(operation)), ["7"]);
     }
@@ -177,5 +259,55 @@ mod tests {
         ] });
         assert_eq!(found(Method::POST, "/Bulk", Some(body)), ["1", "2", "3"]);
         assert!(needs_body(&Method::POST, &Below::find("/Bulk", "").unwrap().unwrap()));
+    }
+
+    #[rstest]
+    #[case::after_a_byte_order_mark("\u{feff}{\"active\":false}".as_bytes())]
+    #[case::a_number_beyond_all(br#"{"active":false,"x":1e999}"#)]
+    #[case::half_a_character(br#"{"active":false,"x":"\ud800"}"#)]
+    #[case::no_utf_8(b"{\"active\":false,\"x\":\"\xff\"}")]
+    #[case::no_json(b"active=false")]
+    #[case::twice_the_last_true(br#"{"active":false,"active":true}"#)]
+    #[case::twice_the_first_true(br#"{"active":true,"ACTIVE":"False"}"#)]
+    #[case::below_a_urn(br#"{"urn:ietf:params:scim:schemas:core:2.0:User":{"active":false}}"#)]
+    fn a_put_that_a_target_may_take_for_a_revocation_is_one(#[case] body: &[u8]) {
+        assert_eq!(found_in(Method::PUT, "/Users/7", body), Revoked::These(vec!["7".into()]));
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_may_take_access_from_whom_it_names() {
+        let deep = format!(r#"{{"active":false,"x":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        assert_eq!(found_in(Method::PATCH, "/Users/7", deep.as_bytes()), Revoked::These(vec!["7".into()]));
+        assert_eq!(found_in(Method::POST, "/Bulk", deep.as_bytes()), Revoked::Unknown);
+        assert_eq!(found_in(Method::POST, "/Groups", b"{"), Revoked::These(vec![]));
+        assert_eq!(found_in(Method::PATCH, "/Users/7", b" "), Revoked::These(vec![]));
+        let below = Below::find("/Users/7", "").unwrap().unwrap();
+        assert_eq!(find(&Method::PUT, &below, Told::Unreadable), Revoked::These(vec!["7".into()]));
+    }
+
+    #[test]
+    fn an_operation_counts_by_any_of_the_members_that_stand_there_twice() {
+        let body = br#"{"Operations":[],"Operations":[{"op":"add","op":"replace","path":"title","path":"active","value":true,"value":false}]}"#;
+        assert_eq!(found_in(Method::PATCH, "/Users/7", body), Revoked::These(vec!["7".into()]));
+        let bulk = br#"{"Operations":[{"method":"POST","method":"DELETE","path":"/Users/1","path":"/v2/%55sers/%32"}]}"#;
+        assert_eq!(found_in(Method::POST, "/Bulk", bulk), Revoked::These(vec!["1".into(), "2".into()]));
+    }
+
+    #[rstest]
+    #[case("/v2/Users/7")]
+    #[case("/scim/v2/Users/7/")]
+    #[case("/%55sers/7")]
+    #[case("/%2555sers/%37")]
+    #[case("/Users;x=1/7;y")]
+    fn a_user_is_known_by_the_last_two_segments_however_they_are_written(#[case] path: &str) {
+        assert_eq!(found(Method::DELETE, path, None), ["7"]);
+        assert!(needs_body(&Method::PATCH, &Below::find(path, "").unwrap().unwrap()));
+    }
+
+    #[test]
+    fn methods_compare_without_case() {
+        assert_eq!(found(Method::from_bytes(b"delete").unwrap(), "/Users/7", None), ["7"]);
+        let patch = patch(json!({ "op": "replace", "path": "active", "value": false }));
+        assert_eq!(found(Method::from_bytes(b"Patch").unwrap(), "/Users/7", patch), ["7"]);
     }
 }

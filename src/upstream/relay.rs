@@ -28,6 +28,13 @@ const KEPT_IDLE: Duration = Duration::from_secs(4);
 /// How much is read ahead of a client that takes its time; also the largest head of an answer.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// How much a target may send on one stream of HTTP/2 that nobody takes yet: enough for a fast answer over a long way, and all
+/// that a client which stops reading costs.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// The same for a whole connection: so much that streams which stand still never take it away from the others.
+const CONNECTION_WINDOW: u32 = 1 << 30;
+
 /// How often a connection with HTTP/2 is asked whether it is still there, while requests wait on it; and for how long.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,7 +106,8 @@ impl Relay {
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(PING_EVERY)
             .http2_keep_alive_timeout(PING_TIMEOUT)
-            .http2_adaptive_window(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .build(connector);
         Ok(Self { client })
     }

@@ -26,10 +26,10 @@ use self::wire::{Client, Message, Target};
 use crate::harness::{Bridge, Setup};
 
 /// What identity providers send to the app `passed`.
-const IDP_TOKEN: &str = "idp-token-89abcdef0123456789abcdef01234567";
+const IDP_TOKEN: &str = "planted-idp-token-89abcdef0123456789abcdef01234567";
 
 /// What the target takes.
-const TARGET_TOKEN: &str = "target-token-0123456789abcdef0123456789ab";
+const TARGET_TOKEN: &str = "planted-target-token-0123456789abcdef0123456789ab";
 
 /// The section of the app `passed`, with these lines beside those that it must have.
 fn app(base_url: &str, keys: &str) -> String {

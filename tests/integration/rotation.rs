@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::{ADMINISTRATOR, Bridge, Setup, eventually};
 
-const NEW_KEY: &str = "a-new-key-0123456789";
+const NEW_KEY: &str = "planted-new-key-0123456789";
 
 async fn start() -> Bridge {
     Setup::aha()

@@ -8,37 +8,87 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
 
-use axum::response::Response;
+use axum::{
+    body::{Body, Bytes},
+    response::Response,
+};
 use http::StatusCode;
+use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{cause::RequestId, clock::Clock, http::layers::X_REQUEST_ID, scim::error};
 
-/// How many refusals of our own are still to be written. One that was passed through from a target may be as empty as hyper's, and
-/// stays so.
+/// The answers of the service on one connection that are not written to their last byte. Until they are, nothing is changed: one
+/// that is passed through from a target may be as empty as hyper's, and a piece of its body may look like the head of one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ours(Arc<AtomicUsize>);
+pub(super) struct Ours(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many have a body that hyper has not taken to its end.
+    open: AtomicUsize,
+    /// Whether hyper may still hold some of their bytes.
+    unflushed: AtomicBool,
+}
 
 impl Ours {
     /// Sees each answer before hyper writes it.
     pub(super) fn see(&self, answer: Response) -> Response {
-        if answer.status().is_client_error() {
-            self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.open.fetch_add(1, Ordering::Relaxed);
+        self.0.unflushed.store(true, Ordering::Relaxed);
+        let open = Open(self.clone());
+        answer.map(|body| Body::new(Watched { body, _open: open }))
+    }
+
+    /// Hyper flushes when it holds nothing more.
+    fn flushed(&self) {
+        if self.0.open.load(Ordering::Relaxed) == 0 {
+            self.0.unflushed.store(false, Ordering::Relaxed);
         }
-        answer
     }
 
-    fn is_next(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+    fn are_written(&self) -> bool {
+        !self.0.unflushed.load(Ordering::Relaxed)
+    }
+}
+
+/// An answer that is open for as long as this lives.
+struct Open(Ours);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer of the service.
+struct Watched {
+    body: Body,
+    _open: Open,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
     }
 
-    fn was_written(&self) {
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -119,10 +169,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         ready!(this.poll_pending(context))?;
-        let refused = slices.first().and_then(|first| refused(first));
-        let is_ours = this.ours.is_next();
-        // What hyper refuses comes in one piece.
-        if let ([head], Some(status), false) = (slices, refused, is_ours)
+        // What hyper refuses comes in one piece, when all before it is written.
+        if let [head] = slices
+            && this.ours.are_written()
+            && let Some(status) = refused(head)
             && let request_id = RequestId::new(this.clock.now())
             && let Some(filled) = filled(status, head, &request_id)
         {
@@ -131,11 +181,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
             this.pending = filled;
             return Poll::Ready(Ok(head.len()));
         }
-        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, slices))?;
-        if refused.is_some() && is_ours {
-            this.ours.was_written();
-        }
-        Poll::Ready(Ok(written))
+        Pin::new(&mut this.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -144,7 +190,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_pending(context))?;
-        Pin::new(&mut self.stream).poll_flush(context)
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.ours.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -200,14 +248,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_refusal_of_a_target_stays_empty_and_the_next_of_hyper_does_not() {
+    async fn nothing_is_changed_until_the_answers_of_the_service_are_written_to_their_last_byte() {
         let ours = Ours::default();
-        for status in [200, 400] {
-            let answer = Response::builder().status(status).body(axum::body::Body::empty()).unwrap();
-            let _ = ours.see(answer);
-        }
-        let read = written(ours, &["HTTP/1.1 200 OK\r\n\r\n", EMPTY, EMPTY]).await;
-        let rest = read.strip_prefix(&format!("HTTP/1.1 200 OK\r\n\r\n{EMPTY}")).unwrap();
-        assert!(rest.contains("api:messages:2.0:Error"), "{rest}");
+        let (near, mut far) = tokio::io::duplex(4096);
+        let mut stream = Refusals::new(near, ours.clone(), Arc::new(SystemClock));
+        let mut is_changed = async |bytes: &str| {
+            stream.write_all(bytes.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            let mut read = vec![0; 4096];
+            let length = far.read(&mut read).await.unwrap();
+            &read[..length] != bytes.as_bytes()
+        };
+        let answer = ours.see(Response::new(Body::from("…")));
+        assert!(!is_changed("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n").await);
+        // A piece of its body that looks like a refusal, while there may be more of it, and when the last is on its way.
+        assert!(!is_changed(EMPTY).await);
+        drop(answer);
+        assert!(!is_changed(EMPTY).await);
+        // What comes now is hyper's.
+        assert!(is_changed(EMPTY).await);
     }
 }

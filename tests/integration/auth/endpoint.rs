@@ -1,12 +1,14 @@
 //! `POST /{app}/oauth/token`: clients with secrets, and all that may be wrong with a request.
 
+use std::time::Duration;
+
 use http::Method;
 use rstest::rstest;
 use scim_bridge::clock::ManualClock;
 use serde_json::{Value, json};
 
 use super::{basic, expect_in, setup};
-use crate::harness::{Answer, Bridge};
+use crate::harness::{Answer, Bridge, raw::Raw};
 
 /// Two clients, the first with two secrets and one that has expired.
 const CLIENTS: &str = "oauth = { clients = [{ id = 'entra', secrets = [\
@@ -277,4 +279,30 @@ async fn tokens_live_as_long_as_is_configured() {
     let bridge = setup.start().await;
     let answer = ask(&bridge, &basic("x", "y"), GRANT).await;
     assert_eq!(answer.body["expires_in"], Value::from(21_600));
+}
+
+/// Whoever asks for a token has not shown yet who it is.
+#[tokio::test]
+async fn requests_for_tokens_that_never_end_keep_nobody_out_and_are_cut_off() {
+    let (setup, clock) = setup(CLIENTS);
+    let bridge = setup.app_keys("max_concurrent_requests = 50").start().await;
+    let mut halves = Vec::new();
+    for _ in 0..60 {
+        let mut half = Raw::connect(&bridge).await;
+        half.send(
+            "POST /test/oauth/token HTTP/1.1\r\nHost: bridge\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n",
+        )
+        .await;
+        // It is being read.
+        assert_eq!(half.answer().await.status, 100);
+        half.send("grant_type=").await;
+        halves.push(half);
+    }
+    assert_eq!(bridge.get("/Users").await.status, 200);
+    let token = ask(&bridge, &basic("entra", "s3cret-one"), GRANT).await;
+    assert_eq!(token.status, 200, "{token}");
+    clock.advance(Duration::from_secs(5));
+    for mut half in halves {
+        expect_error("half a request", &half.answer().await, 400, "invalid_request");
+    }
 }

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use scim_bridge::sim::aha::{
-    Fault, Person,
-    switches::{OAuthRules, RefreshTokens},
+use scim_bridge::{
+    connector::credentials::Credentials,
+    sim::aha::{
+        Fault, Person,
+        switches::{OAuthRules, RefreshTokens},
+    },
+    store::target_tokens,
 };
 use serde_json::json;
+use sqlx::Connection;
 
 use super::*;
 use crate::harness::pass_time;
@@ -134,4 +139,37 @@ async fn whoever_logs_in_is_not_disabled_with_that_login() {
     let answer = bridge.delete(&format!("/Users/{id}")).await;
     assert!(answer.error(403, "").contains("this bridge works at the target as"), "{answer}");
     assert!(bridge.aha.find_user_by_email("second@example.com").unwrap().enabled);
+}
+
+#[tokio::test]
+async fn a_token_that_is_given_when_nobody_waits_for_it_any_more_is_kept() {
+    let (mut bridge, clock) = started(renewed_by(RefreshTokens::Rotated)).await;
+    bridge.stop().await;
+    clock.advance(HOUR);
+    bridge.aha.fault(Fault::delay(Duration::from_secs(2)).on("POST /oauth/token"));
+    let login = Arc::new(bridge.login_of("test").await);
+    let asking = tokio::spawn({
+        let login = login.clone();
+        async move { login.token().await.is_ok() }
+    });
+    let store = bridge.store().await;
+    let is_asked = async || target_tokens::find(&store, "test").await.unwrap().unwrap();
+    let before = is_asked().await;
+    eventually("the turn is taken", async || {
+        let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
+        let until: i64 = sqlx::query_scalar("SELECT renewing_until FROM target_tokens")
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
+        until > 0
+    })
+    .await;
+    asking.abort();
+    pass_time(&clock, Duration::from_millis(500), "the token is kept", || async {
+        is_asked().await.version > before.version
+    })
+    .await;
+    login.settle().await;
+    assert!(login.token().await.is_ok());
+    assert_eq!(bridge.aha.take_calls().to("POST /oauth/token").len(), 1);
 }

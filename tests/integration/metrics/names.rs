@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use super::scraped;
 use crate::harness::{Bridge, Setup, eventually, user};
 
-const TARGET_TOKEN: &str = "target-token-0123456789abcdef0123456789ab";
-const IDP_TOKEN: &str = "idp-token-89abcdef0123456789abcdef01234567";
+const TARGET_TOKEN: &str = "planted-target-token-0123456789abcdef0123456789ab";
+const IDP_TOKEN: &str = "planted-idp-token-89abcdef0123456789abcdef01234567";
 
 /// The names of series, each with those of its labels.
 type Names = BTreeMap<String, BTreeSet<String>>;

@@ -86,6 +86,17 @@ async fn people_are_notified_once_in_a_window_that_the_brake_holds() {
     "/Users/9",
     r#"{"Operations":[{"op":"replace","value":{"active":"False"}}]}"#
 )]
+#[case::below_a_version("DELETE", "/v2/Users/9", "")]
+#[case::encoded("DELETE", "/%55sers/9", "")]
+#[case::in_small_letters("delete", "/Users/9", "")]
+#[case::after_a_byte_order_mark("PUT", "/Users/9", "\u{feff}{\"active\":false}")]
+#[case::a_number_that_is_none("PUT", "/Users/9", r#"{"active":false,"x":1e999}"#)]
+#[case::twice("PUT", "/Users/9", r#"{"active":false,"active":true}"#)]
+#[case::bulk_that_cannot_be_read(
+    "POST",
+    "/v2/Bulk",
+    r#"{"Operations":[{"method":"DELETE","path":"/Users/9","x":"\ud800"}]}"#
+)]
 #[case::in_bulk("POST", "/Bulk", r#"{"Operations":[{"method":"DELETE","path":"/Users/9"}]}"#)]
 #[tokio::test]
 async fn whatever_takes_access_is_held(#[case] method: &str, #[case] below: &str, #[case] body: &str) {
@@ -173,4 +184,28 @@ async fn a_person_lifts_the_brake_for_a_while_beside_the_running_server() {
     let ended = server.ended().await;
     assert_eq!(ended.log.matches("the brake holds").count(), 2, "{}", ended.log);
     ended.keeps(&[IDP_TOKEN, TARGET_TOKEN]);
+}
+
+#[tokio::test]
+async fn a_body_with_a_coding_that_nobody_knows_counts_as_a_revocation() {
+    let (passed, _) = passed("brake = { max_revocations = 1 }").await;
+    let coded =
+        b"content-type: application/json\r\ncontent-encoding: compress\r\ncontent-length: 3\r\n\r\nxyz";
+    assert_eq!(passed.send("PATCH", "/Users/1", coded).await.status(), 204);
+    passed.target.seen();
+    passed.send("PATCH", "/Users/2", coded).await.error(503);
+    passed.send("POST", "/Bulk", coded).await.error(503);
+    assert!(passed.target.seen().is_empty());
+    assert_eq!(passed.send("POST", "/Users", coded).await.status(), 204);
+}
+
+#[tokio::test]
+async fn no_header_makes_another_method_of_the_one_that_was_looked_at() {
+    let (passed, _) = passed("").await;
+    let names = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+    let headers: String = names.iter().map(|name| format!("{name}: DELETE\r\n")).collect();
+    let rest = format!("{headers}content-length: 0\r\n\r\n");
+    assert_eq!(passed.send("POST", "/Users/1", rest.as_bytes()).await.status(), 204);
+    let seen = &passed.target.seen()[0];
+    assert!(names.iter().all(|name| seen.header(&name.to_ascii_lowercase()).is_none()), "{seen:?}");
 }

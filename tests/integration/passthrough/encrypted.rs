@@ -1,11 +1,22 @@
 //! Targets behind TLS.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response, Version};
-use http_body_util::Full;
-use hyper::{body::Incoming, service::service_fn};
+use http_body_util::{Full, StreamBody, combinators::BoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -17,10 +28,13 @@ use super::{
     app, head,
     wire::{Client, Message},
 };
-use crate::harness::Setup;
+use crate::harness::{Setup, eventually};
+
+/// How many pieces of bodies without an end were sent.
+static PIECES: AtomicUsize = AtomicUsize::new(0);
 
 /// A target with a certificate for these names that nobody knows; and that certificate in the form of PEM. It answers with the
-/// version of HTTP that it is asked in.
+/// version of HTTP that it is asked in; below `/endless` with a body without an end.
 async fn target(names: &[&str], protocols: &[&str]) -> (u16, String) {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(names).unwrap();
@@ -46,7 +60,16 @@ async fn target(names: &[&str], protocols: &[&str]) -> (u16, String) {
                     let version = if request.version() == Version::HTTP_2 { "2" } else { "1.1" };
                     let host = request.uri().authority().map(ToString::to_string);
                     let body = format!("{version} {} {host:?}", request.uri().path());
-                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body))))
+                    let body = if request.uri().path().ends_with("/endless") {
+                        let pieces = stream::repeat(Bytes::from_static(&[b' '; 0x4000]));
+                        let pieces = pieces.inspect(|_| {
+                            PIECES.fetch_add(1, Ordering::Relaxed);
+                        });
+                        BoxBody::new(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece)))))
+                    } else {
+                        BoxBody::new(Full::new(Bytes::from(body)))
+                    };
+                    Ok::<_, Infallible>(Response::new(body))
                 });
                 let _ = auto::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service)
@@ -102,4 +125,32 @@ async fn a_target_that_speaks_no_tls_is_told() {
     let answer = ask(&format!("https://{}", target.address()), "connect_timeout = '2s'", "").await;
     let detail = answer.error(502);
     assert!(detail.contains("no encrypted connection") || detail.contains("in time"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_up_nobody_else_on_the_same_connection() {
+    let (port, certificate) = target(&["127.0.0.1"], &["h2"]).await;
+    let base_url = format!("https://127.0.0.1:{port}/scim/v2");
+    let keys = "ca_file = 'ca.pem'\nmax_answer_bytes = 1_000_000_000";
+    let setup = Setup::memory().file("ca.pem", certificate).config(&app(&base_url, keys));
+    let bridge = setup.start().await;
+    let mut still = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::connect(bridge.root()).await;
+        client.send(head("GET", "/endless") + "\r\n").await;
+        assert_eq!(client.reader.head().await.unwrap().status(), 200);
+        still.push(client);
+    }
+    eventually("the target may send nothing more", async || {
+        let before = PIECES.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        before == PIECES.load(Ordering::Relaxed)
+    })
+    .await;
+    for _ in 0..10 {
+        let mut client = Client::connect(bridge.root()).await;
+        client.send(head("GET", "/Users") + "\r\n").await;
+        let answer = tokio::time::timeout(Duration::from_secs(10), client.answer()).await;
+        assert_eq!(answer.expect("an answer beside those that stand still").status(), 200);
+    }
 }

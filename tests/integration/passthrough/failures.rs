@@ -6,7 +6,7 @@ use rstest::rstest;
 use scim_bridge::clock::{ManualClock, Time};
 
 use super::{
-    Passed, app, head,
+    IDP_TOKEN, Passed, app, head,
     wire::{Client, Message, Reply},
 };
 use crate::harness::{Setup, as_time_passes, eventually};
@@ -86,6 +86,8 @@ async fn a_web_page_becomes_a_scim_error_q_68(
 #[case("https://elsewhere.example/scim/v2/Users")]
 #[case("//elsewhere.example/scim/v2/Users")]
 #[case("/login")]
+#[case(r"\\elsewhere.example/scim/v2/Users")]
+#[case(r"\Users")]
 #[tokio::test]
 async fn a_redirect_to_elsewhere_is_not_followed_and_not_passed_on(#[case] location: &str) {
     let passed = Passed::start().await;
@@ -300,4 +302,29 @@ async fn a_target_that_is_down_does_not_make_the_bridge_unready() {
         assert!(client.answer().await.status() >= 500);
     }
     eventually("readiness", async || bridge.ready().await.status == 200).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_on_the_way_counts_as_none() {
+    let passed = Passed::start().await;
+    let half = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\nhalf";
+    passed.target.reply(Reply::BytesAndEnd(half.into()));
+    let mut client = passed.connect().await;
+    client.send(head("GET", "/Users") + "\r\n").await;
+    assert!(client.reader.answer(false).await.is_none());
+    passed.get("/Users").await;
+    let counted = async |outcome: &str| {
+        let url = format!("{}/metrics", passed.bridge.root());
+        let answer = reqwest::Client::new().get(url).bearer_auth(IDP_TOKEN).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        let of_calls = text.lines().filter(|line| line.starts_with("scim_bridge_upstream_calls_total"));
+        of_calls
+            .filter(|line| {
+                line.contains(r#"app="passed""#) && line.contains(&format!(r#"outcome="{outcome}""#))
+            })
+            .map(|line| line.rsplit(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    eventually("it is counted", async || counted("unanswered").await == ["1"]).await;
+    assert_eq!(counted("done").await, ["1"]);
 }

@@ -38,7 +38,7 @@ async fn cookies_pass_where_that_is_configured() {
 #[case::none("", "")]
 #[case::another("authorization: Bearer wrong\r\n", ", error=\"invalid_token\"")]
 #[case::the_targets(
-    "authorization: Bearer target-token-0123456789abcdef0123456789ab\r\n",
+    "authorization: Bearer planted-target-token-0123456789abcdef0123456789ab\r\n",
     ", error=\"invalid_token\""
 )]
 #[case::of_another_app(

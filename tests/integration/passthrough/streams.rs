@@ -1,14 +1,15 @@
 //! Bodies without an end, clients without haste, and both versions of HTTP.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
+use scim_bridge::clock::{ManualClock, Time};
 
 use super::{IDP_TOKEN, Passed, head, wire::Reply};
-use crate::harness::eventually;
+use crate::harness::{as_time_passes, eventually};
 
 #[tokio::test]
 async fn what_a_target_sends_comes_as_it_is_sent() {
@@ -155,4 +156,60 @@ async fn a_client_whose_body_breaks_off_leaves_no_whole_request_at_the_target() 
     assert_eq!(passed.get("/Users").await.status(), 204);
     let seen = passed.target.seen();
     assert_eq!(seen.len(), 1, "{seen:?}");
+}
+
+/// What is rewritten are hyper's own refusals alone.
+#[tokio::test]
+async fn a_body_that_looks_like_an_empty_refusal_comes_as_it_is() {
+    let passed = Passed::start().await;
+    let piece = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+    let length = 2_000 * piece.len();
+    let first = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n");
+    passed.target.reply(Reply::Endless(first.into(), piece.to_vec()));
+    let mut client = passed.connect().await;
+    client.send(head("GET", "/Users") + "\r\n").await;
+    assert_eq!(client.reader.head().await.unwrap().status(), 200);
+    let mut received = Vec::new();
+    while received.len() < length {
+        received.extend(client.reader.some().await);
+    }
+    assert!(received == piece.repeat(2_000));
+}
+
+/// Bodies that must be read as a whole share the memory; what is asked for in advance is given back.
+#[tokio::test]
+async fn small_bodies_whose_length_is_not_told_take_no_more_memory_than_they_need() {
+    let passed = Passed::start().await;
+    let mut waiting = Vec::new();
+    for number in 0..20 {
+        passed.target.reply(Reply::Silence);
+        let mut client = passed.connect().await;
+        client.send(head("PATCH", &format!("/Users/{number}"))).await;
+        client.send("transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n").await;
+        waiting.push(client);
+    }
+    eventually("all are at the target", async || passed.target.connections() == 20).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_memory_that_nobody_gives_back_is_told_to_come_again() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let passed = Passed::with_clock("", Arc::new(clock.clone())).await;
+    let mut halves = Vec::new();
+    for number in 0..16 {
+        let mut client = passed.connect().await;
+        client.send(head("PATCH", &format!("/Users/{number}"))).await;
+        client.send("expect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        assert_eq!(client.reader.head().await.unwrap().status(), 100);
+        halves.push(client);
+    }
+    let asking = passed.send_json("PATCH", "/Users/16", "{}");
+    let answer = as_time_passes(&clock, Duration::from_secs(1), asking).await;
+    answer.error(503);
+    assert!(answer.header("retry-after").is_some());
+    drop(halves);
+    eventually("there is memory again", async || {
+        passed.send_json("PATCH", "/Users/16", "{}").await.status() == 204
+    })
+    .await;
 }

@@ -10,7 +10,7 @@ use scim_bridge::{
 
 use serde_json::json;
 
-use crate::harness::{Answer, Bridge, Setup, eventually, user};
+use crate::harness::{Answer, Bridge, Setup, TOKEN, eventually, user};
 
 const BEHIND_A_PROXY: &str = "trusted_proxies = ['127.0.0.0/8']";
 
@@ -126,5 +126,22 @@ async fn a_hundred_requests_at_a_time_meet_no_429_c_19() {
     let requests = (0..100).map(|_| bridge.get("/Users"));
     for answer in futures_util::future::join_all(requests).await {
         assert_eq!(answer.status, 200);
+    }
+}
+
+/// The gates of an app and the routes behind them must mean the same app.
+#[tokio::test]
+async fn no_gate_is_passed_by_writing_the_name_of_an_app_in_another_way() {
+    let setup = Setup::memory().app_keys("allow_from = ['192.0.2.0/24']");
+    let bridge = setup.start().await;
+    let ask = async |path: &str| {
+        let request = bridge.anonymous(Method::POST, path).bearer_auth(TOKEN).body("{}");
+        Answer::of(request).await
+    };
+    for below in ["/scim/v2/Users", "/scim/v2/.search", "/scim/v2/Bulk", "/oauth/token", "/nothing"] {
+        ask(&format!("/test{below}")).await.error(403, "");
+        for name in ["%74est", "tes%74", "%74%65%73%74", "%2574est", "test%2f..%2ftest"] {
+            ask(&format!("/{name}{below}")).await.error(404, "");
+        }
     }
 }

@@ -1,0 +1,104 @@
+//! JSON as it was written: an object keeps all of its members, also those whose name stands there twice. Which of them a target
+//! goes by is not known.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Written {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl Written {
+    /// Reads the text of a body; `None` if it cannot be read. A byte order mark before it is skipped.
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)).ok()
+    }
+
+    /// All members of that name, which compares without case; none if this is no object.
+    pub(super) fn all<'w>(&'w self, name: &'w str) -> impl Iterator<Item = &'w Self> + Clone {
+        self.members().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// All members; none if this is no object.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &Self)> + Clone {
+        let members = if let Self::Object(members) = self { members.as_slice() } else { &[] };
+        members.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The elements; none if this is no array.
+    pub(super) fn elements(&self) -> impl Iterator<Item = &Self> + Clone {
+        let elements = if let Self::Array(elements) = self { elements.as_slice() } else { &[] };
+        elements.iter()
+    }
+
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Written;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Written, E> {
+        Ok(Written::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Written, E> {
+        Ok(Written::Bool(value))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "nothing is asked of a number but whether it is zero")]
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Written, E> {
+        Ok(Written::Number(value as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "nothing is asked of a number but whether it is zero")]
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Written, E> {
+        Ok(Written::Number(value as f64))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Written, E> {
+        Ok(Written::Number(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Written, E> {
+        Ok(Written::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Written, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = sequence.next_element()? {
+            elements.push(element);
+        }
+        Ok(Written::Array(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Written::Object(members))
+    }
+}
