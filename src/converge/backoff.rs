@@ -30,8 +30,8 @@ pub(super) fn after_rejection(attempts: u32) -> Duration {
     doubled(FIRST_AFTER_REJECTION, attempts, LONGEST_AFTER_REJECTION)
 }
 
-/// The longest that work ever waits to be tried again.
-pub(super) const LONGEST_WAIT: Duration = LONGEST_AFTER_REJECTION;
+/// The longest that work waits to be tried again which failed. What was rejected may be tried sooner than it must.
+pub(super) const LONGEST_WAIT: Duration = LONGEST;
 
 fn doubled(first: Duration, attempts: u32, longest: Duration) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1))).min(longest)

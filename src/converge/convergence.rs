@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    Target, asks, brake,
+    Target, administrators, asks, brake,
     budget::Permit,
     doubt::{self, NothingFound},
     fence,
@@ -240,7 +240,7 @@ async fn attempt(
                     && !matches!(sighting.observed, Observed::Suspected { .. });
                 let observed = with_given(observed, &sighting.observed);
                 if let Call::ChangeRight { change: RightChange::Administrator { .. }, .. } = &call {
-                    settle::made_administrator(target, &observed).await?;
+                    administrators::remember(target, &observed).await?;
                 }
                 sighting.observed = match (&call, observed) {
                     (Call::Find { email }, Observed::Absent) => {

@@ -13,6 +13,7 @@
 //! Several processes may do all of it in one database: [replica] says how they get along, and [elsewhere] what one must hear of the
 //! others.
 
+mod administrators;
 pub mod asks;
 mod backoff;
 pub mod brake;

@@ -6,7 +6,6 @@ use crate::{
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
-        rosters,
         users::{self, Answered, Fallback, Lease, Ownership},
     },
 };
@@ -379,28 +378,6 @@ pub(super) async fn noted(target: &Target, worked: &User) -> Result<Noted, Store
                 }
                 users::save(transaction, &User { observed: worked.observed, ..user }).await?;
                 Ok(Noted::Yes)
-            })
-        })
-        .await
-}
-
-/// A group made the account an administrator, or made it none: no finding for the next listing.
-pub(super) async fn made_administrator(target: &Target, observed: &Observed) -> Result<(), StoreError> {
-    let Some(account) = observed.account().cloned() else { return Ok(()) };
-    let app = target.app.clone();
-    target
-        .store
-        .write(move |transaction| {
-            Box::pin(async move {
-                let Some(mut known) = rosters::find_administrators(transaction, &app).await? else {
-                    return Ok(());
-                };
-                if account.administrator {
-                    known.insert(account.id, account.enabled);
-                } else {
-                    known.remove(&account.id);
-                }
-                rosters::save_administrators(transaction, &app, &known).await
             })
         })
         .await

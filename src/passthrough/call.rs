@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{Method, StatusCode};
+use http::Method;
 
 use crate::{
     cause::TraceParent,
-    upstream::{Begun, Called},
+    upstream::{Begun, Called, StatusOfTarget},
 };
 
 use super::{Below, PassedThrough};
@@ -24,7 +24,7 @@ pub(super) struct Call {
     begun: Option<Begun>,
     /// What it is done for stands in its line of the log, also where a connection ends it.
     span: tracing::Span,
-    outcome: Option<Result<StatusCode, String>>,
+    outcome: Option<Result<StatusOfTarget, String>>,
 }
 
 impl Call {
@@ -46,7 +46,7 @@ impl Call {
     }
 
     /// The head of an answer came. Unless that [breaks off](Self::failed), it ends well: also where the client wants no more.
-    pub(super) fn answered(&mut self, status: StatusCode) {
+    pub(super) fn answered(&mut self, status: StatusOfTarget) {
         self.outcome = Some(Ok(status));
     }
 

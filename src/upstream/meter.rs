@@ -17,6 +17,9 @@ use crate::{
     clock::Time,
 };
 
+/// The status of an answer of a target.
+pub type StatusOfTarget = StatusCode;
+
 /// The bounds of durations in seconds: targets answer within some hundred milliseconds, and are waited for for 30 s.
 const BOUNDS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 

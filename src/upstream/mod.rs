@@ -18,7 +18,7 @@ pub use self::{
     connect::ConnectError,
     documents::{DocumentError, Documents},
     egress::{PrivateNetworks, ResolveError},
-    meter::{Begun, CallMeter, Called, Calls, Outcome},
+    meter::{Begun, CallMeter, Called, Calls, Outcome, StatusOfTarget},
     relay::{Relay, RelayError, RelaySettings, RequestBody},
     token_endpoint::{Grant, Granted, NotGranted, TokenEndpoint},
     told_time::{NoAnswer, told_time},
