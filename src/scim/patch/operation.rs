@@ -180,7 +180,7 @@ impl ElementChange {
             (Self::Remove, _) => return Ok(()),
             (Self::Merge(parts), _) if parts.iter().all(|(_, value)| value.is_none()) => return Ok(()),
             (Self::Merge(_), None) => Some(Map::new()),
-            (Self::Merge(_), Some(filter)) => implied(attribute, filter),
+            (Self::Merge(_), Some(filter)) => implied(attribute, filter)?,
             (Self::Replace(_), _) => None,
         };
         let (Self::Merge(parts), Some(mut element)) = (self, described) else {

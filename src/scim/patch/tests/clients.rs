@@ -134,6 +134,15 @@ fn ent_18_q_41_c_3_an_element_that_the_path_describes_is_created(
     );
 }
 
+#[test]
+fn what_the_path_describes_is_read_as_it_would_be_in_a_body() {
+    let operations = json!([{ "op": "add", "path": "emails[type eq \"\"].value", "value": "x@y" }]);
+    assert_eq!(
+        patch_user(&json!({ "userName": "u" }), &operations).unwrap(),
+        json!({ "userName": "u", "emails": [{ "value": "x@y" }] })
+    );
+}
+
 #[rstest]
 #[case::or("emails[type eq \"work\" or type eq \"home\"].value")]
 #[case::another_operator("emails[type sw \"w\"].value")]
