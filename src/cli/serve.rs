@@ -19,6 +19,7 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
         .as_ref()
         .map(|traces| telemetry::traces::start(traces, Arc::new(SystemClock)))
         .transpose()?;
+    allow_connections(config.server.max_connections);
     let stopping = signal::stopping(Hangup::IsForOthers, || {})?;
     let listen = config.server.listen;
     let listener = http::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
@@ -38,4 +39,18 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
     served?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Lets the process have so many connections as it is to have, and says where the system does not.
+fn allow_connections(most: usize) {
+    match http::allow_open_files() {
+        Ok(allowed) if allowed < most => tracing::warn!(
+            allowed,
+            server.max_connections = most,
+            "the process may have fewer files open than connections are allowed; raise the limit (ulimit -n, LimitNOFILE), or \
+             lower max_connections"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
 }

@@ -30,7 +30,7 @@ mod users;
 pub use self::listen::acme;
 pub use self::{
     admission::{Admission, ClientAddress, Gate},
-    listen::{Certificates, TlsError, Transport, bind, serve},
+    listen::{Certificates, TlsError, Transport, allow_open_files, bind, serve},
     routes::router,
     state::{Mounted, MountedApp, PassedThroughMount, PatchAnswers, Service},
 };

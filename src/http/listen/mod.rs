@@ -7,6 +7,7 @@
 #[cfg(feature = "acme")]
 pub mod acme;
 mod connection;
+mod open_files;
 mod refusal;
 mod request_target;
 mod stalled;
@@ -25,6 +26,7 @@ use tower::{Layer, util::MapRequestLayer};
 
 pub use self::{
     connection::{Certificate, Peer},
+    open_files::allow_open_files,
     tls::{Certificates, TlsError},
 };
 use super::{Service, layers::tidy_path, router};
