@@ -1,11 +1,11 @@
 //! A target's answer on its way to the client.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Response, header};
-use http_body::Frame;
+use http_body::{Body, Frame};
 use http_body_util::StreamBody;
 use hyper::{body::Incoming, ext::ReasonPhrase};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,23 +14,22 @@ use crate::clock::Time;
 
 use super::{
     Below, Failure, PassedThrough,
-    body::Rewritten,
-    body::{AnswerBody, AnswerLimits, Download, Interruption, data},
+    beginning::{self, Beginning},
+    body::{AnswerBody, AnswerLimits, BodyError, Deadline, Download, Interruption, Rewritten, data},
     call::Call,
-    coding, head,
+    coding::{self, Coding},
+    head,
     request::is_json,
     rewrite::Rewriter,
 };
-
-/// A JSON answer up to this length is read as a whole before it goes on: it keeps a `Content-Length`, and one that breaks off is
-/// answered with an error instead of half an answer. It is more than nearly all answers, and little for a server.
-const SMALL: u64 = 64 * 1024;
 
 /// What an answer is to.
 pub(super) struct Asked<'a> {
     pub(super) below: &'a Below,
     /// When the exchange must be over.
     pub(super) deadline: Time,
+    /// When a small answer must be there as a whole: before the client is told that it took too long.
+    pub(super) whole_by: Time,
 }
 
 /// What the client gets of `response`.
@@ -45,7 +44,7 @@ pub(super) async fn pass(
 ) -> Result<Response<AnswerBody>, Failure> {
     let (parts, body) = response.into_parts();
     refuse_redirect(app, asked, &parts)?;
-    let has_body = !http_body::Body::is_end_stream(&body);
+    let has_body = !body.is_end_stream();
     refuse_page(app, &parts, has_body)?;
     let length = content_length(&parts.headers);
     let limit = app.max_answer_bytes;
@@ -57,13 +56,7 @@ pub(super) async fn pass(
     let body = if has_body {
         let limits = AnswerLimits { idle: app.idle_timeout, deadline: asked.deadline, bytes: limit };
         let body = Download::new(body, (place, call), limits, app.clock.clone());
-        // A part of a JSON text is none, and its bytes are counted in `Content-Range`.
-        let is_partial = headers.contains_key(header::CONTENT_RANGE);
-        if is_json(&headers) && !is_partial {
-            rewritten(app, &mut headers, body, length).await?
-        } else {
-            AnswerBody::streamed(body.streamed())
-        }
+        body_of(app, &mut headers, body, (length, asked.whole_by)).await?
     } else {
         AnswerBody::empty()
     };
@@ -85,7 +78,7 @@ fn refuse_redirect(
     let location = parts.headers.get(header::LOCATION);
     let is_followed = matches!(parts.status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let Some(location) = location.filter(|_| is_followed) else { return Ok(()) };
-    let location = String::from_utf8_lossy(location.as_bytes());
+    let location = head::text(location);
     let is_relative = !location.starts_with('/') && !location.contains(':');
     // Many clients take a backslash for a slash, so that two of them lead to another host.
     let is_plain = !location.contains('\\');
@@ -118,45 +111,111 @@ fn refuse_page(app: &PassedThrough, parts: &http::response::Parts, has_body: boo
     })
 }
 
-/// A JSON body with the target's URLs turned into ours.
-async fn rewritten(
+/// The body with the target's URLs turned into ours, where it is JSON. What does not tell its length is held back a moment.
+async fn body_of(
     app: &Arc<PassedThrough>,
     headers: &mut HeaderMap,
     body: Download,
-    length: Option<u64>,
+    (length, whole_by): (Option<u64>, Time),
 ) -> Result<AnswerBody, Failure> {
-    let unreadable = |reason: String| Failure::Unreadable { target: app.target.clone(), reason };
-    let codings = coding::of(headers).map_err(|error| unreadable(error.to_string()))?;
+    // A part of a JSON text is none, and its bytes are counted in `Content-Range`. What does not say what it is, is looked at.
+    let has = |name| headers.contains_key(name);
+    let is_untold = !has(header::CONTENT_TYPE) && !has(header::CONTENT_ENCODING);
+    let is_rewritten = (is_json(headers) || is_untold) && !has(header::CONTENT_RANGE);
+    if !is_rewritten {
+        return match length {
+            Some(_) => {
+                let watch = body.deadline().watch();
+                Ok(AnswerBody::streamed(body, watch))
+            }
+            None => held(app, headers, body.deadline(), body).await,
+        };
+    }
+    let codings = coding::of(headers).map_err(|error| unreadable(app, error.to_string()))?;
     let mut rewriter = Rewriter::new(app.to_client.clone());
-    if codings.is_empty() && length.is_some_and(|length| length <= SMALL) {
-        let bytes = body.whole().await.map_err(|interruption| of_interruption(app, &interruption))?;
-        let mut output = Vec::new();
-        rewriter.push(&bytes, &mut output);
-        rewriter.finish(&mut output);
-        if rewriter.replaced() == 0 {
-            return Ok(AnswerBody::whole(bytes));
+    match length {
+        Some(length) if codings.is_empty() && length <= beginning::MOST => {
+            let bytes =
+                body.whole(whole_by).await.map_err(|interruption| of_interruption(app, &interruption))?;
+            let mut output = Vec::new();
+            rewriter.push(&bytes, &mut output);
+            rewriter.finish(&mut output);
+            if rewriter.replaced() == 0 {
+                return Ok(AnswerBody::whole(bytes));
+            }
+            head::forget_bytes(headers);
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(output.len()));
+            Ok(AnswerBody::whole(output.into()))
         }
-        head::forget_bytes(headers);
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(output.len()));
-        return Ok(AnswerBody::whole(output.into()));
+        Some(_) if codings.is_empty() => {
+            head::forget_bytes(headers);
+            let watch = body.deadline().watch();
+            Ok(AnswerBody::streamed(Rewritten::new(body, rewriter), watch))
+        }
+        None if codings.is_empty() => {
+            head::forget_bytes(headers);
+            held(app, headers, body.deadline(), Rewritten::new(body, rewriter)).await
+        }
+        _ => {
+            head::forget_bytes(headers);
+            headers.remove(header::CONTENT_ENCODING);
+            let deadline = body.deadline();
+            let plain = decoded(body, &codings, app.max_answer_bytes);
+            held(app, headers, deadline, Rewritten::new(plain, rewriter)).await
+        }
     }
-    let body = body.streamed();
-    head::forget_bytes(headers);
-    if codings.is_empty() {
-        return Ok(AnswerBody::streamed(Rewritten::new(body, rewriter)));
-    }
-    headers.remove(header::CONTENT_ENCODING);
-    let limit = app.max_answer_bytes;
+}
+
+/// The body without its codings, at most `limit` bytes of it.
+fn decoded(
+    body: Download,
+    codings: &[Coding],
+    limit: u64,
+) -> impl Body<Data = Bytes, Error = io::Error> + Send + Unpin + 'static {
     let mut left = limit;
-    let plain = coding::decoded(data(body), &codings).map(move |piece: std::io::Result<Bytes>| {
+    let plain = coding::decoded(data(body), codings).map(move |piece: io::Result<Bytes>| {
         let piece = piece?;
         match left.checked_sub(piece.len() as u64) {
             Some(rest) => left = rest,
-            None => return Err(std::io::Error::other(Interruption::TooLarge(limit))),
+            None => return Err(io::Error::other(Interruption::TooLarge(limit))),
         }
         Ok(Frame::data(piece))
     });
-    Ok(AnswerBody::streamed(Rewritten::new(StreamBody::new(Box::pin(plain)), rewriter)))
+    StreamBody::new(Box::pin(plain))
+}
+
+/// A body that does not tell its length.
+async fn held<B>(
+    app: &Arc<PassedThrough>,
+    headers: &mut HeaderMap,
+    deadline: Deadline,
+    body: B,
+) -> Result<AnswerBody, Failure>
+where
+    B: Body<Data = Bytes, Error: Into<BodyError>> + Send + Unpin + 'static,
+{
+    match beginning::hold(body, &*app.clock).await {
+        Ok(Beginning::Whole(bytes)) => {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            Ok(AnswerBody::whole(bytes))
+        }
+        Ok(Beginning::Part(body)) => Ok(AnswerBody::streamed(body, deadline.watch())),
+        Err(error) => Err(of_error(app, &error.into())),
+    }
+}
+
+/// What a client is told of an answer that failed before it went on, maybe in the middle of being decoded.
+fn of_error(app: &PassedThrough, error: &BodyError) -> Failure {
+    let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let interruption = error.downcast_ref().or_else(|| within.and_then(|error| error.downcast_ref()));
+    match interruption {
+        Some(interruption) => of_interruption(app, interruption),
+        None => unreadable(app, error.to_string()),
+    }
+}
+
+fn unreadable(app: &PassedThrough, reason: String) -> Failure {
+    Failure::Unreadable { target: app.target.clone(), reason }
 }
 
 /// What a client is told of an answer of which it has seen nothing yet.
@@ -165,7 +224,9 @@ fn of_interruption(app: &PassedThrough, interruption: &Interruption) -> Failure 
     match interruption {
         Interruption::Broken(_) => Failure::Broken { target, reason: interruption.to_string() },
         Interruption::Idle(within) => Failure::TimedOut { target, within: *within },
-        Interruption::Total => Failure::TimedOut { target, within: app.total_timeout },
+        Interruption::Total => {
+            Failure::TimedOut { target, within: app.total_timeout.min(app.request_timeout) }
+        }
         Interruption::TooLarge(limit) => Failure::AnswerTooLarge { target, limit: *limit },
     }
 }

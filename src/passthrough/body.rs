@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, BodyStream};
+use http_body_util::{BodyExt, BodyStream, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
@@ -214,7 +214,23 @@ pub(super) struct Download {
     received: u64,
     clock: Arc<dyn Clock>,
     idle: Option<BoxFuture<'static, ()>>,
-    _watch: Option<AbortOnDropHandle<()>>,
+}
+
+/// What gives a [`Download`] up at its deadline although nobody polls it: a client that takes nothing asks for nothing more.
+pub(super) struct Deadline {
+    connection: Arc<Mutex<Option<(Incoming, OwnedSemaphorePermit)>>>,
+    at: Time,
+    clock: Arc<dyn Clock>,
+}
+
+impl Deadline {
+    /// Watches until the handle is dropped.
+    pub(super) fn watch(self) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            self.clock.sleep_until(self.at).await;
+            drop(lock(&self.connection).take());
+        }))
+    }
 }
 
 impl Download {
@@ -225,13 +241,13 @@ impl Download {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let connection = Arc::new(Mutex::new(Some((body, place))));
-        Self { connection, call, limits, received: 0, clock, idle: None, _watch: None }
+        Self { connection, call, limits, received: 0, clock, idle: None }
     }
 
-    /// The whole of it, by the deadline.
-    pub(super) async fn whole(mut self) -> Result<Bytes, Interruption> {
+    /// The whole of it, by then or by the deadline.
+    pub(super) async fn whole(mut self, by: Time) -> Result<Bytes, Interruption> {
         let (clock, deadline) = (self.clock.clone(), self.limits.deadline);
-        match until(&*clock, deadline, (&mut self).collect()).await {
+        match until(&*clock, deadline.min(by), (&mut self).collect()).await {
             Some(collected) => Ok(collected?.to_bytes()),
             None => {
                 self.call.failed(&Interruption::Total);
@@ -240,17 +256,10 @@ impl Download {
         }
     }
 
-    /// For a client that takes it piece by piece. One that takes nothing asks for nothing more, so nothing here is polled any
-    /// more: what is left at the deadline is given up from beside.
-    pub(super) fn streamed(mut self) -> Self {
-        let watched = self.connection.clone();
-        let end = self.clock.sleep_until(self.limits.deadline);
-        let watch = tokio::spawn(async move {
-            end.await;
-            drop(lock(&watched).take());
-        });
-        self._watch = Some(AbortOnDropHandle::new(watch));
-        self
+    /// For when it goes on to a client that takes it piece by piece.
+    pub(super) fn deadline(&self) -> Deadline {
+        let (connection, clock) = (self.connection.clone(), self.clock.clone());
+        Deadline { connection, at: self.limits.deadline, clock }
     }
 
     fn end(&self) {
@@ -322,7 +331,10 @@ enum Content {
     /// None. It claims no length, so that no layer adds a `Content-Length` that the target did not send.
     Empty,
     Whole(Bytes),
-    Streamed(Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>),
+    Streamed {
+        body: UnsyncBoxBody<Bytes, BodyError>,
+        _watch: AbortOnDropHandle<()>,
+    },
 }
 
 impl AnswerBody {
@@ -334,13 +346,17 @@ impl AnswerBody {
         Self(Content::Whole(bytes))
     }
 
-    pub(super) fn streamed(body: impl Body<Data = Bytes, Error: Into<BodyError>> + Send + 'static) -> Self {
+    /// Piece by piece, until the end of what `watch` lets it have.
+    pub(super) fn streamed(
+        body: impl Body<Data = Bytes, Error: Into<BodyError>> + Send + 'static,
+        watch: AbortOnDropHandle<()>,
+    ) -> Self {
         let body = BodyExt::map_err(body, |error| {
             let error = error.into();
             tracing::warn!(%error, "an answer broke off");
             error
         });
-        Self(Content::Streamed(Box::pin(body)))
+        Self(Content::Streamed { body: body.boxed_unsync(), _watch: watch })
     }
 }
 
@@ -356,7 +372,7 @@ impl Body for AnswerBody {
             Content::Empty => Poll::Ready(None),
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Streamed(body) => body.as_mut().poll_frame(context),
+            Content::Streamed { body, .. } => Pin::new(body).poll_frame(context),
         }
     }
 
@@ -364,7 +380,7 @@ impl Body for AnswerBody {
         match &self.0 {
             Content::Empty => true,
             Content::Whole(bytes) => bytes.is_empty(),
-            Content::Streamed(body) => body.is_end_stream(),
+            Content::Streamed { body, .. } => body.is_end_stream(),
         }
     }
 }

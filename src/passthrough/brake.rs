@@ -21,6 +21,13 @@ use crate::{
 
 use super::{Failure, PassedThrough, revocation::Revoked};
 
+/// Users who were let through, and count since.
+#[derive(Debug, Default)]
+pub(super) struct LetThrough {
+    ids: Vec<String>,
+    at: Time,
+}
+
 /// How many users may lose access in a window where no number is configured. How many there are is not known here.
 const MOST: u64 = 10;
 
@@ -47,9 +54,9 @@ fn most(brake: &Brake) -> u64 {
 ///
 /// # Errors
 /// When they are too many, or the database, which counts them, fails.
-pub(super) async fn pass(app: &PassedThrough, revoked: Revoked) -> Result<(), Failure> {
+pub(super) async fn pass(app: &PassedThrough, revoked: Revoked) -> Result<LetThrough, Failure> {
     let (revoked, is_known) = match revoked {
-        Revoked::These(ids) if ids.is_empty() => return Ok(()),
+        Revoked::These(ids) if ids.is_empty() => return Ok(LetThrough::default()),
         Revoked::These(ids) => (ids, true),
         Revoked::Unknown => (Vec::new(), false),
     };
@@ -73,18 +80,18 @@ pub(super) async fn pass(app: &PassedThrough, revoked: Revoked) -> Result<(), Fa
                 let are_too_many = !new.is_empty() && passed.count + new.len() as u64 > most;
                 if counted == Counted::Yes && (are_too_many || !is_known) {
                     notifications::raise(transaction, notice(&name, most, &brake, now)).await?;
-                    return Ok(Some(passed.first_at));
+                    return Ok(Err(passed.first_at));
                 }
-                for id in new {
-                    passed_revocations::save(transaction, &name, &id, now, counted).await?;
+                for id in &new {
+                    passed_revocations::save(transaction, &name, id, now, counted).await?;
                 }
-                Ok::<_, StoreError>(None)
+                Ok::<_, StoreError>(Ok(LetThrough { ids: new, at: now }))
             })
         })
         .await;
     match verdict {
-        Ok(None) => Ok(()),
-        Ok(Some(first_at)) => {
+        Ok(Ok(let_through)) => Ok(let_through),
+        Ok(Err(first_at)) => {
             tracing::error!(
                 app = app.name(),
                 user.id = first_of_these,
@@ -100,6 +107,31 @@ pub(super) async fn pass(app: &PassedThrough, revoked: Revoked) -> Result<(), Fa
             tracing::error!(app = app.name(), %error, "revocations could not be counted, so none is passed on");
             Err(Failure::Uncounted)
         }
+    }
+}
+
+/// Forgets users who were let through and lost nothing: the target did not do it. That many of them come in the hour of an
+/// outage is no reason to hold those who come after it.
+pub(super) async fn take_back(app: &PassedThrough, let_through: LetThrough) {
+    let LetThrough { ids, at } = let_through;
+    if ids.is_empty() {
+        return;
+    }
+    let name = app.name().to_owned();
+    let taken_back = app
+        .store
+        .write(move |transaction| {
+            Box::pin(async move {
+                passed_revocations::lock(transaction, &name).await?;
+                for id in &ids {
+                    passed_revocations::take_back(transaction, &name, id, at).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await;
+    if let Err(error) = taken_back {
+        tracing::error!(app = app.name(), %error, "users who lost nothing go on to count as if they had lost access");
     }
 }
 

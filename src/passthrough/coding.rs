@@ -8,7 +8,7 @@ use async_compression::{
     zstd::DParameter,
 };
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt, stream};
 use http::{HeaderMap, header};
 use tokio::io::{AsyncRead, BufReader};
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -82,9 +82,25 @@ pub(super) fn decoded(
     ReaderStream::with_capacity(reader, PIECE)
 }
 
+/// All bytes without their codings; `None` if they cannot be decoded, or become more than `limit`.
+pub(super) async fn whole(bytes: &Bytes, codings: &[Coding], limit: usize) -> Option<Bytes> {
+    if codings.is_empty() {
+        return Some(bytes.clone());
+    }
+    let mut stream = Box::pin(decoded(stream::iter([Ok(bytes.clone())]), codings));
+    let mut plain = Vec::new();
+    while let Some(piece) = stream.try_next().await.ok()? {
+        if plain.len() + piece.len() > limit {
+            return None;
+        }
+        plain.extend_from_slice(&piece);
+    }
+    Some(plain.into())
+}
+
 #[cfg(test)]
 mod tests {
-    use futures_util::{StreamExt, TryStreamExt, stream};
+    use futures_util::StreamExt;
     use http::HeaderValue;
     use rstest::rstest;
     use tokio::io::AsyncReadExt;

@@ -26,6 +26,9 @@ use super::{
 /// How long a request waits for a place when all are taken.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
 
+/// How long a small answer has for its body at least, however late its head was.
+const LEAST_FOR_WHOLE: Duration = Duration::from_secs(1);
+
 /// Passes `request` of `actor`, the name of a token, to the target, and its answer back. `below` is what it asks for. Dropped,
 /// it drops the request to the target.
 ///
@@ -37,8 +40,8 @@ pub async fn forward(
     below: &Below,
     request: Request<RequestBody>,
 ) -> Result<Response<AnswerBody>, Failure> {
-    let record = Record::begin(app, actor, request.method(), below);
-    let result = pass(app, below, request).await;
+    let mut record = Record::begin(app, actor, request.method(), below);
+    let result = pass(app, below, request, record.as_mut()).await;
     if let Some(record) = record {
         match &result {
             Ok(answer) => record.end(answer.status().as_str(), Some(answer.headers())).await,
@@ -52,6 +55,7 @@ async fn pass(
     app: &Arc<PassedThrough>,
     below: &Below,
     request: Request<RequestBody>,
+    record: Option<&mut Record>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let (parts, body) = request.into_parts();
     let method = parts.method;
@@ -67,18 +71,50 @@ async fn pass(
     *head.method_mut() = method;
     *head.uri_mut() = app.uri(below).map_err(|_| Failure::Path(super::Unsafe::Slash))?;
     *head.headers_mut() = headers;
+    let meaning = body.take_meaning();
+    if let Some(record) = record {
+        record.has_operations(meaning.operations);
+    }
     // 3. Whose access it takes away, and whether that are too many.
-    brake::pass(app, body.take_revoked()).await?;
+    let urgency = if meaning.revoked.is_nobody() { Urgency::Ordinary } else { Urgency::TakesAccess };
+    let let_through = brake::pass(app, meaning.revoked).await?;
     // 4. Send it, and once more if that is safe.
     let mut attempts = 2;
-    loop {
+    let result = loop {
         attempts -= 1;
-        let result = exchange(app, below, &head, &mut body).await;
-        match result {
+        match exchange(app, below, &head, &mut body, urgency).await {
             Err((_, Again::Safe)) if attempts > 0 && body.is_repeatable() => {}
-            Err((failure, _)) => return Err(failure),
-            Ok(answer) => return Ok(answer),
+            Err((failure, _)) => break Err(failure),
+            Ok(answer) => break Ok(answer),
         }
+    };
+    // 5. Who lost nothing after all does not count.
+    if was_not_done(&result) {
+        brake::take_back(app, let_through).await;
+    }
+    result
+}
+
+/// How long a request may wait for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    Ordinary,
+    /// A leaver would stay in: it is not told to come again.
+    TakesAccess,
+}
+
+/// Whether it is certain that the target did not do what was asked.
+fn was_not_done(result: &Result<Response<AnswerBody>, Failure>) -> bool {
+    match result {
+        Ok(answer) => answer.status().is_client_error(),
+        Err(failure) => matches!(
+            failure,
+            Failure::Busy
+                | Failure::Resting { .. }
+                | Failure::Unreachable { .. }
+                | Failure::TooLarge(_)
+                | Failure::IncompleteBody
+        ),
     }
 }
 
@@ -95,8 +131,9 @@ async fn exchange(
     below: &Below,
     head: &Request<()>,
     body: &mut Outgoing,
+    urgency: Urgency,
 ) -> Result<Response<AnswerBody>, (Failure, Again)> {
-    let place = place(app).await.map_err(|failure| (failure, Again::Unsafe))?;
+    let place = place(app, urgency).await.map_err(|failure| (failure, Again::Unsafe))?;
     let passage = app.breaker.pass().map_err(|resting| {
         let failure = Failure::Resting {
             target: app.target.clone(),
@@ -127,20 +164,31 @@ async fn exchange(
             return Err((failure, again));
         }
     };
-    passage.answered();
     call.answered(response.status());
-    let asked = Asked { below, deadline: started + app.total_timeout };
-    answer::pass(app, &asked, response, (place, call)).await.map_err(|failure| {
+    let whole_by = (started + app.request_timeout).max(app.clock.now() + LEAST_FOR_WHOLE);
+    let asked = Asked { below, deadline: started + app.total_timeout, whole_by };
+    let passed = answer::pass(app, &asked, response, (place, call)).await;
+    match &passed {
+        // It did not come to the end of what it began.
+        Err(Failure::Broken { reason, .. }) => passage.failed(reason),
+        Err(failure @ Failure::TimedOut { .. }) => passage.failed(&failure.to_string()),
+        Ok(_) | Err(_) => passage.answered(),
+    }
+    passed.map_err(|failure| {
         let broke_off = matches!(failure, Failure::Broken { .. });
         (failure, if broke_off && is_read { Again::Safe } else { Again::Unsafe })
     })
 }
 
-async fn place(app: &PassedThrough) -> Result<OwnedSemaphorePermit, Failure> {
+async fn place(app: &PassedThrough, urgency: Urgency) -> Result<OwnedSemaphorePermit, Failure> {
     if let Ok(place) = app.places.clone().try_acquire_owned() {
         return Ok(place);
     }
-    let deadline = app.clock.now() + WAIT_FOR_PLACE;
+    let wait = match urgency {
+        Urgency::Ordinary => WAIT_FOR_PLACE,
+        Urgency::TakesAccess => app.request_timeout.max(WAIT_FOR_PLACE),
+    };
+    let deadline = app.clock.now() + wait;
     match until(&*app.clock, deadline, app.places.clone().acquire_owned()).await {
         Some(place) => Ok(place.expect("the semaphore of an app is never closed")),
         None => Err(Failure::Busy),

@@ -11,13 +11,15 @@
 //! - what is not SCIM becomes a SCIM Error: a target that is down, a web page, a redirect to elsewhere.
 //!
 //! In reading order: `forward` is the use case as a numbered list; `path` and `head` say what is asked and with which headers;
-//! `request` and `answer` pass the bodies, by means of `body`, `coding`, `rewrite` and `base`; `brake` (which asks `revocation`),
-//! `breaker`, `audit` and `call` (what is counted and logged) stand around them; [`probe`] looks whether a target is what it should be, and `key_usage` after the key of its other API; `error` says in words what went wrong.
+//! `request` and `answer` pass the bodies, by means of `body`, `beginning`, `coding`, `rewrite` and `base`; `brake` (which asks
+//! `revocation`), `breaker`, `audit` and `call` (what is counted and logged) stand around them; [`probe`] looks whether a target
+//! is what it should be, and `key_usage` after the key of its other API; `error` says in words what went wrong.
 
 mod answer;
 mod app;
 mod audit;
 mod base;
+mod beginning;
 mod body;
 mod brake;
 mod breaker;

@@ -21,6 +21,9 @@ pub enum Unsafe {
     /// A `/` or `\` that is encoded, or a `\`.
     #[error("The path has a slash or backslash within a segment, which is not passed on.")]
     Slash,
+    /// A control character, or what only decoders that are too old take for a character.
+    #[error("The path has a control character or malformed UTF-8, which is not passed on.")]
+    Unreadable,
 }
 
 impl Below {
@@ -78,7 +81,9 @@ pub(super) fn meant_segments(path: &str) -> Vec<String> {
     let segments = path.split(|byte| *byte == b'/');
     let segments = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
     let segments = segments.filter(|segment| !segment.is_empty());
-    segments.map(|segment| String::from_utf8_lossy(segment).into_owned()).collect()
+    // No server goes by control characters, and PostgreSQL keeps no text with a NUL.
+    let plain = |segment| String::from_utf8_lossy(segment).replace(char::is_control, "");
+    segments.map(plain).collect()
 }
 
 fn check(path: &str) -> Result<(), Unsafe> {
@@ -102,16 +107,26 @@ fn check(path: &str) -> Result<(), Unsafe> {
         if count_slashes(&decoded) != slashes {
             return Err(Unsafe::Slash);
         }
+        if decoded.iter().any(u8::is_ascii_control) || is_overlong(&decoded) {
+            return Err(Unsafe::Unreadable);
+        }
         path = decoded;
     }
     // Nobody encodes a name so often but to hide something.
     Err(Unsafe::Slash)
 }
 
-/// Whether a segment is `.` or `..`; also with parameters behind it (`..;x`), which Java servers take away, and in the overlong
-/// UTF-8 that old decoders take for dots.
+/// Whether a character is written in more bytes than it needs (RFC 3629 §3), which old decoders take for the character: `%C0%AF`
+/// for a slash.
+fn is_overlong(path: &[u8]) -> bool {
+    path.windows(2)
+        .any(|pair| matches!(pair, [0xc0 | 0xc1, 0x80..=0xbf] | [0xe0, 0x80..=0x9f] | [0xf0, 0x80..=0x8f]))
+}
+
+/// Whether a segment is `.` or `..`; also with parameters behind it (`..;x`), which Java servers take away, with what ends a path
+/// once it is decoded, and in the overlong UTF-8 that old decoders take for dots.
 fn is_dots(segment: &[u8]) -> bool {
-    let segment = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+    let segment = segment.split(|byte| matches!(byte, b';' | b'?' | b'#')).next().unwrap_or_default();
     let plain: Vec<u8> = if segment.contains(&0xc0) {
         let mut plain = Vec::new();
         let mut bytes = segment.iter().copied();
@@ -216,6 +231,15 @@ mod tests {
     #[case("/Users/..;a=b/admin", Unsafe::Dots)]
     #[case("/Users/..%3ba/admin", Unsafe::Dots)]
     #[case("/Users/%c0%ae%c0%ae/admin", Unsafe::Dots)]
+    #[case("/Users/..%23/admin", Unsafe::Dots)]
+    #[case("/Users/..%253f/admin", Unsafe::Dots)]
+    #[case("/Users/..%c0%af..%c0%afadmin", Unsafe::Unreadable)]
+    #[case("/Users/..%c1%9cadmin", Unsafe::Unreadable)]
+    #[case("/Users/%e0%80%ae%e0%80%ae/admin", Unsafe::Unreadable)]
+    #[case("/Users/%f0%80%80%af", Unsafe::Unreadable)]
+    #[case("/Users/..%00/admin", Unsafe::Unreadable)]
+    #[case("/Users/7%2500", Unsafe::Unreadable)]
+    #[case("/Users/7%0d%0aa", Unsafe::Unreadable)]
     #[case("/Users/a%2fb", Unsafe::Slash)]
     #[case("/Users/a%5Cb", Unsafe::Slash)]
     #[case("/Users/a%252Fb", Unsafe::Slash)]

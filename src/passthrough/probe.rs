@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     app::{bearer, relay},
+    coding,
     key_usage::Key,
 };
 
@@ -238,7 +239,12 @@ pub(super) async fn fetch(
             parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let is_page = media_type.to_ascii_lowercase().starts_with(b"text/html");
         let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|error| error.to_string())?;
-        let body = serde_json::from_slice(&body.to_bytes()).ok();
+        // Nobody asked for a coding, and some send one all the same.
+        let plain = match coding::of(&parts.headers) {
+            Ok(codings) => coding::whole(&body.to_bytes(), &codings, MOST_BYTES).await,
+            Err(_) => None,
+        };
+        let body = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
         Ok(Answer { status: parts.status.as_u16(), body, is_page })
     };
     match until(clock, clock.now() + TIMEOUT, exchange).await {

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{TryStreamExt, stream};
+use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
@@ -25,7 +25,7 @@ use super::{
     app::kib,
     body::{Fault, Progress, Rewritten, Upload},
     coding, head,
-    revocation::{self, Revoked, Told},
+    revocation::{self, Meaning, Revoked, Told},
     rewrite::Rewriter,
 };
 
@@ -37,8 +37,8 @@ pub(super) struct Outgoing {
     content: Content,
     /// How the client's body is getting on.
     pub(super) progress: Arc<Progress>,
-    /// Whose access it takes away.
-    revoked: Revoked,
+    /// What it means.
+    meaning: Meaning,
 }
 
 /// A body that was read as a whole.
@@ -80,24 +80,24 @@ impl Outgoing {
         if length.is_some_and(|length: usize| length > app.max_body_bytes) {
             return Err(Failure::TooLarge(app.max_body_bytes));
         }
-        let revoked = |told: Told<'_>| revocation::find(asked.method, asked.below, told);
+        let meant = |told: Told<'_>| revocation::find(asked.method, asked.below, told);
         if http_body::Body::is_end_stream(&body) {
-            return Ok(Self { content: Content::None, progress, revoked: revoked(Told::Nothing) });
+            return Ok(Self { content: Content::None, progress, meaning: meant(Told::Nothing) });
         }
         let is_json = is_json(headers);
         // What a target makes of a body that it is not told to be JSON is not known.
         let is_guarded = revocation::needs_body(asked.method, asked.below);
         let is_whole = is_guarded || is_json && (length.is_some() || !app.repairs.is_empty());
         let upload = Upload::new(body, app.max_body_bytes, progress.clone(), app.clock.clone());
-        let (content, revoked) = match coding::of(headers) {
+        let (content, meaning) = match coding::of(headers) {
             Ok(codings) if is_whole || is_json && !codings.is_empty() => {
                 // What it becomes without its codings takes memory as well.
                 let unpacked = if codings.is_empty() { 0 } else { app.max_body_bytes };
                 let memory = memory(app, length.unwrap_or(app.max_body_bytes) + unpacked).await?;
                 let mut whole = read_whole(app, upload, memory, &progress).await?;
-                let plain = decoded(&whole.bytes, &codings, app.max_body_bytes).await;
+                let plain = coding::whole(&whole.bytes, &codings, app.max_body_bytes).await;
                 // What cannot be decoded is passed on as it came: it is the target's to understand.
-                let revoked = revoked(match &plain {
+                let meaning = meant(match &plain {
                     _ if !is_guarded => Told::Nothing,
                     Some(plain) => Told::Bytes(plain),
                     None => Told::Unreadable,
@@ -108,22 +108,23 @@ impl Outgoing {
                     whole.bytes = changed;
                 }
                 whole.give_back();
-                (Content::Whole(whole), revoked)
+                (Content::Whole(whole), meaning)
             }
             Ok(_) if is_json => {
                 let rewriter = Rewriter::new(app.to_target.clone());
                 let content = Content::Streamed(Rewritten::new(upload, rewriter).boxed_unsync());
-                (content, revoked(Told::Nothing))
+                (content, meant(Told::Nothing))
             }
-            Ok(_) => (Content::Streamed(upload.boxed_unsync()), revoked(Told::Nothing)),
-            Err(_) => (Content::Streamed(upload.boxed_unsync()), revoked(Told::Unreadable)),
+            Ok(_) => (Content::Streamed(upload.boxed_unsync()), meant(Told::Nothing)),
+            Err(_) => (Content::Streamed(upload.boxed_unsync()), meant(Told::Unreadable)),
         };
-        Ok(Self { content, progress, revoked })
+        Ok(Self { content, progress, meaning })
     }
 
-    /// Whose access it takes away; asked once.
-    pub(super) fn take_revoked(&mut self) -> Revoked {
-        std::mem::replace(&mut self.revoked, Revoked::These(Vec::new()))
+    /// What it means; asked once.
+    pub(super) fn take_meaning(&mut self) -> Meaning {
+        let nothing = Meaning { revoked: Revoked::These(Vec::new()), operations: Vec::new() };
+        std::mem::replace(&mut self.meaning, nothing)
     }
 
     /// The body to send.
@@ -243,19 +244,4 @@ fn describe(headers: &mut HeaderMap, whole: &Whole, length: usize) {
     if whole.trailers.is_none() {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-}
-
-async fn decoded(bytes: &Bytes, codings: &[coding::Coding], limit: usize) -> Option<Bytes> {
-    if codings.is_empty() {
-        return Some(bytes.clone());
-    }
-    let mut stream = Box::pin(coding::decoded(stream::iter([Ok(bytes.clone())]), codings));
-    let mut plain = Vec::new();
-    while let Some(piece) = stream.try_next().await.ok()? {
-        if plain.len() + piece.len() > limit {
-            return None;
-        }
-        plain.extend_from_slice(&piece);
-    }
-    Some(plain.into())
 }

@@ -1,4 +1,4 @@
-//! Whose access a write takes away, by whatever words: a DELETE of a user, a PUT or PATCH that sets `active` false, the same
+//! What a write means: of what it consists, and whose access it takes away, by whatever words: a DELETE of a user, a PUT or PATCH that sets `active` false, the same
 //! within a bulk request. `"False"` is false, as Entra ID writes it; names compare without case.
 //!
 //! What a body means is the target's to say, so this errs on the side of caution: what looks like a revocation is one.
@@ -9,6 +9,9 @@ use http::Method;
 
 use super::{Below, path::meant_segments, written::Written};
 
+/// How many operations of a bulk request are told of.
+const MOST_OPERATIONS: usize = 1_000;
+
 /// Who loses access by a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Revoked {
@@ -16,6 +19,29 @@ pub(super) enum Revoked {
     These(Vec<String>),
     /// It cannot be told: a bulk request that cannot be read may take access from anybody.
     Unknown,
+}
+
+impl Revoked {
+    /// Whether certainly nobody loses anything.
+    pub(super) fn is_nobody(&self) -> bool {
+        matches!(self, Self::These(ids) if ids.is_empty())
+    }
+}
+
+/// What a write means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Meaning {
+    /// Who loses access.
+    pub(super) revoked: Revoked,
+    /// The operations of a bulk request, as far as they can be read.
+    pub(super) operations: Vec<BulkOperation>,
+}
+
+/// An operation of a bulk request, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BulkOperation {
+    pub(super) method: String,
+    pub(super) path: String,
 }
 
 /// A request's body, as far as it is known.
@@ -29,26 +55,38 @@ pub(super) enum Told<'b> {
     Unreadable,
 }
 
-/// Who loses access. A target may read what cannot be read here, so that counts as a revocation.
-pub(super) fn find(method: &Method, below: &Below, told: Told<'_>) -> Revoked {
+/// What a request means. A target may read what cannot be read here, so that counts as a revocation.
+pub(super) fn find(method: &Method, below: &Below, told: Told<'_>) -> Meaning {
     let body = match told {
         Told::Bytes(bytes) if !bytes.trim_ascii().is_empty() => Body::of(Written::read(bytes)),
         Told::Nothing | Told::Bytes(_) => Body::None,
         Told::Unreadable => Body::Unreadable,
     };
     let segments = below.meant_segments();
-    match (of_path(&segments), body) {
+    let mut operations = Vec::new();
+    let revoked = match (of_path(&segments), body) {
         (Some(Endpoint::User(id)), body) => {
             Revoked::These(revokes(method.as_str(), &body).then(|| id.to_owned()).into_iter().collect())
         }
         (Some(Endpoint::Bulk), Body::Json(body)) if is(method.as_str(), "POST") => {
+            operations = written_in(&body);
             let mut seen = HashSet::new();
             let ids = of_bulk(&body).into_iter().filter(|id| seen.insert(id.clone()));
             Revoked::These(ids.collect())
         }
         (Some(Endpoint::Bulk), Body::Unreadable) if is(method.as_str(), "POST") => Revoked::Unknown,
         _ => Revoked::These(Vec::new()),
-    }
+    };
+    Meaning { revoked, operations }
+}
+
+/// The operations of a bulk request that say what they are.
+fn written_in(body: &Written) -> Vec<BulkOperation> {
+    let text = |operation: &Written, name| operation.all(name).find_map(Written::text).map(str::to_owned);
+    let written = operations(body).filter_map(|operation| {
+        Some(BulkOperation { method: text(operation, "method")?, path: text(operation, "path")? })
+    });
+    written.take(MOST_OPERATIONS).collect()
 }
 
 /// Whether [`find`] needs the body to know.
@@ -102,13 +140,17 @@ fn body_revokes(method: &str, body: &Written) -> bool {
     if is(method, "PUT") {
         deactivates(body)
     } else {
-        is(method, "PATCH") && body.all("Operations").flat_map(Written::elements).any(operation_revokes)
+        is(method, "PATCH") && (deactivates(body) || operations(body).any(operation_revokes))
     }
 }
 
+/// The operations of a PATCH or a bulk request, also a single one that is in no array.
+fn operations(body: &Written) -> impl Iterator<Item = &Written> {
+    body.all("Operations").flat_map(|operations| operations.elements().chain([operations]))
+}
+
 fn of_bulk(body: &Written) -> Vec<String> {
-    let operations = body.all("Operations").flat_map(Written::elements);
-    operations.flat_map(of_operation).collect()
+    operations(body).flat_map(of_operation).collect()
 }
 
 /// The users of one bulk operation: of each of its paths, if one is there twice.
@@ -196,7 +238,7 @@ mod tests {
 
     fn found_in(method: Method, path: &str, body: &[u8]) -> Revoked {
         let below = Below::find(path, "").unwrap().unwrap();
-        find(&method, &below, Told::Bytes(body))
+        find(&method, &below, Told::Bytes(body)).revoked
     }
 
     fn patch(operation: Value) -> Option<Value> {
@@ -228,6 +270,16 @@ mod tests {
     #[case(json!("active"))]
     fn other_patches_do_not(#[case] operation: Value) {
         assert!(found(Method::PATCH, "/Users/7", patch(operation)).is_empty());
+    }
+
+    #[rstest]
+    #[case::attributes_alone(json!({ "active": false }))]
+    #[case::attributes_beside(json!({ "Operations": [], "urn:ietf:params:scim:schemas:core:2.0:User": { "active": "False" } }))]
+    #[case::one_operation_in_no_array(json!({ "Operations": { "op": "replace", "path": "active", "value": false } }))]
+    fn a_patch_in_the_form_of_another_standard_revokes_as_well(#[case] body: Value) {
+        assert_eq!(found(Method::PATCH, "/Users/7", Some(body.clone())), ["7"]);
+        let bulk = json!({ "Operations": { "method": "PATCH", "path": "/Users/7", "data": body } });
+        assert_eq!(found(Method::POST, "/Bulk", Some(bulk)), ["7"]);
     }
 
     #[test]
@@ -282,7 +334,8 @@ mod tests {
         assert_eq!(found_in(Method::POST, "/Groups", b"{"), Revoked::These(vec![]));
         assert_eq!(found_in(Method::PATCH, "/Users/7", b" "), Revoked::These(vec![]));
         let below = Below::find("/Users/7", "").unwrap().unwrap();
-        assert_eq!(find(&Method::PUT, &below, Told::Unreadable), Revoked::These(vec!["7".into()]));
+        let meaning = find(&Method::PUT, &below, Told::Unreadable);
+        assert_eq!(meaning.revoked, Revoked::These(vec!["7".into()]));
     }
 
     #[test]

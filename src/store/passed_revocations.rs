@@ -120,6 +120,25 @@ pub async fn save(
     Ok(())
 }
 
+/// Forgets that a user was let through at that time, and at no other.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_back(
+    transaction: &mut Transaction,
+    app: &str,
+    user_id: &str,
+    at: Time,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM passed_revocations WHERE app = $1 AND user_id = $2 AND at = $3")
+        .bind(app)
+        .bind(user_id)
+        .bind(at.as_micros())
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
 /// Forgets what was let through until then.
 ///
 /// # Errors

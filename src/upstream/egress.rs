@@ -138,13 +138,29 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
 }
 
 fn reach_v6(address: Ipv6Addr) -> Reach {
-    /// Where AWS hands out credentials.
-    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    /// Where AWS, for machines and for pods, and Google hand out credentials.
+    const METADATA: [Ipv6Addr; 3] = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    ];
+    // A network's own NAT64 (RFC 8215) may lay the address out as for a prefix of 48 bits or of 96.
+    if let [0x64, 0xff9b, 1, high, middle, low, ..] = address.segments() {
+        let low = (middle << 8) | (low >> 8);
+        if [embedded(address), Some(joined(high, low))]
+            .into_iter()
+            .flatten()
+            .any(|inner| reach_v4(inner) == Reach::Never)
+        {
+            return Reach::Never;
+        }
+        return Reach::Private;
+    }
     if let Some(inner) = embedded(address) {
         return reach_v4(inner);
     }
     let first = address.segments()[0];
-    if address == METADATA || address.is_unspecified() {
+    if METADATA.contains(&address) || address.is_unspecified() {
         return Reach::Never;
     }
     match first {
@@ -156,16 +172,21 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped or compatible (RFC 4291), NAT64 (RFC 6052, 8215), 6to4 (RFC 3056),
-/// Teredo (RFC 4380).
+/// The IPv4 address of two halves.
+fn joined(high: u16, low: u16) -> Ipv4Addr {
+    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+    Ipv4Addr::new(a, b, c, d)
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped or compatible (RFC 4291), translated (RFC 2765), NAT64 (RFC 6052),
+/// 6to4 (RFC 3056), Teredo (RFC 4380).
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
-    let at = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Some(Ipv4Addr::new(a, b, c, d))
-    };
+    let at = |high, low| Some(joined(high, low));
     match segments {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, _, _, _, _, high, low] => at(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, _, _, _, _, high, low] => at(high, low),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => at(high, low),
         [0x2002, high, low, ..] => at(high, low),
         [0x2001, 0, _, _, _, _, high, low] => at(!high, !low),
@@ -210,6 +231,11 @@ mod tests {
     #[case::compatible("::10.0.0.1", Reach::Private)]
     #[case::nat64("64:ff9b::a9fe:a9fe", Reach::Never)]
     #[case::local_nat64("64:ff9b:1::a00:1", Reach::Private)]
+    #[case::local_nat64_to_metadata("64:ff9b:1::a9fe:a9fe", Reach::Never)]
+    #[case::local_nat64_of_48_bits("64:ff9b:1:a9fe:a9:fe00::", Reach::Never)]
+    #[case::translated("::ffff:0:169.254.169.254", Reach::Never)]
+    #[case::metadata_of_pods("fd00:ec2::23", Reach::Never)]
+    #[case::metadata_of_google("fd20:ce::254", Reach::Never)]
     #[case::six_to_four("2002:a9fe:a9fe::1", Reach::Never)]
     #[case::teredo("2001:0:1:2:3:4:5601:5601", Reach::Never)]
     fn addresses_are_judged_by_what_they_lead_to(#[case] address: &str, #[case] expected: Reach) {

@@ -62,7 +62,7 @@ pub enum RelayError {
     #[error("{}", self.connect_error().map_or_else(|| cause(.0), ToString::to_string))]
     Connect(#[source] Error),
     /// There was one, and the request did not leave on it.
-    #[error("the connection was closed before the request was sent")]
+    #[error("the connection was closed before the request was sent, or taken on")]
     Unsent(#[source] Error),
     /// The connection broke, or brought no HTTP. The request may have been carried out.
     #[error("the connection broke before the answer came: {}", cause(.0))]
@@ -128,10 +128,18 @@ fn classify(error: Error) -> RelayError {
     if error.is_connect() {
         return RelayError::Connect(error);
     }
-    match find::<hyper::Error>(&error) {
-        Some(cause) if cause.is_canceled() => RelayError::Unsent(error),
-        _ => RelayError::Broken(error),
+    let is_canceled = find::<hyper::Error>(&error).is_some_and(hyper::Error::is_canceled);
+    if is_canceled || find::<h2::Error>(&error).is_some_and(was_not_begun) {
+        return RelayError::Unsent(error);
     }
+    RelayError::Broken(error)
+}
+
+/// Whether a target that speaks HTTP/2 says that it has not begun with the request: by refusing its stream, or with the last
+/// stream that it will work on when it closes the connection (RFC 9113 §8.7).
+fn was_not_begun(error: &h2::Error) -> bool {
+    let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (is_refused || error.is_go_away())
 }
 
 /// The first cause of that type.

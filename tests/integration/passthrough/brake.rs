@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{
     IDP_TOKEN, Passed, TARGET_TOKEN, app, status,
-    wire::{Message, Target},
+    urls::coded,
+    wire::{Message, Reply, Target},
 };
 use crate::harness::{eventually, process::Process, receiver::Receiver};
 
@@ -186,6 +187,32 @@ async fn a_person_lifts_the_brake_for_a_while_beside_the_running_server() {
     ended.keeps(&[IDP_TOKEN, TARGET_TOKEN]);
 }
 
+/// The identity provider repeats what failed; those who come after an outage are not held for it.
+#[tokio::test]
+async fn who_certainly_lost_nothing_does_not_count() {
+    let (passed, clock) = passed("brake = { max_revocations = 2 }\nmax_concurrent_requests = 50").await;
+    for (number, status) in ["401 No", "404 Not Found", "429 Later"].into_iter().enumerate() {
+        passed.target.reply(Reply::new(status, b""));
+        deactivate(&passed, &format!("refused{number}")).await;
+    }
+    // What may have been done counts. Five in a row close the way.
+    for _ in 0..5 {
+        passed.target.reply(Reply::HangUp);
+        deactivate(&passed, "perhaps").await.error(502);
+    }
+    for number in 0..5 {
+        deactivate(&passed, &format!("resting{number}")).await.error(503);
+    }
+    let ids: Vec<_> =
+        (0..9).map(|id| json!({ "method": "DELETE", "path": format!("/Users/{id}") })).collect();
+    let bulk = json!({ "Operations": ids[..1] }).to_string();
+    passed.send_json("POST", "/Bulk", &bulk).await.error(503);
+    assert_eq!(status(&passed).await["brake"]["revocations_in_window"], 1);
+    clock.advance(Duration::from_mins(5));
+    assert_eq!(deactivate(&passed, "one").await.status(), 204);
+    deactivate(&passed, "two").await.error(503);
+}
+
 #[tokio::test]
 async fn a_body_with_a_coding_that_nobody_knows_counts_as_a_revocation() {
     let (passed, _) = passed("brake = { max_revocations = 1 }").await;
@@ -197,6 +224,22 @@ async fn a_body_with_a_coding_that_nobody_knows_counts_as_a_revocation() {
     passed.send("POST", "/Bulk", coded).await.error(503);
     assert!(passed.target.seen().is_empty());
     assert_eq!(passed.send("POST", "/Users", coded).await.status(), 204);
+}
+
+#[tokio::test]
+async fn a_body_that_becomes_too_large_when_it_is_decoded_is_not_decoded_and_counts_as_a_revocation() {
+    let (passed, _) = passed("brake = { max_revocations = 1 }").await;
+    // All of it is JSON, and 64 times as large as a body may be.
+    let bomb = coded("gzip", " ".repeat(256 * 1024 * 1024).as_bytes()).await;
+    let head = format!(
+        "content-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        bomb.len()
+    );
+    let bomb = [head.as_bytes(), &bomb].concat();
+    assert_eq!(passed.send("PATCH", "/Users/1", &bomb).await.status(), 204);
+    assert_eq!(passed.target.seen()[0].header("content-encoding").as_deref(), Some("gzip"));
+    passed.send("PATCH", "/Users/2", &bomb).await.error(503);
+    assert!(passed.target.seen().is_empty());
 }
 
 #[tokio::test]

@@ -52,6 +52,35 @@ async fn where_all_is_well_every_line_says_ok() {
     );
 }
 
+/// Nobody asked for a coding, and some targets send one all the same.
+#[tokio::test]
+async fn a_target_that_compresses_unasked_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let switches = Switches { compresses: true, ..Switches::default() };
+    let target = SimulatedScim::new(switches, TARGET_TOKEN, Arc::new(SystemClock));
+    let running = target.start().await.unwrap();
+    let ended = doctor(folder.path(), &app(running.base_url(), "")).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.output.contains("takes the token and lists its users: 0"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_wants_another_plan_is_told() {
+    for status in ["402 Payment Required", "403 Forbidden"] {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::start().await;
+        let body = br#"{"detail":"SCIM comes with Enterprise."}"#;
+        for _ in 0..3 {
+            target.reply(Reply::new(&format!("{status}\r\ncontent-type: application/json"), body));
+        }
+        let ended = doctor(folder.path(), &app(&target.base_url(), "")).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let line = ended.output.lines().find(|line| line.starts_with("problem")).unwrap();
+        assert!(line.contains("SCIM comes with Enterprise."), "{line}");
+        assert!(line.contains("may not be part of the plan"), "{line}");
+    }
+}
+
 #[rstest]
 #[case::not_enabled(Switches { enabled: Enabled::NotYet, ..Switches::default() }, "has nothing there (404; it says: There is no such thing here.): the target's support has not enabled SCIM yet")]
 #[case::saml_first(Switches { enabled: Enabled::SamlFirst, ..Switches::default() }, "configure SAML single sign-on at the target first")]

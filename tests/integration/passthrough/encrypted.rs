@@ -36,18 +36,7 @@ static PIECES: AtomicUsize = AtomicUsize::new(0);
 /// A target with a certificate for these names that nobody knows; and that certificate in the form of PEM. It answers with the
 /// version of HTTP that it is asked in; below `/endless` with a body without an end.
 async fn target(names: &[&str], protocols: &[&str]) -> (u16, String) {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, certificate) = acceptor(names, protocols);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -77,7 +66,23 @@ async fn target(names: &[&str], protocols: &[&str]) -> (u16, String) {
             });
         }
     });
-    (port, made.cert.pem())
+    (port, certificate)
+}
+
+/// What encrypts for these names, and its certificate.
+fn acceptor(names: &[&str], protocols: &[&str]) -> (TlsAcceptor, String) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }
 
 async fn ask(base_url: &str, keys: &str, certificate: &str) -> Message {
@@ -96,6 +101,51 @@ async fn http_2_goes_out_where_the_target_speaks_it_and_http_1_1_where_not() {
         let answer = ask(&base_url, "ca_file = 'ca.pem'", &certificate).await;
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         assert!(body.starts_with(&format!("{version} /scim/v2/Users")), "{body}");
+    }
+}
+
+/// A target that refuses the first stream of HTTP/2, or closes the connection before it, and takes the next; and its certificate.
+async fn reluctant(closes: bool) -> (u16, String) {
+    let (acceptor, certificate) = acceptor(&["127.0.0.1"], &["h2"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut is_refused = false;
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let stream = acceptor.accept(stream).await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            if closes && !is_refused {
+                is_refused = true;
+                // The last stream that it works on is none.
+                connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+            }
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                if is_refused {
+                    let answer = Response::builder().status(201).body(()).unwrap();
+                    respond.send_response(answer, true).unwrap();
+                } else {
+                    is_refused = true;
+                    respond.send_reset(h2::Reason::REFUSED_STREAM);
+                }
+            }
+        }
+    });
+    (port, certificate)
+}
+
+#[tokio::test]
+async fn a_write_that_the_target_says_it_has_not_begun_goes_out_once_more() {
+    for closes in [false, true] {
+        let (port, certificate) = reluctant(closes).await;
+        let base_url = format!("https://127.0.0.1:{port}/scim/v2");
+        let setup =
+            Setup::memory().file("ca.pem", &certificate).config(&app(&base_url, "ca_file = 'ca.pem'"));
+        let bridge = setup.start().await;
+        let mut client = Client::connect(bridge.root()).await;
+        let rest = "content-type: application/scim+json\r\ncontent-length: 2\r\n\r\n{}";
+        client.send(head("POST", "/Users") + rest).await;
+        assert_eq!(client.answer().await.status(), 201, "closes: {closes}");
     }
 }
 

@@ -1,13 +1,22 @@
-//! A thousand generated exchanges, each made directly with the target and through the bridge: what the target gets and what the
-//! client gets must be the same, but for what the bridge states that it changes.
+//! A thousand generated exchanges, each made directly with the target and through the bridge, a quarter of them there over HTTP/2:
+//! what the target gets and what the client gets must be the same, but for what the bridge states that it changes.
 
 use std::{
+    convert::Infallible,
     fmt::Write,
     hash::{BuildHasher, RandomState},
     time::Duration,
 };
 
-use http::uri::PathAndQuery;
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, uri::PathAndQuery};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use hyper_util::{
+    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use scim_bridge::{
     clock::{Clock, SystemClock},
     store::passed_revocations,
@@ -15,6 +24,7 @@ use scim_bridge::{
 
 use super::{
     IDP_TOKEN, Passed, TARGET_TOKEN,
+    urls::coded,
     wire::{Client, Message, Reply},
 };
 
@@ -38,6 +48,7 @@ async fn a_thousand_generated_exchanges_are_the_same_through_the_bridge_as_witho
     let seed = std::env::var("EXCHANGES_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0) >> 32);
     println!("EXCHANGES_SEED={seed} makes the same exchanges again");
+    let http_2 = HyperClient::builder(TokioExecutor::new()).http2_only(true).build_http();
     for number in 0..EXCHANGES {
         let exchange = Exchange::generate(&mut Random(seed.wrapping_mul(1_000_003).wrapping_add(number) | 1));
         let what = || {
@@ -54,10 +65,19 @@ async fn a_thousand_generated_exchanges_are_the_same_through_the_bridge_as_witho
             exchange.reply.bytes(&bases.0, &exchange.request.method),
         );
         let direct = exchange.run(&passed, passed.target.address(), request, reply.clone()).await;
-        let request = exchange.request.bytes(&bases.1, IDP_TOKEN, "/passed/scim/v2");
-        let through = exchange.run(&passed, passed.bridge.root(), request, reply).await;
+        let is_http_2 = number % 4 == 3;
+        let through = if is_http_2 {
+            exchange.run_http_2(&passed, &http_2, reply).await
+        } else {
+            let request = exchange.request.bytes(&bases.1, IDP_TOKEN, "/passed/scim/v2");
+            exchange.run(&passed, passed.bridge.root(), request, reply).await
+        };
 
-        let (Some(direct), Some(through)) = (direct, through) else { panic!("no answer to {}", what()) };
+        let (Some(mut direct), Some(through)) = (direct, through) else { panic!("no answer to {}", what()) };
+        if is_http_2 {
+            // It has no reason phrases; and trailers come without being asked for.
+            direct.1.line = format!("HTTP/2 {}", exchange.reply.status);
+        }
         for message in [&through.0, &through.1] {
             let length = message.header("content-length").filter(|_| !message.body.is_empty());
             assert!(
@@ -66,12 +86,28 @@ async fn a_thousand_generated_exchanges_are_the_same_through_the_bridge_as_witho
                 what()
             );
         }
+        if direct.0.header("content-length").is_some() {
+            assert!(through.0.header("content-length").is_some(), "{:?} of {}", through.0, what());
+        }
         let expected = expected_request(direct.0, &exchange, &bases);
         same("the target gets", through.0, expected, &what());
-        let expected = expected_answer(direct.1, &exchange, &bases);
         let mut answer = through.1;
         assert!(answer.header("x-request-id").is_some(), "{answer:?} of {}", what());
+        if exchange.leads_elsewhere(&direct.1) {
+            assert_eq!(answer.status(), 502, "{answer:?} of {}", what());
+            if exchange.request.method != "HEAD" {
+                assert!(answer.error(502).contains("which is not followed"), "{answer:?} of {}", what());
+            }
+            continue;
+        }
+        if direct.1.header("content-length").is_some() && direct.1.body.len() <= 64 * 1024 {
+            assert!(answer.header("content-length").is_some(), "{answer:?} of {}", what());
+        }
+        let expected = expected_answer(direct.1, &exchange, &bases);
         answer.headers.retain(|(name, _)| name != "x-request-id");
+        if is_http_2 && !exchange.request.takes_trailers {
+            answer.trailers.clear();
+        }
         same("the client gets", answer, expected, &what());
     }
 }
@@ -113,7 +149,12 @@ fn expected_request(mut request: Message, exchange: &Exchange, bases: &(String, 
     }
     if let Some(body) = &exchange.request.body {
         // The client wrote the bridge's URLs, of which those at certain keys are turned back.
-        request.body = body.bytes_with(if body.is_json { &bases.0 } else { &bases.1 }, &bases.1);
+        if body.is_json && body.has_urls() {
+            request.headers.retain(|(name, _)| name != "content-encoding");
+            request.body = body.bytes_with(&bases.0, &bases.1);
+        } else {
+            request.body = body.coded(&bases.1);
+        }
     }
     request
 }
@@ -135,6 +176,11 @@ fn expected_answer(mut answer: Message, exchange: &Exchange, bases: &(String, St
         && exchange.reply.has_body(&exchange.request.method)
         && !answer.body.is_empty()
     {
+        if exchange.reply.body.coding.is_some() {
+            // What is said behind it is said of the coded bytes.
+            answer.trailers.clear();
+        }
+        answer.headers.retain(|(name, _)| name != "content-encoding");
         answer.body = exchange.reply.body.bytes_with(&bases.1, &bases.0);
     }
     if !exchange.request.takes_trailers {
@@ -147,7 +193,7 @@ fn expected_answer(mut answer: Message, exchange: &Exchange, bases: &(String, St
 /// A message in the form in which two are compared: without what is of one connection alone, and with its headers by name. The
 /// order of values of one header is kept, that of different headers means nothing (RFC 9110 §5.3).
 fn comparable(mut message: Message) -> Message {
-    let framing = ["connection", "transfer-encoding", "host", "authorization", "date", "content-length"];
+    let framing = ["connection", "transfer-encoding", "host", "authorization", "content-length"];
     message.headers.retain(|(name, _)| !framing.contains(&name.as_str()));
     if message.trailers.is_empty() {
         message.headers.retain(|(name, _)| name != "trailer");
@@ -179,6 +225,39 @@ impl Exchange {
         let request = Request::generate(random);
         let reply = Answer::generate(random);
         Self { request, reply }
+    }
+
+    /// Whether this answer, which the target gave, leads out of its base.
+    fn leads_elsewhere(&self, answer: &Message) -> bool {
+        let is_redirect = matches!(self.reply.status, 301 | 302 | 303 | 307 | 308);
+        is_redirect && answer.header("location").is_some_and(|location| location.contains("elsewhere"))
+    }
+
+    /// The same as [`Exchange::run`], through the bridge over HTTP/2.
+    async fn run_http_2(
+        &self,
+        passed: &Passed,
+        client: &HyperClient<HttpConnector, UnsyncBoxBody<Bytes, Infallible>>,
+        reply: Reply,
+    ) -> Option<(Message, Message)> {
+        passed.target.seen();
+        passed.target.reply(reply);
+        let answer = client.request(self.request.http_2(&passed.base_url())).await.ok()?;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.ok()?;
+        let lines = |headers: &HeaderMap| {
+            let lines = headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+            lines.collect::<Vec<_>>()
+        };
+        let answer = Message {
+            line: format!("HTTP/2 {}", parts.status.as_u16()),
+            headers: lines(&parts.headers),
+            trailers: body.trailers().map(lines).unwrap_or_default(),
+            body: body.to_bytes().to_vec(),
+        };
+        let seen = passed.target.seen();
+        assert_eq!(seen.len(), 1, "{answer:?}");
+        Some((seen.into_iter().next()?, answer))
     }
 
     /// What the target saw and what the client got.
@@ -280,6 +359,47 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The request for HTTP/2, which has nothing of what belongs to one connection.
+    fn http_2(&self, base_url: &str) -> http::Request<UnsyncBoxBody<Bytes, Infallible>> {
+        let mut headers = HeaderMap::new();
+        let lines = self.headers.iter().chain(self.body.iter().flat_map(|body| &body.headers));
+        for (name, value) in lines {
+            let name: HeaderName = name.parse().unwrap();
+            let is_of_connection = ["connection", "keep-alive", "x-hop"].contains(&name.as_str());
+            if !is_of_connection {
+                headers.append(name, HeaderValue::from_bytes(value).unwrap());
+            }
+        }
+        headers.insert("authorization", format!("Bearer {IDP_TOKEN}").parse().unwrap());
+        let mut frames = Vec::new();
+        if let Some(body) = &self.body {
+            let bytes = body.coded(base_url);
+            if body.framing == Framing::Length {
+                headers.insert("content-length", bytes.len().into());
+            }
+            frames
+                .extend(bytes.chunks(body.chunk).map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk)))));
+            if body.framing == Framing::ChunksAndTrailers {
+                let trailers = HeaderMap::from_iter([(TRAILER, HeaderValue::from_static("1"))]);
+                headers.insert("trailer", HeaderValue::from_static("x-trailer"));
+                frames.push(Ok(Frame::trailers(trailers)));
+            }
+        }
+        let body = match frames.is_empty() {
+            true => http_body_util::Empty::new().boxed_unsync(),
+            false => StreamBody::new(stream::iter(frames)).boxed_unsync(),
+        };
+        let mut request = http::Request::new(body);
+        *request.method_mut() = Method::from_bytes(self.method.as_bytes()).unwrap();
+        *request.uri_mut() = format!("{base_url}{}", self.below).parse().unwrap();
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+const TRAILER: HeaderName = HeaderName::from_static("x-trailer");
+
 struct Answer {
     status: u16,
     reason: &'static str,
@@ -291,8 +411,8 @@ struct Answer {
 impl Answer {
     fn generate(random: &mut Random) -> Self {
         let status = random.of(&[
-            200, 200, 200, 200, 201, 202, 203, 204, 207, 218, 299, 304, 400, 401, 403, 404, 405, 409, 412,
-            413, 418, 422, 429, 451, 499, 500, 501, 502, 503, 504, 507, 599, 799,
+            200, 200, 200, 200, 201, 202, 203, 204, 207, 218, 299, 301, 302, 303, 304, 307, 308, 400, 401,
+            403, 404, 405, 409, 412, 413, 418, 422, 429, 451, 499, 500, 501, 502, 503, 504, 507, 599, 799,
         ]);
         let reason = random.of(&["OK", "", "Something Else Entirely"]);
         let mut headers = any_headers(
@@ -380,8 +500,10 @@ enum Framing {
 }
 
 struct Body {
-    media_type: Option<&'static str>,
+    /// `Content-Type` and `Content-Encoding`.
+    headers: Vec<(String, Vec<u8>)>,
     is_json: bool,
+    coding: Option<&'static str>,
     /// With [`REPLACED`] and [`KEPT`] in it.
     template: Vec<u8>,
     framing: Framing,
@@ -410,7 +532,26 @@ impl Body {
             ),
             _ => (None, false, random.bytes(5_000)),
         };
-        Self { media_type, is_json, template, framing, chunk: 1 + random.below(700) as usize }
+        let coding = random.one_in(5).then(|| random.of(&["gzip", "deflate", "br", "zstd"]));
+        let mut headers = Vec::new();
+        for (name, value) in [("Content-Type", media_type), ("Content-Encoding", coding)] {
+            headers.extend(value.map(|value| (name.to_owned(), value.as_bytes().to_vec())));
+        }
+        Self { headers, is_json, coding, template, framing, chunk: 1 + random.below(700) as usize }
+    }
+
+    /// Whether there are URLs in it that are replaced.
+    fn has_urls(&self) -> bool {
+        self.template.contains(&1)
+    }
+
+    /// The body as it is sent, with the URLs of `base_url`.
+    fn coded(&self, base_url: &str) -> Vec<u8> {
+        let plain = self.bytes_with(base_url, base_url);
+        match self.coding {
+            Some(coding) => coded(coding, &plain).now_or_never().expect("nothing to wait for"),
+            None => plain,
+        }
     }
 
     /// The body with `replaced` where URLs are replaced, and `kept` where they are not.
@@ -427,10 +568,8 @@ impl Body {
     }
 
     fn write(&self, bytes: &mut Vec<u8>, base_url: &str) {
-        let body = self.bytes_with(base_url, base_url);
-        if let Some(media_type) = self.media_type {
-            bytes.extend_from_slice(format!("Content-Type: {media_type}\r\n").as_bytes());
-        }
+        let body = self.coded(base_url);
+        write_headers(bytes, &self.headers);
         match self.framing {
             Framing::Length => {
                 bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
@@ -465,7 +604,7 @@ fn json(random: &mut Random) -> String {
         if number > 0 {
             text.push_str(random.of(&[",", " ,\n", ",\t"]));
         }
-        let _ = match random.below(8) {
+        let _ = match random.below(9) {
             0 => write!(text, r#""meta":{{"location" : "{REPLACED}/Users/{number}","version":"W/\"1\""}}"#),
             1 => write!(
                 text,
@@ -480,6 +619,7 @@ fn json(random: &mut Random) -> String {
             4 => write!(text, r#""t{number}":"\u00e9\/é😀\"\\ {{\"location\":\"{KEPT}\"}}""#),
             5 => write!(text, r#""location":"{KEPT}x/Users""#),
             6 => write!(text, r#" "LOCATION":"{REPLACED}""#),
+            7 => write!(text, r#""active":{}"#, random.of(&["false", "\"False\"", "true"])),
             _ => write!(text, r#""long":"{}""#, "x".repeat(random.below(3_000) as usize)),
         };
     }

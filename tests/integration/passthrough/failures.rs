@@ -7,6 +7,7 @@ use scim_bridge::clock::{ManualClock, Time};
 
 use super::{
     IDP_TOKEN, Passed, app, head,
+    urls::coded,
     wire::{Client, Message, Reply},
 };
 use crate::harness::{Setup, as_time_passes, eventually};
@@ -177,6 +178,9 @@ async fn a_small_answer_that_stops_in_the_middle_is_an_error_and_not_half_an_ans
 #[case::before_the_answer(Reply::BytesAndEnd(Vec::new()))]
 #[case::within_its_head(Reply::BytesAndEnd(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()))]
 #[case::within_its_body(Reply::BytesAndEnd(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{".to_vec()))]
+#[case::within_a_chunk(Reply::BytesAndEnd(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{".to_vec()))]
+#[case::between_two_chunks(Reply::BytesAndEnd(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n".to_vec()))]
+#[case::within_what_is_compressed(Reply::BytesAndEnd(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n3\r\n\x1f\x8b\x08\r\n".to_vec()))]
 #[tokio::test]
 async fn a_get_is_repeated_once_when_the_connection_breaks_and_a_write_is_not(#[case] broken: Reply) {
     let passed = Passed::start().await;
@@ -204,33 +208,60 @@ async fn a_get_is_repeated_once_when_the_connection_breaks_and_a_write_is_not(#[
 }
 
 #[tokio::test]
-async fn a_write_that_a_kept_connection_did_not_take_goes_out_on_another_one() {
+async fn a_write_never_leaves_on_a_kept_connection_that_the_target_has_closed() {
     let passed = Passed::start().await;
-    // The target answers and closes: the bridge sees that before the next request, or sends it again.
-    for _ in 0..20 {
+    for number in 1..=100 {
         passed.target.reply(Reply::BytesAndEnd(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()));
-        let status = passed.send_json("POST", "/Users", "{}").await.status();
-        assert!(status == 200 || status == 502, "{status}");
+        assert_eq!(passed.send_json("POST", "/Users", "{}").await.status(), 200);
+        eventually("the target has closed it", async || passed.target.closed() == number).await;
     }
-    // Nothing is sent twice.
-    assert!(passed.target.seen().len() <= 20);
+    assert_eq!((passed.target.seen().len(), passed.target.connections()), (100, 100));
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_large_is_told_when_it_says_so_and_broken_off_when_it_does_not() {
+async fn an_answer_that_is_too_large_is_told_whether_it_says_so_or_not() {
     let passed = Passed::with("max_answer_bytes = 2048").await;
-    passed.target.reply(Reply::new("200 OK\r\ncontent-type: application/json", &[b' '; 2049]));
-    let detail = passed.get("/Users").await.error(502);
-    assert!(
-        detail.contains("larger than the 2048 bytes that are allowed; raise max_answer_bytes"),
-        "{detail}"
-    );
+    let compressed = coded("gzip", &[b' '; 4096]).await;
+    assert!(compressed.len() < 2048);
+    let chunked = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    for reply in [
+        Reply::new("200 OK\r\ncontent-type: application/json", &[b' '; 2049]),
+        Reply::new("200 OK\r\ncontent-type: text/csv", &[b' '; 2049]),
+        Reply::new("200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip", &compressed),
+        Reply::Endless(chunked.into(), b"4\r\n    \r\n".to_vec()),
+    ] {
+        passed.target.reply(reply);
+        let detail = passed.get("/Users").await.error(502);
+        assert!(
+            detail.contains("larger than the 2048 bytes that are allowed; raise max_answer_bytes"),
+            "{detail}"
+        );
+    }
+}
+
+/// What went on to the client already cannot be taken back.
+#[tokio::test]
+async fn an_answer_that_becomes_too_large_on_the_way_breaks_off() {
+    let passed = Passed::with("max_answer_bytes = 1_000_000").await;
     let first =
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
-    passed.target.reply(Reply::Endless(first, b"4\r\n    \r\n".to_vec()));
+    passed.target.reply(Reply::Endless(first, [b"1000\r\n".as_slice(), &[b' '; 0x1000], b"\r\n"].concat()));
     let mut client = passed.connect().await;
     client.send(head("GET", "/Users") + "\r\n").await;
-    assert!(client.reader.answer(false).await.is_none());
+    let answer = client.reader.head().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(client.reader.rest_of_answer(answer).await.is_none());
+}
+
+#[tokio::test]
+async fn a_compressed_answer_that_cannot_be_read_is_told() {
+    let passed = Passed::start().await;
+    passed.target.reply(Reply::new(
+        "200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip",
+        b"not compressed at all",
+    ));
+    let detail = passed.get("/Users").await.error(502);
+    assert!(detail.contains("cannot be read"), "{detail}");
 }
 
 #[tokio::test]
@@ -273,6 +304,24 @@ async fn a_target_that_fails_again_and_again_is_left_alone_and_asked_once_to_see
     assert_eq!(passed.get("/Users").await.status(), 204);
     assert_eq!(passed.get("/Users").await.status(), 204);
     assert!(super::status(&passed).await["target"]["state"].as_str().unwrap().starts_with("working"));
+}
+
+#[tokio::test]
+async fn a_target_that_never_ends_its_answers_is_left_alone_too() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let passed = Passed::with_clock("", Arc::new(clock.clone())).await;
+    let half = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"a\"";
+    for reply in [Reply::BytesAndEnd(half.into()), Reply::Bytes(half.into())] {
+        for _ in 0..5 {
+            passed.target.reply(reply.clone());
+            let asking = passed.send_json("POST", "/Users", "{}");
+            let status = as_time_passes(&clock, Duration::from_secs(1), asking).await.status();
+            assert!(status == 502 || status == 504, "{status}");
+        }
+        passed.get("/Users").await.error(503);
+        clock.advance(Duration::from_mins(2));
+        assert_eq!(passed.get("/Users").await.status(), 204);
+    }
 }
 
 #[tokio::test]

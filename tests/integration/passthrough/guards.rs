@@ -1,13 +1,14 @@
 //! What the bridge gives every app: tokens, limits, and a record of writes; and what a proxy must not do.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use rstest::rstest;
+use scim_bridge::clock::{ManualClock, Time};
 use serde_json::{Value, json};
 
 use super::{IDP_TOKEN, Passed, TARGET_TOKEN, Target, head, wire::Reply};
-use crate::harness::{Answer, TOKEN, eventually};
+use crate::harness::{Answer, TOKEN, as_time_passes, eventually};
 
 #[tokio::test]
 async fn the_target_gets_its_own_token_and_nothing_of_the_clients_or_of_our_network() {
@@ -163,6 +164,50 @@ async fn every_write_is_recorded_with_who_and_what_came_of_it_and_no_read_and_no
     assert_eq!(recorded.len(), 4);
 }
 
+/// What is recorded is found by the id of the user or group it is about.
+#[tokio::test]
+async fn a_record_names_the_resource_that_was_created_or_changed() {
+    use sqlx::Connection;
+    let passed = Passed::start().await;
+    let location = format!("{}/Users/74001", passed.target.base_url());
+    passed.target.reply(Reply::new(&format!("201 Created\r\nlocation: {location}"), b""));
+    passed.send_json("POST", "/Users", "{}").await;
+    for below in ["/Users/74001", "/v2/users/74002", "/Groups/9", "/Entitlements/e%2D1", "/Bulk"] {
+        passed.send_json("PATCH", below, "{}").await;
+    }
+    let mut connection = sqlx::AnyConnection::connect(passed.bridge.database_url()).await.unwrap();
+    let query = "SELECT subject FROM events WHERE app = 'passed' AND kind = 'passed through' ORDER BY id";
+    let subjects: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(subjects, ["74001", "74001", "74002", "9", "e-1", ""]);
+}
+
+#[tokio::test]
+async fn each_operation_of_a_bulk_request_is_recorded() {
+    use sqlx::Connection;
+    let passed = Passed::start().await;
+    passed.target.reply(Reply::json("{}"));
+    let operations = json!({ "Operations": [
+        { "method": "DELETE", "path": "/Users/74001?secret" },
+        { "method": "PATCH", "path": "/Groups/9\u{0}", "data": { "password": "body-secret" } },
+        { "method": "POST", "path": "/Users", "bulkId": "1", "data": {} },
+        "no operation",
+    ] });
+    passed.send_json("POST", "/Bulk", &operations.to_string()).await;
+    let mut connection = sqlx::AnyConnection::connect(passed.bridge.database_url()).await.unwrap();
+    let query = "SELECT subject, detail FROM events WHERE app = 'passed' ORDER BY id";
+    let lines: Vec<(String, String)> = sqlx::query_as(query).fetch_all(&mut connection).await.unwrap();
+    let lines: Vec<_> = lines.iter().map(|(id, detail)| (id.as_str(), detail.as_str())).collect();
+    assert_eq!(
+        lines,
+        [
+            ("", "POST /Bulk: 200"),
+            ("74001", "POST /Bulk, DELETE /Users/74001: 200"),
+            ("9", "POST /Bulk, PATCH /Groups/9: 200"),
+            ("", "POST /Bulk, POST /Users: 200"),
+        ]
+    );
+}
+
 /// The details of the recorded writes, oldest first; all are of the token `idp`.
 async fn recorded(passed: &Passed) -> Vec<String> {
     use sqlx::Connection;
@@ -194,6 +239,9 @@ async fn no_more_requests_are_under_way_than_allowed() {
         waiting.push(client);
     }
     eventually("all at the target", async || passed.target.connections() == 50).await;
+    for client in &mut waiting {
+        assert_eq!(client.reader.head().await.unwrap().status(), 200);
+    }
     let third = passed.get("/Users");
     tokio::pin!(third);
     // It waits for a place, and gets one as soon as another request is over.
@@ -202,6 +250,59 @@ async fn no_more_requests_are_under_way_than_allowed() {
     assert_eq!(passed.target.connections(), 50);
     waiting.pop();
     assert_eq!(third.await.status(), 204);
+}
+
+/// The gates of an app and what is behind them must mean the same app.
+#[rstest]
+#[case::of_networks("allow_from = ['192.0.2.0/24']", 403)]
+#[case::of_failed_authentications("", 429)]
+#[tokio::test]
+async fn no_gate_is_passed_by_writing_the_name_of_the_app_in_another_way(
+    #[case] keys: &str,
+    #[case] refusal: u16,
+) {
+    let passed = Passed::with(keys).await;
+    let ask = async |name: &str, token: &str| {
+        let mut client = passed.connect().await;
+        let line = format!("POST /{name}/scim/v2/Users HTTP/1.1\r\nhost: b\r\ncontent-length: 0\r\n");
+        client.send(format!("{line}authorization: Bearer {token}\r\n\r\n")).await;
+        client.answer().await
+    };
+    if refusal == 429 {
+        eventually("who guesses is slowed down", async || ask("passed", "wrong").await.status() == 429).await;
+    }
+    let token = if refusal == 429 { "wrong" } else { IDP_TOKEN };
+    assert_eq!(ask("passed", token).await.status(), refusal);
+    for name in ["%70assed", "passe%64", "%70%61%73%73%65%64", "%2570assed", "passed%2f..%2fpassed"] {
+        let status = ask(name, token).await.status();
+        assert!(status == 404 || status == refusal, "{name}: {status}");
+        assert_eq!(passed.target.connections(), 0);
+    }
+}
+
+/// Whoever does not read must not keep a leaver in.
+#[tokio::test]
+async fn what_takes_access_waits_for_a_place_for_as_long_as_a_request_may_take() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let passed = Passed::with_clock("max_concurrent_requests = 50", Arc::new(clock.clone())).await;
+    let mut waiting = Vec::new();
+    for _ in 0..50 {
+        passed.target.reply(Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nx".to_vec()));
+        let mut client = passed.connect().await;
+        client.send(head("GET", "/Users") + "\r\n").await;
+        waiting.push(client);
+    }
+    eventually("all at the target", async || passed.target.connections() == 50).await;
+    clock.advance(Duration::from_secs(1));
+    for client in &mut waiting {
+        assert_eq!(client.reader.head().await.unwrap().status(), 200);
+    }
+    let mut leaving = passed.connect().await;
+    leaving.send(head("DELETE", "/Users/7") + "\r\n").await;
+    let ordinary = as_time_passes(&clock, Duration::from_millis(100), passed.get("/Users")).await;
+    ordinary.error(503);
+    waiting.pop();
+    assert_eq!(leaving.answer().await.status(), 204);
 }
 
 #[tokio::test]
@@ -273,4 +374,30 @@ async fn what_the_targets_other_api_tells_of_its_key_is_metered() {
     assert!(text.contains("scim_bridge_target_key_expires_in_seconds{app=\"passed\"} -"), "{text}");
     assert_eq!(api.seen()[0].header("authorization"), Some(format!("Bearer {key}")));
     assert!(!text.contains(key));
+}
+
+#[tokio::test]
+async fn figures_of_a_key_that_are_out_of_date_are_not_shown_any_more() {
+    let api = Target::start().await;
+    let usage = json!({ "limits_and_usage": { "units_usage_workspace": 5 } });
+    api.reply(Reply::json(&usage.to_string()));
+    for _ in 0..100 {
+        api.reply(Reply::HangUp);
+    }
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let keys = format!("api_key = 'key'\nusage_url = 'http://{}/v3/limits'", api.address());
+    let passed = Passed::with_clock(&keys, Arc::new(clock.clone())).await;
+    let url = format!("{}/metrics", passed.bridge.root());
+    let is_shown = async || {
+        let answer = reqwest::Client::new().get(&url).bearer_auth(IDP_TOKEN).send().await.unwrap();
+        answer.text().await.unwrap().contains("scim_bridge_target_units_used")
+    };
+    eventually("the figures are there", &is_shown).await;
+    api.seen();
+    // One question that nobody answers is no reason yet.
+    clock.advance(Duration::from_hours(7));
+    eventually("it is asked again", async || !api.seen().is_empty()).await;
+    assert!(is_shown().await);
+    clock.advance(Duration::from_hours(7));
+    eventually("they are gone", async || !is_shown().await).await;
 }

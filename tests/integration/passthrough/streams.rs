@@ -8,8 +8,10 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
 use scim_bridge::clock::{ManualClock, Time};
 
-use super::{IDP_TOKEN, Passed, head, wire::Reply};
-use crate::harness::{as_time_passes, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{IDP_TOKEN, Passed, app, head, wire::Reply};
+use crate::harness::{Setup, as_time_passes, eventually};
 
 #[tokio::test]
 async fn what_a_target_sends_comes_as_it_is_sent() {
@@ -119,24 +121,32 @@ async fn http_2_comes_in_as_well() {
 
 #[tokio::test]
 async fn a_body_that_comes_slowly_goes_on_slowly() {
-    let passed = Passed::start().await;
+    // A target that reads byte by byte.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let bridge = Setup::memory().config(&app(&base_url, "")).start().await;
     let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
     let stream = futures_util::stream::unfold(receiver, async |mut receiver| {
         let piece = receiver.recv().await?;
         Some((Ok::<_, Infallible>(http_body::Frame::data(piece)), receiver))
     });
     let client = HyperClient::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(format!("{}/odd", passed.base_url()))
+    let request = Request::post(format!("{}/passed/scim/v2/odd", bridge.root()))
         .header("authorization", format!("Bearer {IDP_TOKEN}"))
         .body(StreamBody::new(Box::pin(stream)));
     let answer = tokio::spawn(client.request(request.unwrap()));
-    sender.send("one".into()).await.unwrap();
-    // The target has the connection before the body is complete.
-    eventually("a connection to the target", async || passed.target.connections() == 1).await;
-    sender.send("two".into()).await.unwrap();
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let mut received = Vec::new();
+    for piece in ["one", "two"] {
+        // Each is there before the next is sent.
+        sender.send(piece.into()).await.unwrap();
+        while !received.ends_with(format!("{piece}\r\n").as_bytes()) {
+            assert!(connection.read_buf(&mut received).await.unwrap() > 0);
+        }
+    }
     drop(sender);
+    connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
     assert_eq!(answer.await.unwrap().unwrap().status(), 204);
-    assert_eq!(passed.target.seen()[0].body, b"onetwo");
 }
 
 #[tokio::test]

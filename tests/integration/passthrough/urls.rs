@@ -6,8 +6,9 @@ use tokio::io::AsyncReadExt;
 
 use super::{Passed, wire::Reply};
 
-async fn coded(coding: &str, text: &str) -> Vec<u8> {
-    let (text, mut bytes) = (text.as_bytes(), Vec::new());
+/// The text with a coding.
+pub async fn coded(coding: &str, text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
     match coding {
         "gzip" => GzipEncoder::new(text).read_to_end(&mut bytes).await,
         "deflate" => ZlibEncoder::new(text).read_to_end(&mut bytes).await,
@@ -32,7 +33,7 @@ async fn a_compressed_json_answer_is_read_and_goes_on_with_its_urls_replaced(
         );
         format!("[{}]", vec![user; users].join(","))
     };
-    let body = coded(coding, &text(&passed.target.base_url())).await;
+    let body = coded(coding, text(&passed.target.base_url()).as_bytes()).await;
     let head = format!(
         "200 OK\r\netag: W/\"1\"\r\ncontent-encoding: {coding}\r\ncontent-type: application/scim+json"
     );
@@ -47,7 +48,7 @@ async fn a_compressed_json_answer_is_read_and_goes_on_with_its_urls_replaced(
 #[tokio::test]
 async fn a_compressed_body_that_is_not_json_passes_as_it_is() {
     let passed = Passed::start().await;
-    let body = coded("gzip", "location: somewhere").await;
+    let body = coded("gzip", b"location: somewhere").await;
     passed.target.reply(Reply::new("200 OK\r\ncontent-encoding: gzip\r\ncontent-type: text/plain", &body));
     let answer = passed.get("/Users").await;
     assert_eq!((&answer.body, answer.header("content-encoding").as_deref()), (&body, Some("gzip")));
@@ -58,7 +59,7 @@ async fn a_compressed_request_passes_as_it_is_unless_it_has_urls_of_ours() {
     let passed = Passed::start().await;
     let with_url = format!(r#"{{"manager":{{"$ref":"{}/Users/7","value":"7"}}}}"#, passed.base_url());
     for (text, is_changed) in [(r#"{"userName":"b"}"#, false), (with_url.as_str(), true)] {
-        let body = coded("gzip", text).await;
+        let body = coded("gzip", text.as_bytes()).await;
         let mut rest = format!(
             "content-type: application/scim+json\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
             body.len()

@@ -137,6 +137,11 @@ impl<R: tokio::io::AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// The rest of an answer whose head was read; `None` if it breaks off.
+    pub async fn rest_of_answer(&mut self, head: Message) -> Option<Message> {
+        self.rest(head, Kind::Answer { to_head: false }).await
+    }
+
     /// The next bytes, however many.
     pub async fn some(&mut self) -> Vec<u8> {
         let bytes = self.0.fill_buf().await.unwrap().to_vec();
@@ -181,6 +186,8 @@ struct Script {
     connections: usize,
     /// How many connections ended while the target had nothing to say.
     abandoned: usize,
+    /// How many connections the target does not have any more.
+    closed: usize,
 }
 
 /// A target that does what it is told, reply by reply; without one left it answers an empty 204.
@@ -204,7 +211,11 @@ impl Target {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 shared.lock().unwrap().connections += 1;
-                connections.spawn(serve(stream, shared.clone()));
+                let script = shared.clone();
+                connections.spawn(async move {
+                    serve(stream, script.clone()).await;
+                    script.lock().unwrap().closed += 1;
+                });
             }
         });
         let connections = Arc::new(tokio_util::task::AbortOnDropHandle::new(accepting));
@@ -231,6 +242,10 @@ impl Target {
 
     pub fn connections(&self) -> usize {
         self.script.lock().unwrap().connections
+    }
+
+    pub fn closed(&self) -> usize {
+        self.script.lock().unwrap().closed
     }
 
     pub fn abandoned(&self) -> usize {

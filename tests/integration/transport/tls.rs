@@ -88,7 +88,9 @@ impl Encrypted {
         let config = format!(
             "[server]\ntls = {{ certificate = 'fullchain.pem', key = 'privkey.pem'{more} }}\n\
              [database]\nurl = 'sqlite:{}'\n\
-             [apps.test]\nconnector = 'memory'\ntokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n",
+             [apps.test]\nconnector = 'memory'\ntokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n\
+             [apps.passed]\nconnector = 'scim'\nbase_url = 'http://127.0.0.1:9/scim'\ntoken = 'target-token'\n\
+             tokens = [{{ name = 'idp', token = '{TOKEN}-passed' }}]\n",
             folder.join("bridge.db").display()
         );
         let config = Config::parse(&config, "test.toml", folder, &|_| None).unwrap();
@@ -203,7 +205,10 @@ async fn with_client_authorities_apps_need_a_certificate_of_theirs_and_health_ne
     };
     let without = authority.client().build().unwrap();
     assert_eq!(bridge.status(&without, "/healthz").await.unwrap(), 200);
-    assert_eq!(bridge.status(&without, "/test/scim/v2/Users").await.unwrap(), 403);
+    for (app, encoded) in [("test", "%74est"), ("passed", "passe%64")] {
+        assert_eq!(bridge.status(&without, &format!("/{app}/scim/v2/Users")).await.unwrap(), 403);
+        assert_eq!(bridge.status(&without, &format!("/{encoded}/scim/v2/Users")).await.unwrap(), 404);
+    }
     assert_eq!(bridge.status(&presenting(&authority, &clients), "/test/scim/v2/Users").await.unwrap(), 200);
     let stranger = presenting(&authority, &Authority::new());
     assert!(bridge.status(&stranger, "/healthz").await.is_err());
