@@ -71,7 +71,7 @@ async fn ids_links_groups_tokens_and_pending_work_move_and_the_work_goes_on() {
     installation.edit(FILE, database.url());
     let server = installation.serve().await;
     assert_eq!(server.get("/Users?sortBy=userName").await.body["Resources"], before["Resources"]);
-    let staff = server.get(&group.path()).await.body;
+    let staff = server.get(&format!("/Groups/{}", group.id())).await.body;
     assert_eq!(staff["members"][0]["value"], json!(ann.id()), "{staff}");
     let tokens = Process::run(
         installation.folder(),
