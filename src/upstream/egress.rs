@@ -144,17 +144,12 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
         Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
         Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
     ];
-    // A network's own NAT64 (RFC 8215) may lay the address out as for a prefix of 48 bits or of 96.
+    // A network's own NAT64 (RFC 8215) may lay the address out as for a prefix of 96 bits, or of 48.
     if let [0x64, 0xff9b, 1, high, middle, low, ..] = address.segments() {
-        let low = (middle << 8) | (low >> 8);
-        if [embedded(address), Some(joined(high, low))]
-            .into_iter()
-            .flatten()
-            .any(|inner| reach_v4(inner) == Reach::Never)
-        {
-            return Reach::Never;
-        }
-        return Reach::Private;
+        let of_48 = (high != 0).then(|| joined(high, (middle << 8) | (low >> 8)));
+        let leads_nowhere = |inner| reach_v4(inner) == Reach::Never;
+        let is_never = of_48.map_or_else(|| embedded(address).is_some_and(leads_nowhere), leads_nowhere);
+        return if is_never { Reach::Never } else { Reach::Private };
     }
     if let Some(inner) = embedded(address) {
         return reach_v4(inner);
