@@ -605,3 +605,11 @@ fn a_token_is_not_sent_in_the_clear() {
     parse(&text.replace("scim.example.com", "127.0.0.1:1")).unwrap();
     parse(&format!("{text}allow_http = true\n")).unwrap();
 }
+
+/// Entra ID wants no 429 for 25 requests a second (`C-19`), however long each of them takes.
+#[test]
+fn an_app_has_places_for_25_requests_a_second_that_all_take_as_long_as_they_may() {
+    let config = parse(&memory("")).unwrap();
+    let places = config.apps["lab"].max_concurrent_requests as u64;
+    assert!(places >= 25 * config.server.request_timeout.as_secs(), "{places}");
+}
