@@ -49,8 +49,9 @@ enum Command {
     /// Look whether the database and every app work, and say what to do where they do not. Changes nothing. Exit code 1 if
     /// something does not work.
     Doctor(doctor::Doctor),
-    /// Bring the database of a configuration file up to date. `serve` does the same when it starts.
-    Migrate(ConfigFile),
+    /// Bring the database of a configuration file up to date, which `serve` does, too, when it starts; or move everything from an
+    /// SQLite file to PostgreSQL.
+    Migrate(migrate::Migrate),
     /// Copy the SQLite database of a configuration file, also while a server works in it. The copy is checked.
     Backup(backup::BackupCommand),
     /// List, release or drop the revocations that the brake holds.
@@ -101,7 +102,7 @@ pub async fn run() -> ExitCode {
         Command::Demo(demo) => demo.run().await,
         Command::Check(file) => check::run(&file),
         Command::Doctor(doctor) => doctor.run().await,
-        Command::Migrate(file) => migrate::run(&file).await,
+        Command::Migrate(migrate) => migrate.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Held(held) => held.run().await,
         Command::Plan(plan) => plan.run().await,

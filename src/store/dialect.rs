@@ -182,16 +182,20 @@ macro_rules! locking {
 }
 pub(super) use locking;
 
-/// A SELECT by ids after which what it read stays as it is until the transaction ends, for others who only read as well.
-pub(super) struct Sharing {
+/// A SELECT by ids that locks what it reads, in the order of the ids, so that two who lock some of the same do not wait for each
+/// other.
+pub(super) struct LockingBatch {
     plain: Batch,
     locked: Batch,
 }
 
-impl Sharing {
+impl LockingBatch {
     /// The statement that starts with `before`; the parameters of the ids start at `first`.
     pub(super) fn ids_in(before: &str, first: usize) -> Self {
-        Self { plain: Batch::ids_in(before, first, ""), locked: Batch::ids_in(before, first, " FOR SHARE") }
+        Self {
+            plain: Batch::ids_in(before, first, ""),
+            locked: Batch::ids_in(before, first, " ORDER BY id FOR UPDATE"),
+        }
     }
 
     /// Its texts for the database that `transaction` is in.

@@ -3,10 +3,21 @@
 /// A failure of the database. Its text is for the log; clients are told only that the bridge failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It could not be opened.
+    /// The file could not be opened.
     #[error("the database {url} could not be opened; is its folder there, and may it be written to?")]
     Open {
         /// Where it was looked for.
+        url: String,
+        /// What the driver says.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Its server could not be reached, or does not let us in.
+    #[error(
+        "the database {url} could not be opened; does its server run, and are user, password and name right?"
+    )]
+    Connect {
+        /// Where it was looked for, without the password.
         url: String,
         /// What the driver says.
         #[source]

@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[path = "../../tests/support/postgres.rs"]
-mod postgres;
+pub(crate) mod postgres;
 
 /// A database of its own: a file, or one of PostgreSQL's where the environment says so.
 pub(crate) struct Database {
@@ -25,10 +25,15 @@ enum Place {
 impl Database {
     pub(crate) fn new() -> Self {
         if std::env::var("SCIM_BRIDGE_TEST_DATABASE").is_ok_and(|database| database == "postgres") {
-            let database = postgres::server().database();
-            return Self { url: database.url().to_owned(), _place: Place::Postgres { _database: database } };
+            return Self::on_server();
         }
         Self::file()
+    }
+
+    /// PostgreSQL's, wherever else the tests run.
+    pub(crate) fn on_server() -> Self {
+        let database = postgres::server().database();
+        Self { url: database.url().to_owned(), _place: Place::Postgres { _database: database } }
     }
 
     /// SQLite's, wherever else the tests run.

@@ -6,7 +6,7 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::clock::Time;
 
-use super::{GroupId, Store, StoreError, Transaction, batch::Batch, dialect::Sharing};
+use super::{GroupId, Store, StoreError, Transaction, batch::Batch, dialect::LockingBatch};
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,8 +214,8 @@ pub async fn groups_of(
     Ok(names.bind(app).bind(id).fetch_all(transaction).await?)
 }
 
-/// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app. They stay so until
-/// the transaction ends.
+/// What those of the `ids` belong to that can be members: users that are not deleted, and groups, of the same app. They are
+/// locked until the transaction ends, and so stay what they are.
 ///
 /// # Errors
 /// When the database fails.
@@ -226,8 +226,8 @@ pub async fn kinds(
 ) -> Result<HashMap<String, MemberKind>, StoreError> {
     const USERS: &str = "SELECT id FROM users WHERE app = $1 AND deleted_at IS NULL AND id IN ";
     const GROUPS: &str = "SELECT id FROM user_groups WHERE app = $1 AND id IN ";
-    static KINDS: LazyLock<[Sharing; 2]> =
-        LazyLock::new(|| [USERS, GROUPS].map(|before| Sharing::ids_in(before, 2)));
+    static KINDS: LazyLock<[LockingBatch; 2]> =
+        LazyLock::new(|| [USERS, GROUPS].map(|before| LockingBatch::ids_in(before, 2)));
     let mut kinds = HashMap::with_capacity(ids.len());
     for (statement, kind) in KINDS.iter().zip([MemberKind::User, MemberKind::Group]) {
         let batch = statement.within(transaction);

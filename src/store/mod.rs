@@ -30,6 +30,8 @@ pub mod logins;
 mod marks;
 pub mod members;
 pub mod notifications;
+#[cfg(test)]
+mod on_postgres;
 pub mod outcomes;
 pub mod own_keys;
 pub mod passed_revocations;
@@ -42,6 +44,7 @@ pub mod spent_assertions;
 pub mod target_tokens;
 pub mod token_uses;
 pub mod tokens;
+pub mod transfer;
 pub mod users;
 mod writer;
 
@@ -96,14 +99,7 @@ impl Store {
         sqlx::any::install_default_drivers();
         let url = url.into();
         let dialect = Dialect::of(&url);
-        let lock = match dialect {
-            Dialect::Sqlite => Some(lock::take(url.as_str())?),
-            Dialect::Postgres => None,
-        };
-        let writing = connect(&url, Creating::Yes, dialect.writers()).await?;
-        dialect.migrator(&MIGRATOR).run(&writing).await.map_err(StoreError::Migrate)?;
-        complete::rows(&writing).await?;
-        marks::renew(&writing).await?;
+        let (writing, lock) = open_to_write(&url, Creating::Yes).await?;
         let reader = connect(&url, Creating::Yes, dialect.readers()).await?;
         Ok(Self { reader, writer: Writer::start(writing, dialect), _lock: lock })
     }
@@ -171,10 +167,30 @@ impl Store {
     }
 }
 
+/// A pool of connections that write, to a database that is up to date; and the lock of a file.
+async fn open_to_write(
+    url: &DatabaseUrl,
+    creating: Creating,
+) -> Result<(AnyPool, Option<Arc<Lock>>), StoreError> {
+    let dialect = Dialect::of(url);
+    let writing = connect(url, creating, dialect.writers()).await?;
+    let lock = match dialect {
+        Dialect::Sqlite => Some(lock::take(url.as_str())?),
+        Dialect::Postgres => None,
+    };
+    dialect.migrator(&MIGRATOR).run(&writing).await.map_err(StoreError::Migrate)?;
+    complete::rows(&writing).await?;
+    marks::renew(&writing).await?;
+    Ok((writing, lock))
+}
+
 /// A pool of at most `size` connections to the database.
 async fn connect(url: &DatabaseUrl, creating: Creating, size: u32) -> Result<AnyPool, StoreError> {
     let dialect = Dialect::of(url);
-    let not_opened = |source| StoreError::Open { url: url.to_string(), source };
+    let not_opened = |source| match dialect {
+        Dialect::Sqlite => StoreError::Open { url: url.to_string(), source },
+        Dialect::Postgres => StoreError::Connect { url: url.to_string(), source },
+    };
     let options = AnyConnectOptions::from_str(&dialect.connect_to(url, creating)).map_err(not_opened)?;
     AnyPoolOptions::new()
         .max_connections(size)

@@ -8,7 +8,7 @@ use scim_bridge::{clock::ManualClock, sim::aha::Fault};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
-use crate::harness::{Bridge, Setup, as_time_passes, eventually, user};
+use crate::harness::{Bridge, Setup, as_time_passes, database::is_postgres, eventually, user};
 
 const SAM: &str = "sam.doe@example.com";
 const CREATE: &str = "POST /products/:id/users";
@@ -31,19 +31,29 @@ async fn start() -> (Bridge, ManualClock) {
 
 /// From now on the statements of that kind fail on that table, until [`mend`].
 async fn fail(bridge: &Bridge, statement: &'static str, table: &'static str) {
-    let trigger = format!(
-        "CREATE TRIGGER fails BEFORE {statement} ON {table} BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-    );
-    execute(bridge, trigger).await;
+    let trigger = format!("CREATE TRIGGER fails BEFORE {statement} ON {table}");
+    const REASON: &str = "'database or disk is full'";
+    if is_postgres() {
+        let function = format!(
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE {REASON}; END $$"
+        );
+        execute(bridge, function).await;
+        execute(bridge, format!("{trigger} FOR EACH ROW EXECUTE FUNCTION fail()")).await;
+    } else {
+        execute(bridge, format!("{trigger} BEGIN SELECT RAISE(ABORT, {REASON}); END")).await;
+    }
 }
 
 async fn mend(bridge: &Bridge) {
-    execute(bridge, "DROP TRIGGER fails".to_owned()).await;
+    let statement = if is_postgres() { "DROP FUNCTION fail() CASCADE" } else { "DROP TRIGGER fails" };
+    execute(bridge, statement.to_owned()).await;
 }
 
 async fn execute(bridge: &Bridge, statement: String) {
     let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
-    sqlx::query("PRAGMA busy_timeout = 10000").execute(&mut database).await.unwrap();
+    if !is_postgres() {
+        sqlx::query("PRAGMA busy_timeout = 10000").execute(&mut database).await.unwrap();
+    }
     sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut database).await.unwrap();
 }
 

@@ -10,6 +10,7 @@ mod groups;
 mod held;
 mod large_groups;
 mod logs;
+mod moves;
 mod plan;
 mod release;
 mod roster;

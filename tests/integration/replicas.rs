@@ -5,9 +5,6 @@ mod fleet;
 mod front;
 mod judge;
 mod pairs;
-#[path = "../support/postgres.rs"]
-#[expect(dead_code, reason = "a server that tests share is not restarted")]
-mod postgres;
 mod schema;
 
 use std::{

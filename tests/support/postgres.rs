@@ -60,8 +60,13 @@ impl Server {
         Database { name, url: url.into() }
     }
 
+    /// The database that it is asked to make others in.
+    pub fn url(&self) -> &str {
+        self.maintenance.as_str()
+    }
+
     /// Its name and version, for people.
-    fn version(&self) -> String {
+    pub fn version(&self) -> String {
         let url = self.maintenance.to_string();
         wait_for(async move {
             let mut connection =
@@ -69,6 +74,20 @@ impl Server {
             let version: String =
                 sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await.unwrap();
             format!("PostgreSQL {version}")
+        })
+    }
+
+    /// The texts of all statements that were executed in any of its databases, with signs in the place of values; none if it does
+    /// not keep them.
+    pub fn statements(&self) -> Vec<String> {
+        let url = self.maintenance.to_string();
+        wait_for(async move {
+            let mut connection = AnyConnection::connect(&url).await.unwrap();
+            if connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await.is_err() {
+                return Vec::new();
+            }
+            let statements = sqlx::query_scalar("SELECT DISTINCT query FROM pg_stat_statements");
+            statements.fetch_all(&mut connection).await.unwrap_or_default()
         })
     }
 
@@ -143,10 +162,18 @@ pub fn initdb(programs: &Path, data: &Path, locale: &[&str], user: Option<(u32, 
 /// A shell that keeps the server running until its own input ends, which it does when this process does, and cleans up.
 fn keeper(programs: &Path, folder: &Path, user: Option<(u32, u32)>) -> Child {
     const SCRIPT: &str = "\"$1/postgres\" -D \"$2/data\" -k \"$2\" -c listen_addresses= -c fsync=off -c full_page_writes=off \
-                          -c max_connections=300 -c shared_buffers=64MB >\"$2/log\" 2>&1 </dev/null & \
+                          -c max_connections=300 -c shared_buffers=64MB $3 >\"$2/log\" 2>&1 </dev/null & \
                           (read -r _; kill -QUIT $!) ; wait $!; rm -rf \"$2\"";
+    // Debian's programs have it, which counts statements for each database.
+    let has_statements = programs.join("../lib/pg_stat_statements.so").is_file();
+    let statements = "-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.max=60000";
     let mut shell = Command::new("sh");
-    shell.args(["-c", SCRIPT, "sh"]).arg(programs).arg(folder).current_dir("/").stdin(Stdio::piped());
+    shell.args(["-c", SCRIPT, "sh"]).arg(programs).arg(folder).arg(if has_statements {
+        statements
+    } else {
+        ""
+    });
+    shell.current_dir("/").stdin(Stdio::piped());
     shell.stdout(Stdio::null()).stderr(Stdio::null());
     // A group of its own: Ctrl-C is for the tests, whose end then ends the server in order.
     as_user(&mut shell, user).process_group(0).spawn().unwrap()

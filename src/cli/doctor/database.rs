@@ -28,14 +28,14 @@ pub(super) async fn open(database: &DatabaseUrl) -> (Option<Store>, Database) {
             let found = Finding::ok(format!("{url} is there"));
             (None, Database { found, migrations: Some(Finding::warning(behind)) })
         }
-        // The database of a server is made by a person, and must be there.
-        Err(StoreError::Open { .. }) if !database.is_postgres() => {
+        Err(StoreError::Open { .. }) => {
             let found = Finding::warning(format!(
                 "{url} cannot be opened; if the bridge has not run yet, `serve` makes it, else see that the file is there and readable"
             ));
             (None, Database { found, migrations: None })
         }
-        Err(StoreError::Open { source, .. }) => {
+        // The database of a server is made by a person, and must be there.
+        Err(StoreError::Connect { source, .. }) => {
             let found = Finding::problem(format!(
                 "{url} cannot be opened: {source}. See that the server runs, that the database was made, and that user and password \
                  are right"

@@ -1,6 +1,7 @@
 //! A bridge with everything around it: a real socket, a real database file, a simulated Aha!.
 
 mod assertions;
+pub mod database;
 pub mod issuer;
 pub mod process;
 pub mod random;
@@ -34,6 +35,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use self::assertions::asserted;
+use self::database::TestDatabase;
 
 /// The token of all tests.
 pub const TOKEN: &str = "test-token-0123456789abcdef0123456789abcdef";
@@ -239,10 +241,11 @@ impl Setup {
             ),
             _ => String::new(),
         };
+        let database = TestDatabase::new(folder.path());
         let toml = format!(
-            "[database]\nurl = 'sqlite:{}'\n{}\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
+            "[database]\nurl = '{}'\n{}\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
              tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
-            folder.path().join("bridge.db").display(),
+            database.url(),
             self.database_keys,
             self.server_keys,
             self.connector,
@@ -262,6 +265,7 @@ impl Setup {
             killable: self.killable,
             aha_address: running_aha.base_url().trim_start_matches("http://").to_owned(),
             running_aha: Some(running_aha),
+            _database: database,
             _folder: folder,
         }
     }
@@ -279,6 +283,7 @@ pub struct Bridge {
     killable: bool,
     aha_address: String,
     running_aha: Option<RunningSimulator>,
+    _database: TestDatabase,
     _folder: TempDir,
 }
 

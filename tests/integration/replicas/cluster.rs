@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::postgres::{as_user, initdb, programs, user};
+use crate::harness::database::postgres::{as_user, initdb, programs, user};
 
 /// The server. Stops when dropped, and also when the tests end without dropping anything.
 pub(super) struct Cluster {

@@ -1,0 +1,105 @@
+//! `migrate --from … --to …`: an installation moves from SQLite to PostgreSQL with all that it has promised.
+
+use std::path::Path;
+
+use http::Method;
+use scim_bridge::sim::aha::Fault;
+use serde_json::json;
+
+use super::{Installation, SECRETS};
+use crate::harness::{
+    database::TestDatabase,
+    process::{Ended, Process},
+    user,
+};
+
+const FILE: &str = "sqlite:bridge.db";
+
+async fn move_to(folder: &Path, from: &str, to: &str) -> Ended {
+    let ended = Process::run(folder, &["migrate", "--from", from, "--to", to], &[]).await;
+    ended.keeps(&SECRETS);
+    ended
+}
+
+#[tokio::test]
+async fn ids_links_groups_tokens_and_pending_work_move_and_the_work_goes_on() {
+    let installation = Installation::promising_at_once().await;
+    // What resources say of where they are must not change with the port.
+    installation.edit("[server]\n", "[server]\npublic_url = 'https://scim.example.com'\n");
+    let server = installation.serve().await;
+    let ann = server.send(Method::POST, "/Users", Some(&user("ann@example.com"))).await;
+    server.wait_until_idle().await;
+    let account = installation.aha.find_user_by_email("ann@example.com").unwrap().id;
+    let members = json!({ "displayName": "Staff", "members": [{ "value": ann.id() }] });
+    let group = server.send(Method::POST, "/Groups", Some(&members)).await;
+    assert_eq!(group.status, 201, "{group}");
+    server.wait_until_idle().await;
+    // What is promised from here on stays to be done.
+    installation.aha.fault(Fault::html(503).times(1_000_000));
+    let ben = server.send(Method::POST, "/Users", Some(&user("ben@example.com"))).await;
+    assert_eq!(ben.status, 201, "{ben}");
+    let leave = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                        "Operations": [{ "op": "replace", "path": "active", "value": false }] });
+    assert_eq!(server.send(Method::PATCH, &ann.path(), Some(&leave)).await.status, 200);
+    let token = Process::run(
+        installation.folder(),
+        &["token", "create", "--config", "bridge.toml", "--app", "aha", "--name", "made"],
+        &[],
+    );
+    let token = token.await;
+    assert_eq!(token.code, Some(0), "{token:?}");
+    let before = server.get("/Users?sortBy=userName").await.body;
+
+    let database = TestDatabase::on_server();
+    let refused = move_to(installation.folder(), FILE, database.url()).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.log.contains("is in use by another scim-bridge"), "{refused:?}");
+    server.process.signal("TERM");
+    assert_eq!(server.process.ended().await.code, Some(0));
+
+    let moved = move_to(installation.folder(), FILE, database.url()).await;
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    let lines: Vec<_> = moved.output.lines().map(str::trim).collect();
+    for line in ["1 group_members", "1 tokens", "3 users"] {
+        assert!(lines.contains(&line), "{moved:?}");
+    }
+    assert!(moved.output.contains("sqlite:bridge.db was moved to postgres:"), "{moved:?}");
+    let again = move_to(installation.folder(), FILE, database.url()).await;
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.log.contains("holds rows already"), "{again:?}");
+
+    installation.edit(FILE, database.url());
+    let server = installation.serve().await;
+    assert_eq!(server.get("/Users?sortBy=userName").await.body["Resources"], before["Resources"]);
+    let staff = server.get(&format!("/Groups/{}", group.id())).await.body;
+    assert_eq!(staff["members"][0]["value"], json!(ann.id()), "{staff}");
+    let tokens = Process::run(
+        installation.folder(),
+        &["token", "list", "--config", "bridge.toml", "--app", "aha"],
+        &[],
+    );
+    let tokens = tokens.await;
+    assert!(tokens.output.contains("made"), "{tokens:?}");
+    installation.aha.clear_faults();
+    server.wait_until_idle().await;
+    let left = installation.aha.find_user_by_email("ann@example.com").unwrap();
+    assert_eq!((left.id, left.enabled), (account, false));
+    assert!(installation.aha.find_user_by_email("ben@example.com").is_some());
+    assert_eq!(installation.aha.invitations().len(), 2);
+}
+
+#[tokio::test]
+async fn a_database_moves_one_way_and_only_one_that_is_there() {
+    let installation = Installation::new().await;
+    let database = TestDatabase::on_server();
+    let folder = installation.folder();
+    let missing = move_to(folder, FILE, database.url()).await;
+    assert_eq!(missing.code, Some(1), "{missing:?}");
+    assert!(missing.log.contains("the database sqlite:bridge.db could not be opened"), "{missing:?}");
+    assert!(!folder.join("bridge.db").exists(), "nothing is made");
+    for (from, to) in [(database.url(), FILE), (FILE, "sqlite:other.db"), (database.url(), database.url())] {
+        let refused = move_to(folder, from, to).await;
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert_eq!(refused.log, "a database moves from sqlite:PATH to postgres://USER@HOST/NAME\n");
+    }
+}
