@@ -253,6 +253,8 @@ fn a_file_without_apps_is_a_problem(#[case] text: &str, #[case] expected: &str) 
     "\"a b\": unknown key; the keys here are listen, public_url, shutdown_grace, max_body_bytes, request_timeout, max_connections, max_header_bytes, trusted_proxies, failed_authentications_per_minute, tls, secret_key"
 )]
 fn a_problem_of_the_server_is_told(#[case] key: &str, #[case] expected: &str) {
+    let acme = if cfg!(feature = "acme") { "acme, tls" } else { "tls" };
+    let expected = expected.replace("per_minute, tls", &format!("per_minute, {acme}"));
     assert_eq!(
         problems(&format!("{}[server]\n{key}\n", memory(""))),
         format!("bridge.toml:5: server.{expected}")

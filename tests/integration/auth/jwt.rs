@@ -152,3 +152,13 @@ async fn a_token_that_was_let_in_before_ends_as_any_other() {
     clock.advance(Duration::from_secs(660));
     expect_out(&bridge, vec![("expired", token)]).await;
 }
+
+#[tokio::test]
+async fn rules_that_were_changed_count_for_a_token_that_was_let_in_before() {
+    let issuer = Issuer::start().await;
+    let mut bridge = start(&issuer, "sub = 'provisioning'").await;
+    let token = issuer.sign(&claims(&issuer));
+    expect_in(&bridge, &token).await;
+    bridge.reconfigure("sub = 'provisioning'", "sub = 'somebody else'").await;
+    expect_out(&bridge, vec![("of somebody who was let in", token)]).await;
+}
