@@ -1,4 +1,5 @@
-//! What it costs to let somebody in, or not: opaque tokens among a hundred, and JWTs.
+//! What it costs to let somebody in, or not: opaque tokens among a hundred, and JWTs, the first time that one is shown and
+//! each time after.
 //!
 //! ```text
 //! cargo bench --bench auth
@@ -42,21 +43,49 @@ const ISSUER: &str = "https://issuer.example";
 /// What makes the tokens of a real issuer as long as they are.
 const FILL: usize = 1_000;
 
+/// So many tokens take turns that each has been forgotten when its turn comes again.
+const NEVER_REMEMBERED: usize = 600;
+
+/// A way to come in, and what to send.
+struct Case {
+    name: String,
+    /// They take turns.
+    authorizations: Vec<String>,
+}
+
+impl Case {
+    fn one(name: &str, authorization: String) -> Self {
+        Self { name: name.to_owned(), authorizations: vec![authorization] }
+    }
+
+    fn headers(&self) -> Vec<HeaderMap> {
+        let headers = self.authorizations.iter().map(|authorization| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
+            headers.insert(header::USER_AGENT, HeaderValue::from_static("Okta SCIM Client 1.0.0"));
+            headers
+        });
+        headers.collect()
+    }
+}
+
 fn main() {
     let runtime = Runtime::new().unwrap();
-    let (authenticator, tokens) = runtime.block_on(set_up());
+    let (authenticator, cases) = runtime.block_on(set_up());
     let mut criterion =
         Criterion::default().configure_from_args().measurement_time(Duration::from_secs(3)).sample_size(50);
-    for (name, authorization) in &tokens {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
-        headers.insert(header::USER_AGENT, HeaderValue::from_static("Okta SCIM Client 1.0.0"));
+    for case in &cases {
+        let (name, headers) = (&case.name, case.headers());
         let address = Some("192.0.2.1".parse().unwrap());
-        let is_let_in = runtime.block_on(authenticator.authenticate(&headers, address)).is_ok();
-        assert_eq!(is_let_in, !name.contains("wrong"), "{name}");
+        for headers in &headers {
+            let is_let_in = runtime.block_on(authenticator.authenticate(headers, address)).is_ok();
+            assert_eq!(is_let_in, !name.contains("wrong"), "{name}");
+        }
+        let mut turns = headers.iter().cycle();
         criterion.bench_function(&format!("auth/{name}"), |bencher| {
             bencher.iter(|| {
-                let _ = black_box(runtime.block_on(authenticator.authenticate(black_box(&headers), address)));
+                let headers = black_box(turns.next().unwrap());
+                let _ = black_box(runtime.block_on(authenticator.authenticate(headers, address)));
             });
         });
     }
@@ -64,7 +93,7 @@ fn main() {
 }
 
 /// An app that lets in by all ways, and what to send.
-async fn set_up() -> (Authenticator, Vec<(&'static str, String)>) {
+async fn set_up() -> (Authenticator, Vec<Case>) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let folder = tempfile::tempdir().unwrap().keep();
     let store = Store::open(&format!("sqlite:{}", folder.join("bench.db").display())).await.unwrap();
@@ -106,14 +135,14 @@ async fn set_up() -> (Authenticator, Vec<(&'static str, String)>) {
         token_endpoint: Some(endpoint),
     };
     let right = format!("{:064x}", 70);
-    let mut tokens = vec![
-        ("opaque, one of 100", format!("Bearer {right}")),
-        ("opaque, wrong", format!("Bearer {right}x")),
-        ("basic", format!("Basic {}", STANDARD.encode(format!("okta:{right}")))),
-        ("access token", format!("Bearer {access_token}")),
+    let mut cases = vec![
+        Case::one("opaque, one of 100", format!("Bearer {right}")),
+        Case::one("opaque, wrong", format!("Bearer {right}x")),
+        Case::one("basic", format!("Basic {}", STANDARD.encode(format!("okta:{right}")))),
+        Case::one("access token", format!("Bearer {access_token}")),
     ];
-    tokens.extend(jwts.into_iter().map(|(name, jwt)| (name, format!("Bearer {jwt}"))));
-    (Authenticator::new(credentials, ways_in, clock), tokens)
+    cases.extend(jwts);
+    (Authenticator::new(credentials, ways_in, clock), cases)
 }
 
 async fn grant(endpoint: &TokenEndpoint) -> String {
@@ -124,44 +153,62 @@ async fn grant(endpoint: &TokenEndpoint) -> String {
     endpoint.grant(&headers, body, Client::default()).await.unwrap().token.expose().to_owned()
 }
 
-/// Keys to publish, and a JWT that is signed by each.
-fn jwts(now: i64) -> (Vec<Value>, Vec<(&'static str, String)>) {
-    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let claims = json!({
-        "iss": ISSUER, "aud": "bench", "sub": "idp", "iat": now, "exp": now + 86_400, "fill": "x".repeat(FILL),
-    });
-    let message = |algorithm: &str| {
-        let header = json!({ "alg": algorithm, "kid": algorithm, "typ": "JWT" });
-        format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()))
-    };
-    let signed = |message: String, signature: &[u8]| format!("{message}.{}", encode(signature));
+/// Keys to publish, and JWTs that are signed by each.
+fn jwts(now: i64) -> (Vec<Value>, Vec<Case>) {
     let random = SystemRandom::new();
-
     let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    let mut signature = vec![0; rsa.public_modulus_len()];
-    rsa.sign(&RSA_PKCS1_SHA256, &random, message("RS256").as_bytes(), &mut signature).unwrap();
     let (n, e) = (rsa.public_key().modulus(), rsa.public_key().exponent());
     let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
-
+    let sign_rsa = |message: &[u8]| {
+        let mut signature = vec![0; rsa.public_modulus_len()];
+        rsa.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+        signature
+    };
     let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-    let ec_signature = ec.sign(&random, message("ES256").as_bytes()).unwrap();
     let (x, y) = ec.public_key().as_ref()[1..].split_at(32);
-
     let ed = Ed25519KeyPair::generate().unwrap();
-    let ed_signature = ed.sign(message("EdDSA").as_bytes());
 
     let keys = vec![
         json!({ "kty": "RSA", "kid": "RS256", "n": encode(n), "e": encode(e) }),
         json!({ "kty": "EC", "crv": "P-256", "kid": "ES256", "x": encode(x), "y": encode(y) }),
         json!({ "kty": "OKP", "crv": "Ed25519", "kid": "EdDSA", "x": encode(ed.public_key().as_ref()) }),
     ];
-    let tokens = vec![
-        ("JWT, RS256", signed(message("RS256"), &signature)),
-        ("JWT, RS256, wrong signature", signed(message("RS256"), &[&[0], &signature[1..]].concat())),
-        ("JWT, ES256", signed(message("ES256"), ec_signature.as_ref())),
-        ("JWT, EdDSA", signed(message("EdDSA"), ed_signature.as_ref())),
-    ];
-    (keys, tokens)
+    let mut cases = Vec::new();
+    for (algorithm, sign) in [
+        ("RS256", &sign_rsa as &dyn Fn(&[u8]) -> Vec<u8>),
+        ("ES256", &|message| ec.sign(&random, message).unwrap().as_ref().to_vec()),
+        ("EdDSA", &|message| ed.sign(message).as_ref().to_vec()),
+    ] {
+        let bearer = |number: usize| {
+            let message = message(algorithm, now, number);
+            format!("Bearer {message}.{}", encode(&sign(message.as_bytes())))
+        };
+        cases.extend([
+            Case {
+                name: format!("JWT, {algorithm}, the first time"),
+                authorizations: (0..NEVER_REMEMBERED).map(bearer).collect(),
+            },
+            Case::one(&format!("JWT, {algorithm}, again"), bearer(0)),
+        ]);
+    }
+    let message = message("RS256", now, 0);
+    let signature = encode(&[&[0], &sign_rsa(message.as_bytes())[1..]].concat());
+    cases.push(Case::one("JWT, RS256, wrong signature", format!("Bearer {message}.{signature}")));
+    (keys, cases)
+}
+
+/// What is signed of the token with that number.
+fn message(algorithm: &str, now: i64, number: usize) -> String {
+    let header = json!({ "alg": algorithm, "kid": algorithm, "typ": "JWT" });
+    let claims = json!({
+        "iss": ISSUER, "aud": "bench", "sub": "idp", "iat": now, "exp": now + 86_400, "jti": number,
+        "fill": "x".repeat(FILL),
+    });
+    format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()))
+}
+
+fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Where the keys can be fetched.

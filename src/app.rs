@@ -26,7 +26,8 @@ use crate::{
         worker,
     },
     http::{
-        self, Admission, Certificates, Gate, Mounted, MountedApp, PatchAnswers, Service, TlsError, Transport,
+        self, Admission, Certificates, Gate, METRICS, Mounted, MountedApp, PatchAnswers, Service, TlsError,
+        Transport,
     },
     notify::{Delivery, Watch},
     passthrough,
@@ -164,7 +165,8 @@ impl App {
             apps.insert(app.name.as_str().to_owned(), mounted);
         }
         let gate = |app: &config::App| Gate::new(app.allow_from.clone(), app.max_concurrent_requests);
-        let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app))).collect();
+        let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app)));
+        let metrics = (METRICS.to_owned(), Gate::of_metrics(config.metrics.allow_from.clone()));
         #[cfg(feature = "acme")]
         let acme = config.server.acme.clone().zip(config.server.tls.clone());
         #[cfg(feature = "acme")]
@@ -183,7 +185,7 @@ impl App {
             apps,
             admission: Admission::new(
                 config.server.trusted_proxies.clone(),
-                gates,
+                gates.chain([metrics]).collect(),
                 config.server.failed_authentications_per_minute,
                 clock.clone(),
             ),

@@ -132,6 +132,11 @@ impl Digest {
         Some(Self(bytes))
     }
 
+    /// The digest itself.
+    pub(super) fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// Compares in a time that does not depend on where they differ.
     pub(super) fn is(&self, other: &Self) -> bool {
         constant_time::verify_slices_are_equal(&self.0, &other.0).is_ok()

@@ -17,7 +17,7 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<()> {
         .log
         .traces
         .as_ref()
-        .map(|traces| telemetry::traces::start(traces, Arc::new(SystemClock)))
+        .map(|traces| telemetry::traces::start(traces, std::sync::Arc::new(crate::clock::SystemClock)))
         .transpose()?;
     allow_connections(config.server.max_connections);
     let stopping = signal::stopping(Hangup::IsForOthers, || {})?;

@@ -17,8 +17,8 @@ use crate::scim::extension;
 /// The first segments of our own URLs, which no app can have.
 const RESERVED: [&str; 5] = ["healthz", "readyz", "status", "metrics", "hooks"];
 
-/// Entra ID sends 25 requests a second, and each may wait for the target for ten seconds; twice as much.
-const MAX_CONCURRENT_REQUESTS: usize = 512;
+/// Entra ID sends 25 requests a second, and wants no 429 for that, also where each takes the 30 seconds that one may take.
+const MAX_CONCURRENT_REQUESTS: usize = 1024;
 
 /// The largest file of an extension schema, in bytes.
 const MOST_SCHEMA_BYTES: u64 = 1024 * 1024;

@@ -253,6 +253,8 @@ fn a_file_without_apps_is_a_problem(#[case] text: &str, #[case] expected: &str) 
     "\"a b\": unknown key; the keys here are listen, public_url, shutdown_grace, max_body_bytes, request_timeout, max_connections, max_header_bytes, trusted_proxies, failed_authentications_per_minute, tls, secret_key"
 )]
 fn a_problem_of_the_server_is_told(#[case] key: &str, #[case] expected: &str) {
+    let acme = if cfg!(feature = "acme") { "acme, tls" } else { "tls" };
+    let expected = expected.replace("per_minute, tls", &format!("per_minute, {acme}"));
     assert_eq!(
         problems(&format!("{}[server]\n{key}\n", memory(""))),
         format!("bridge.toml:5: server.{expected}")
@@ -604,4 +606,12 @@ fn a_token_is_not_sent_in_the_clear() {
     assert!(problems(&text).contains("http:// would send the token unencrypted"), "{}", problems(&text));
     parse(&text.replace("scim.example.com", "127.0.0.1:1")).unwrap();
     parse(&format!("{text}allow_http = true\n")).unwrap();
+}
+
+/// Entra ID wants no 429 for 25 requests a second (`C-19`), however long each of them takes.
+#[test]
+fn an_app_has_places_for_25_requests_a_second_that_all_take_as_long_as_they_may() {
+    let config = parse(&memory("")).unwrap();
+    let places = config.apps["lab"].max_concurrent_requests as u64;
+    assert!(places >= 25 * config.server.request_timeout.as_secs(), "{places}");
 }

@@ -22,7 +22,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{Extensions, HeaderMap, Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
 
 use super::{
     Service, callback,
-    caller::app_name,
+    caller::{app_name, client_address},
     error::Failure,
     hooks::FailedAttempt,
     listen::{Certificate, Peer},
@@ -44,6 +44,12 @@ const MOST_CLIENTS: usize = 10_000;
 
 /// When a request may be tried again that met too many others.
 const RETRY_WHEN_BUSY: Duration = Duration::from_secs(1);
+
+/// Where meters are read, which has a gate of its own. No app has this name.
+pub const METRICS: &str = "metrics";
+
+/// How many read meters at a time: each time all of them are read from the database.
+const METRICS_REQUESTS: usize = 16;
 
 /// How many requests for access tokens an app works on at a time. Whoever sends one has not shown yet who it is, so they have
 /// places of their own, and the memory that their bodies take is bounded.
@@ -93,6 +99,11 @@ impl Gate {
             token_places: Arc::new(Semaphore::new(TOKEN_REQUESTS)),
         }
     }
+
+    /// The gate of [`METRICS`].
+    pub fn of_metrics(allow_from: Networks) -> Self {
+        Self::new(allow_from, METRICS_REQUESTS)
+    }
 }
 
 impl Admission {
@@ -114,6 +125,25 @@ impl Admission {
         let address = peer.map(|peer| client(peer.address.ip(), request.headers(), &self.trusted_proxies));
         request.extensions_mut().insert(ClientAddress(address));
         ClientAddress(address)
+    }
+
+    /// Whether the gate of `app` lets in who sends a request with these extensions: it comes from where it may, and over a
+    /// connection with a certificate where one is needed.
+    ///
+    /// # Errors
+    /// When it is not let in, whatever token it has.
+    pub(super) fn check(&self, app: &str, extensions: &Extensions) -> Result<(), Failure> {
+        let Some(gate) = self.gates.get(app) else { return Ok(()) };
+        let peer = extensions.get::<Peer>();
+        if peer.is_some_and(|peer| peer.certificate == Certificate::Missing) {
+            return Err(Failure::NoCertificate);
+        }
+        let address = client_address(extensions);
+        if gate.allow_from.is_empty() || address.is_some_and(|address| gate.allow_from.contains(address)) {
+            return Ok(());
+        }
+        tracing::warn!(app, client.address = %ClientAddress(address), "a request from a network that is not allowed");
+        Err(Failure::ForeignNetwork)
     }
 
     /// A place for a request to `app` whose sender is known. What may take access away waits for one, for as long as a request
@@ -148,22 +178,11 @@ impl Admission {
 /// Answers requests that are not let in.
 pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let admission = &service.admission;
-    let peer = request.extensions().get::<Peer>().copied();
-    let address = request.extensions().get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
-    let app = app_name(request.uri());
+    let address = client_address(request.extensions());
     // A person who logs in at the target comes from elsewhere than the identity provider, and shows the login's state instead.
     let is_for_clients = !request.uri().path().split('/').skip(2).eq(callback::SEGMENTS);
-    if let Some(gate) = admission.gates.get(app) {
-        if is_for_clients && peer.is_some_and(|peer| peer.certificate == Certificate::Missing) {
-            return Failure::NoCertificate.into_response();
-        }
-        if is_for_clients
-            && !gate.allow_from.is_empty()
-            && !address.is_some_and(|address| gate.allow_from.contains(address))
-        {
-            tracing::warn!(app, client.address = %ClientAddress(address), "a request from a network that is not allowed");
-            return Failure::ForeignNetwork.into_response();
-        }
+    if is_for_clients && let Err(failure) = admission.check(app_name(request.uri()), request.extensions()) {
+        return failure.into_response();
     }
     let response = next.run(request).await;
     match address {

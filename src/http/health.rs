@@ -82,7 +82,7 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 
 /// How the app whose token is sent is doing, and what to do about it.
 pub(super) async fn status(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
-    let (name, app) = opened(&service, &parts).await.map_err(Failure::Unauthorized)?;
+    let (name, app) = opened(&service, &parts).await?;
     let said = match app {
         Mounted::Bridged(app) => app_status(app).await?,
         Mounted::PassedThrough(mount) => passthrough_status(&mount.app).await?,
@@ -104,22 +104,25 @@ async fn replicas(service: &Service) -> Result<u64, Failure> {
     Ok(replicas::count(&service.store, service.clock.now()).await?)
 }
 
-/// The app that the request's token opens.
+/// The app that the request's token opens. Where the app's own URLs may not be asked from, its token opens nothing here either.
 pub(super) async fn opened<'a>(
     service: &'a Service,
     parts: &Parts,
-) -> Result<(&'a String, &'a Mounted), Unauthorized> {
+) -> Result<(&'a String, &'a Mounted), Failure> {
     let address = client_address(&parts.extensions);
-    let mut refused = Refused::Missing;
+    let (mut refused, mut kept_out) = (Refused::Missing, None);
     for (name, app) in &service.apps {
         match app.authenticator().authenticate(&parts.headers, address).await {
-            Ok(_) => return Ok((name, app)),
+            Ok(_) => match service.admission.check(name, &parts.extensions) {
+                Ok(()) => return Ok((name, app)),
+                Err(failure) => kept_out = Some(failure),
+            },
             // Somebody's token that has expired is more to the point than that others never knew it.
             Err(Refused::Invalid) if refused != Refused::Missing => {}
             Err(found) => refused = found,
         }
     }
-    Err(Unauthorized::of_none(refused))
+    Err(kept_out.unwrap_or_else(|| Failure::Unauthorized(Unauthorized::of_none(refused))))
 }
 
 async fn app_status(app: &MountedApp) -> Result<Value, Failure> {

@@ -16,6 +16,7 @@ use crate::auth::Refused;
 use self::readings::Readings;
 use super::{
     Mounted, Service,
+    admission::METRICS,
     caller::client_address,
     error::{Failure, Unauthorized},
     health::opened,
@@ -26,7 +27,8 @@ const OPEN_METRICS: HeaderValue =
 
 /// Answers all meters.
 pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
-    let_in(&service, &parts).await.map_err(Failure::Unauthorized)?;
+    let_in(&service, &parts).await?;
+    let _place = service.admission.enter(METRICS, &parts.method, parts.uri.path()).await?;
     let readings = Readings::default();
     let now = service.clock.now();
     for (name, app) in &service.apps {
@@ -47,11 +49,11 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -
     Ok(response)
 }
 
-async fn let_in(service: &Service, parts: &Parts) -> Result<(), Unauthorized> {
+async fn let_in(service: &Service, parts: &Parts) -> Result<(), Failure> {
     let address = client_address(&parts.extensions);
     match service.metrics_readers.authenticate(&parts.headers, address).await {
         Ok(_) => Ok(()),
-        Err(refused @ Refused::Expired(_)) => Err(Unauthorized::of_none(refused)),
+        Err(refused @ Refused::Expired(_)) => Err(Failure::Unauthorized(Unauthorized::of_none(refused))),
         Err(_) => opened(service, parts).await.map(drop),
     }
 }

@@ -29,7 +29,7 @@ mod users;
 #[cfg(feature = "acme")]
 pub use self::listen::acme;
 pub use self::{
-    admission::{Admission, ClientAddress, Gate},
+    admission::{Admission, ClientAddress, Gate, METRICS},
     listen::{Certificates, TlsError, Transport, allow_open_files, bind, serve},
     routes::router,
     state::{Mounted, MountedApp, PassedThroughMount, PatchAnswers, Service},

@@ -1,16 +1,19 @@
 //! A person logs in at Aha! for the bridge: what comes of it, for every answer that Aha! may give, and what does not count.
 
 mod callback;
+mod portal;
 mod renewal;
 
 use std::sync::Arc;
 
 use scim_bridge::{
     clock::{Clock, ManualClock, SystemClock},
+    login::{Begun, Login},
     sim::aha::{SimulatedAha, switches::OAuthRules},
 };
+use url::Url;
 
-use crate::harness::{ADMINISTRATOR, Bridge, Setup, eventually};
+use crate::harness::{ADMINISTRATOR, Bridge, Setup, eventually, secrets};
 
 const CLIENT: &str = "bridge-client";
 const CLIENT_SECRET: &str = "planted-oauth-secret-0123456789";
@@ -56,8 +59,22 @@ fn redirect_uri(bridge: &Bridge, app: &str) -> String {
 
 /// Begins a login as the command does, and opens its URL: the status and the page that the person sees.
 async fn log_in(bridge: &Bridge) -> (u16, String) {
-    let begun = bridge.login_of("test").await.begin(&redirect_uri(bridge, "test")).await.unwrap();
+    log_in_for(bridge, "test").await
+}
+
+/// The same for an app.
+async fn log_in_for(bridge: &Bridge, app: &str) -> (u16, String) {
+    let begun = begin(bridge, &bridge.login_of(app).await, app).await;
     bridge.browse(begun.url.expose()).await
+}
+
+/// Begins a login. Its state is a secret, which nothing may log.
+async fn begin(bridge: &Bridge, login: &Login, app: &str) -> Begun {
+    let begun = login.begin(&redirect_uri(bridge, app)).await.unwrap();
+    let url = Url::parse(begun.url.expose()).unwrap();
+    let (_, state) = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+    secrets::plant(&state);
+    begun
 }
 
 /// Waits until `/status` says this about the target.

@@ -2,13 +2,21 @@
 
 mod names;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
-use scim_bridge::sim::aha::Fault;
+use scim_bridge::{
+    auth::Digest,
+    clock::{Clock, ManualClock, Time},
+    sim::aha::Fault,
+    store::{
+        StoreError,
+        tokens::{self, NewToken},
+    },
+};
 use serde_json::json;
 
-use crate::harness::{Bridge, Setup, TOKEN, eventually, user};
+use crate::harness::{Bridge, Setup, TOKEN, eventually, pass_time, user};
 
 /// What Prometheus reads.
 async fn scraped(bridge: &Bridge) -> String {
@@ -50,6 +58,34 @@ async fn a_token_for_metrics_opens_nothing_else_and_is_refused_once_it_has_expir
     let text = scraped(&bridge).await;
     let ended = "scim_bridge_token_expires_in_seconds{app=\"\",token=\"old\"}";
     assert!(value(&text, ended).is_some_and(|seconds| seconds < 0.0), "{text}");
+}
+
+#[tokio::test]
+async fn the_end_of_an_app_s_tokens_is_shown_those_of_the_file_and_those_that_were_made() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let elsewhere = "[apps.other]\nconnector = 'memory'\n\
+        tokens = [{ name = 'dated', token = 'planted-dated-0123456789abcdef', expires = '2023-11-15T22:13:20Z' }]";
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).config(elsewhere).start().await;
+    let (now, digest) = (clock.now(), Digest::of("planted-made-0123456789abcdef").to_hex());
+    let expires_at = Some(now + Duration::from_secs(3600));
+    let new = NewToken { app: "test".into(), name: "made".into(), client: None, digest, expires_at };
+    let store = bridge.store().await;
+    let made =
+        store.write(move |transaction| Box::pin(async move { tokens::create(transaction, &new, now).await }));
+    made.await.map_err(|error: StoreError| error).unwrap();
+    let shown = async |app: &str, token: &str| {
+        let text = scraped(&bridge).await;
+        value(&text, &format!("scim_bridge_token_expires_in_seconds{{app=\"{app}\",token=\"{token}\"}}"))
+    };
+    assert_eq!(shown("other", "dated").await, Some(86_400.0));
+    assert_eq!(shown("test", "idp").await, None, "it never ends");
+    // It was made beside the server, which looks every two seconds.
+    pass_time(&clock, Duration::from_secs(1), "the made token is shown", async || {
+        shown("test", "made").await.is_some_and(|seconds| seconds > 0.0)
+    })
+    .await;
+    clock.advance(Duration::from_secs(3600));
+    assert!(shown("test", "made").await.is_some_and(|seconds| seconds < 0.0));
 }
 
 #[tokio::test]

@@ -15,15 +15,15 @@ const SKEW: Duration = Duration::from_secs(60);
 
 /// The claims of a JWT whose signature was verified.
 #[derive(Debug)]
-pub(in crate::auth) struct Claims {
-    claims: Map<String, Value>,
+pub(in crate::auth) struct Claims<'t> {
+    claims: &'t Map<String, Value>,
     /// Identifies a token that has no id of its own.
-    digest: Digest,
+    signed: &'t str,
 }
 
-impl Claims {
-    pub(super) fn new(claims: Map<String, Value>, signed: &str) -> Self {
-        Self { claims, digest: Digest::of(signed) }
+impl<'t> Claims<'t> {
+    pub(super) fn new(claims: &'t Map<String, Value>, signed: &'t str) -> Self {
+        Self { claims, signed }
     }
 
     /// A claim that is text.
@@ -98,7 +98,7 @@ impl Claims {
         let issuer = self.text("iss").unwrap_or_default();
         match own {
             Some(id) => Digest::of(&format!("{}:{issuer}{id}", issuer.len())).to_hex(),
-            None => self.digest.to_hex(),
+            None => Digest::of(self.signed).to_hex(),
         }
     }
 

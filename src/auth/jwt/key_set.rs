@@ -15,7 +15,10 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
-use super::problem::{KeysError, Problem, Shown};
+use super::{
+    problem::{KeysError, Problem, Shown},
+    verified::VerifiedTokens,
+};
 use crate::{
     clock::{Clock, Time},
     upstream::Documents,
@@ -57,19 +60,23 @@ pub struct KeySet {
 
 #[derive(Clone, Debug, Default)]
 struct State {
-    keys: Arc<Vec<Key>>,
+    keys: Arc<Vec<Arc<Key>>>,
     fetched_at: Option<Time>,
     attempted_at: Option<Time>,
     /// Why the last attempt failed.
     failure: Option<String>,
 }
 
+/// A key that an issuer published.
 #[derive(Debug)]
-struct Key {
+pub(super) struct Key {
     id: Option<String>,
     /// The one algorithm that it is for, if it says so.
     algorithm: Option<KeyAlgorithm>,
-    key: DecodingKey,
+    /// Verifies.
+    pub(super) key: DecodingKey,
+    /// What it has verified since it was fetched.
+    pub(super) verified: VerifiedTokens,
 }
 
 impl Key {
@@ -94,7 +101,7 @@ impl KeySet {
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
-    ) -> Result<DecodingKey, Problem> {
+    ) -> Result<Arc<Key>, Problem> {
         let state = self.state();
         if let Some(key) = pick(&state.keys, id, algorithm) {
             let is_being_fetched = self.fetching.try_lock().is_err();
@@ -171,7 +178,15 @@ impl KeySet {
         }
     }
 
-    async fn download(&self) -> Result<Vec<Key>, KeysError> {
+    /// Has these keys now, as if it had fetched them.
+    #[cfg(test)]
+    pub(super) fn replace(&self, document: &Value) {
+        let now = Some(self.clock.now());
+        let keys = Arc::new(read(document));
+        *self.state.write().unwrap() = State { keys, fetched_at: now, attempted_at: now, failure: None };
+    }
+
+    async fn download(&self) -> Result<Vec<Arc<Key>>, KeysError> {
         let url = match &self.source {
             KeySource::Keys(url) => url.clone(),
             KeySource::Metadata { url, issuers } => {
@@ -193,11 +208,11 @@ impl KeySource {
     }
 }
 
-fn pick(keys: &[Key], id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
+fn pick(keys: &[Arc<Key>], id: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
     let mut fitting = keys.iter().filter(|key| key.fits(id, algorithm));
     let key = fitting.next()?;
     let is_ambiguous = id.is_none() && fitting.next().is_some();
-    (!is_ambiguous).then(|| key.key.clone())
+    (!is_ambiguous).then(|| key.clone())
 }
 
 /// Where the metadata of one of `issuers` say that its keys are.
@@ -224,9 +239,9 @@ fn is_this_machine(url: &url::Url) -> bool {
 
 /// The keys of a JWK Set that can verify signatures. Those that we cannot read are passed over (RFC 7517 §5), and so are secret
 /// ones, which have no place in it.
-fn read(document: &Value) -> Vec<Key> {
+fn read(document: &Value) -> Vec<Arc<Key>> {
     let keys = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-    keys.iter().take(MOST_KEYS).filter_map(key).collect()
+    keys.iter().take(MOST_KEYS).filter_map(key).map(Arc::new).collect()
 }
 
 fn key(value: &Value) -> Option<Key> {
@@ -238,5 +253,6 @@ fn key(value: &Value) -> Option<Key> {
     }
     let key = DecodingKey::from_jwk(&Jwk { common: Default::default(), algorithm: jwk.algorithm }).ok()?;
     debug_assert!(key.family() != AlgorithmFamily::Hmac, "no secret key is published");
-    Some(Key { id: jwk.common.key_id, algorithm: jwk.common.key_algorithm, key })
+    let verified = VerifiedTokens::default();
+    Some(Key { id: jwk.common.key_id, algorithm: jwk.common.key_algorithm, key, verified })
 }

@@ -39,14 +39,24 @@ pub struct TrustedIssuer {
     /// The claims, the first of which that is there names the client, and the client that it must name.
     client: Option<(&'static [&'static str], String)>,
     algorithms: &'static [Algorithm],
-    keys: Arc<KeySet>,
+    presented: Presented,
+    pub(super) keys: Arc<KeySet>,
+}
+
+/// How often a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presented {
+    /// With each request, until it expires.
+    Again,
+    /// It is good for one answer (RFC 7523): nothing is remembered that could let it in another time.
+    Once,
 }
 
 /// A token that is believed.
 #[derive(Debug)]
-pub(in crate::auth) struct Believed {
+pub(in crate::auth) struct Believed<'t> {
     /// What it says.
-    pub(in crate::auth) claims: Claims,
+    pub(in crate::auth) claims: Claims<'t>,
     /// When it expires.
     pub(in crate::auth) expires_at: Time,
 }
@@ -69,6 +79,7 @@ impl TrustedIssuer {
             // Version 1 calls it `appid`, version 2 `azp`.
             client: Some((&["appid", "azp"], rule.app_id.clone())),
             algorithms: OF_ENTRA,
+            presented: Presented::Again,
             keys: Arc::new(KeySet::new(source, documents.clone(), clock.clone())),
         }
     }
@@ -82,6 +93,7 @@ impl TrustedIssuer {
             claims: rule.claims.clone(),
             client: None,
             algorithms: ASYMMETRIC,
+            presented: Presented::Again,
             keys: Arc::new(KeySet::new(
                 source(&rule.issuer, rule.keys.as_ref()),
                 documents.clone(),
@@ -116,6 +128,7 @@ impl TrustedIssuer {
             claims,
             client: None,
             algorithms,
+            presented: Presented::Once,
             keys: Arc::new(KeySet::new(source, documents.clone(), clock.clone())),
         }
     }
@@ -129,17 +142,22 @@ impl TrustedIssuer {
     ///
     /// # Errors
     /// When its signature is wrong, or it says something else than it must.
-    pub(in crate::auth) async fn believe(
+    pub(in crate::auth) async fn believe<'t>(
         &self,
-        token: Unverified<'_>,
+        token: &'t Unverified<'_>,
         now: Time,
-    ) -> Result<Believed, Problem> {
+    ) -> Result<Believed<'t>, Problem> {
         let algorithm = token.algorithm();
         if !self.algorithms.contains(&algorithm) {
             return Err(Problem::Algorithm(Shown::new(format_args!("{algorithm:?}"))));
         }
         let key = self.keys.find(token.key_id(), algorithm).await?;
-        let claims = token.verify(&key)?;
+        let verified_before = token.find_among(&key.verified);
+        let is_remembered = verified_before.is_some();
+        let claims = match verified_before {
+            Some(claims) => claims,
+            None => token.verify(&key.key)?,
+        };
         claims.is_issued_by(&self.issuers)?;
         claims.is_meant_for(&self.audiences)?;
         let expires_at = claims.is_valid_at(now)?;
@@ -149,6 +167,9 @@ impl TrustedIssuer {
         if let Some((names, client)) = &self.client {
             let name = names.iter().find(|name| claims.text(name).is_some()).unwrap_or(&names[0]);
             claims.obeys(&claim(name, client))?;
+        }
+        if self.presented == Presented::Again && !is_remembered {
+            key.verified.insert(token.digest());
         }
         Ok(Believed { claims, expires_at })
     }

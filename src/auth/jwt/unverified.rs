@@ -5,8 +5,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde_json::{Map, Value};
 
 use super::{
+    super::credential::Digest,
     Claims,
     problem::{Problem, Shown},
+    verified::VerifiedTokens,
 };
 
 /// The longest token that is looked at, in bytes.
@@ -18,6 +20,8 @@ pub(in crate::auth) struct Unverified<'t> {
     algorithm: Algorithm,
     key_id: Option<String>,
     claims: Map<String, Value>,
+    /// All of it, as it came.
+    token: &'t str,
     /// Header and claims as they came, which is what was signed.
     signed: &'t str,
     signature: &'t str,
@@ -57,7 +61,7 @@ impl<'t> Unverified<'t> {
             Some(_) => return Err(Problem::Malformed("its kid is no text")),
         };
         let claims = object(claims, "its claims are no JSON object")?;
-        Ok(Self { algorithm, key_id, claims, signed, signature })
+        Ok(Self { algorithm, key_id, claims, token, signed, signature })
     }
 
     /// Who issued it, by its own account.
@@ -79,11 +83,25 @@ impl<'t> Unverified<'t> {
     ///
     /// # Errors
     /// When it was not signed with `key`, or `key` is not for its algorithm.
-    pub(in crate::auth) fn verify(self, key: &DecodingKey) -> Result<Claims, Problem> {
+    pub(in crate::auth) fn verify(&self, key: &DecodingKey) -> Result<Claims<'_>, Problem> {
         match crypto::verify(self.signature, self.signed.as_bytes(), key, self.algorithm) {
-            Ok(true) => Ok(Claims::new(self.claims, self.signed)),
+            Ok(true) => Ok(self.claims()),
             Ok(false) | Err(_) => Err(Problem::Signature),
         }
+    }
+
+    /// What it says, if it is one of those whose signature was `verified` before.
+    pub(super) fn find_among(&self, verified: &VerifiedTokens) -> Option<Claims<'_>> {
+        verified.contains(self.digest()).then(|| self.claims())
+    }
+
+    /// Tells it from every other text.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(self.token)
+    }
+
+    fn claims(&self) -> Claims<'_> {
+        Claims::new(&self.claims, self.signed)
     }
 }
 

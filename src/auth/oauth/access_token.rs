@@ -68,7 +68,7 @@ impl AccessTokens {
     ///
     /// # Errors
     /// When it is not.
-    pub(super) fn read(&self, token: Unverified<'_>, now: Time) -> Result<Statement, Problem> {
+    pub(super) fn read(&self, token: &Unverified<'_>, now: Time) -> Result<Statement, Problem> {
         if token.algorithm() != Algorithm::HS256 {
             return Err(Problem::Algorithm(shown(format_args!("{:?}", token.algorithm()))));
         }

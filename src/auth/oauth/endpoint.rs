@@ -98,7 +98,7 @@ impl TokenEndpoint {
     ///
     /// # Errors
     /// When the token is none of this app's.
-    pub(in crate::auth) fn admit(&self, token: Unverified<'_>) -> Result<String, Problem> {
+    pub(in crate::auth) fn admit(&self, token: &Unverified<'_>) -> Result<String, Problem> {
         let Statement { client, credential } = self.access_tokens.read(token, self.clock.now())?;
         let is_good = match &credential {
             Some(id) => self.clients.contains(&client) && self.credentials.is_good(id),
@@ -148,11 +148,11 @@ impl TokenEndpoint {
         assertion: &Secret,
     ) -> Result<Result<(), Problem>, GrantError> {
         let now = self.clock.now();
-        let believed = match Unverified::parse(assertion.expose()) {
-            Ok(token) => federated.issuer.believe(token, now).await,
-            Err(problem) => Err(problem),
+        let token = match Unverified::parse(assertion.expose()) {
+            Ok(token) => token,
+            Err(problem) => return Ok(Err(problem)),
         };
-        let believed = match believed {
+        let believed = match federated.issuer.believe(&token, now).await {
             Ok(believed) => believed,
             Err(problem) => return Ok(Err(problem)),
         };

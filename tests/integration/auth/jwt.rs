@@ -1,5 +1,7 @@
 //! JWTs of any issuer: who they are for and whom they are about.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -135,4 +137,28 @@ async fn an_app_that_accepts_no_jwt_looks_at_none() {
     let bridge = Setup::memory().start().await;
     expect_out(&bridge, vec![("a JWT", issuer.sign(&claims(&issuer)))]).await;
     assert_eq!(issuer.fetched(), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_was_let_in_before_ends_as_any_other() {
+    let issuer = Issuer::start().await;
+    let (setup, clock) = setup(&rule(&issuer, "sub = 'provisioning'"));
+    let bridge = setup.start().await;
+    let token = issuer.sign(&claims(&issuer));
+    for _ in 0..2 {
+        expect_in(&bridge, &token).await;
+    }
+    // The minute by which clocks may differ is over as well.
+    clock.advance(Duration::from_secs(660));
+    expect_out(&bridge, vec![("expired", token)]).await;
+}
+
+#[tokio::test]
+async fn rules_that_were_changed_count_for_a_token_that_was_let_in_before() {
+    let issuer = Issuer::start().await;
+    let mut bridge = start(&issuer, "sub = 'provisioning'").await;
+    let token = issuer.sign(&claims(&issuer));
+    expect_in(&bridge, &token).await;
+    bridge.reconfigure("sub = 'provisioning'", "sub = 'somebody else'").await;
+    expect_out(&bridge, vec![("of somebody who was let in", token)]).await;
 }

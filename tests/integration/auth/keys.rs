@@ -1,14 +1,14 @@
 //! The keys that issuers publish: fetched when needed, kept, changed at any time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use http::StatusCode;
-use scim_bridge::clock::ManualClock;
+use http::{Method, StatusCode};
+use scim_bridge::clock::{ManualClock, Time};
 use serde_json::{Value, json};
 
 use super::{NOW, expect_in, expect_out, knock, setup};
 use crate::harness::{
-    Bridge, eventually,
+    Bridge, Setup, TOKEN, eventually,
     issuer::{Issuer, Key},
 };
 
@@ -148,4 +148,40 @@ async fn a_token_need_not_name_its_key_if_there_is_one_that_it_can_be() {
         knock(&bridge, &format!("Bearer {token}")).await.status == 401
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_issuer_that_hangs_holds_up_those_alone_whose_key_is_looked_for() {
+    let issuer = Issuer::start().await;
+    let rule = format!(
+        "max_concurrent_requests = 50\n\
+         auth = {{ jwt = [{{ name = 'corp', issuer = '{}', audience = 'bridge', claims = {{ sub = 'idp' }} }}] }}",
+        issuer.url()
+    );
+    let clock = ManualClock::new(Time::from_micros(NOW * 1_000_000));
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).app_keys(&rule).start().await;
+    let known = issuer.sign(&claims(&issuer));
+    expect_in(&bridge, &known).await;
+    clock.advance(Duration::from_secs(30));
+    issuer.hang(true);
+    let foreign = Key::foreign();
+    let unknown = foreign.sign(&foreign.header(), &claims(&issuer));
+    // More than there are places in the app: whoever is not known yet has none.
+    let waiting: Vec<_> = (0..60)
+        .map(|_| {
+            let request = bridge.anonymous(Method::GET, "/test/scim/v2/Users").bearer_auth(&unknown);
+            tokio::spawn(async move { request.send().await.unwrap().status() })
+        })
+        .collect();
+    eventually("the issuer is asked", async || issuer.fetched() == 2).await;
+    for _ in 0..5 {
+        expect_in(&bridge, &known).await;
+        expect_in(&bridge, TOKEN).await;
+    }
+    assert!(waiting.iter().all(|request| !request.is_finished()));
+    issuer.hang(false);
+    for request in waiting {
+        assert_eq!(request.await.unwrap(), 401);
+    }
+    assert_eq!(issuer.fetched(), 2);
 }

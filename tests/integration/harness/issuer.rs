@@ -19,7 +19,7 @@ use aws_lc_rs::{
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// Making an RSA key takes a while, so all tests share two, and one that nobody publishes.
 static KEYS: LazyLock<[Arc<Key>; 3]> =
@@ -134,6 +134,8 @@ struct World {
     /// What all is answered with instead.
     failure: Mutex<Option<StatusCode>>,
     fetched: AtomicUsize,
+    /// Whether its keys are not told for now.
+    hanging: watch::Sender<bool>,
     url: Mutex<String>,
 }
 
@@ -145,6 +147,7 @@ impl Issuer {
             published: Mutex::new(json!({ "keys": [KEYS[0].public()] })),
             failure: Mutex::default(),
             fetched: AtomicUsize::new(0),
+            hanging: watch::Sender::new(false),
             url: Mutex::default(),
         });
         let routes = Router::new()
@@ -196,6 +199,11 @@ impl Issuer {
         *self.world.failure.lock().unwrap() = failure;
     }
 
+    /// Whoever asks for its keys waits, until it hangs no more.
+    pub fn hang(&self, hanging: bool) {
+        self.world.hanging.send_replace(hanging);
+    }
+
     /// How often its keys were asked for.
     pub fn fetched(&self) -> usize {
         self.world.fetched.load(Ordering::SeqCst)
@@ -210,6 +218,7 @@ impl Drop for Issuer {
 
 async fn keys(State(world): State<Arc<World>>) -> Result<String, StatusCode> {
     world.fetched.fetch_add(1, Ordering::SeqCst);
+    let _ = world.hanging.subscribe().wait_for(|hanging| !hanging).await;
     works(&world)?;
     Ok(world.published.lock().unwrap().to_string())
 }

@@ -231,9 +231,10 @@ impl Setup {
                 self.catalogue
             ),
             "aha-portal" => format!(
-                "base_url = '{}'\napi_key = '{DEMO_API_KEY}'\nportal_id = '{PORTAL}'\n\
+                "base_url = '{}'\n{}\nportal_id = '{PORTAL}'\n\
                  rate = {{ per_second = {}, per_minute = {} }}\n{}\n",
                 running_aha.base_url(),
+                self.credentials,
                 self.rate.0,
                 self.rate.1,
                 self.brake

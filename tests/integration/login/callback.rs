@@ -6,18 +6,16 @@ use http::Method;
 use rstest::rstest;
 use scim_bridge::{
     clock::SystemClock,
-    login::Login,
     sim::aha::switches::{OAuthRules, RefreshTokens, StateParameter, TokenAnswer},
     store::logins::Stage,
 };
-use url::Url;
 
 use super::*;
 use crate::harness::user;
 
 /// Begins a login, and answers the URL that the browser is sent back to, which it has not opened yet, and the login's id.
 async fn come_back(bridge: &Bridge, login: &Login, app: &str) -> (String, String) {
-    let begun = login.begin(&redirect_uri(bridge, app)).await.unwrap();
+    let begun = begin(bridge, login, app).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let answer = client.get(begun.url.expose()).send().await.unwrap();
     (answer.headers()["location"].to_str().unwrap().to_owned(), begun.id)

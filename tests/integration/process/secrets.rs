@@ -1,8 +1,15 @@
 //! No secret is in anything that the program writes: not in the log at its most talkative, not in an answer, not in the database.
 //! Every way in is tried, rightly and wrongly, with secrets that are planted for it.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use http::Method;
+use scim_bridge::{
+    secret::{Sealer, Secret},
+    store::{Store, own_keys},
+};
 use serde_json::{Value, json};
 
 use super::{API_KEY, Installation, Server};
@@ -147,16 +154,41 @@ async fn no_secret_is_in_the_log_in_an_answer_or_in_the_database() {
     for secret in &secrets {
         assert!(!answers.contains(secret), "{secret} is answered");
     }
+    let signing_key = signing_key(&installation).await;
+    let in_files = secrets.iter().map(|secret| secret.as_bytes().to_vec()).chain(forms_of(&signing_key));
+    let in_files: Vec<_> = in_files.collect();
     for entry in std::fs::read_dir(installation.folder()).unwrap() {
         let path = entry.unwrap().path();
         if path.to_str().unwrap().contains("bridge.db") {
             let bytes = std::fs::read(&path).unwrap();
-            for secret in &secrets {
-                let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-                assert!(!is_there, "{secret} is in {}", path.display());
+            for secret in &in_files {
+                let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_slice());
+                assert!(!is_there, "{} is in {}", String::from_utf8_lossy(secret), path.display());
             }
         }
     }
+}
+
+/// The key that signs access tokens, which is sealed with the one of the configuration.
+async fn signing_key(installation: &Installation) -> Vec<u8> {
+    let url = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+    let store = Store::open_beside(&url).await.unwrap();
+    let [key] = own_keys::list(&store, "access tokens").await.unwrap().try_into().unwrap();
+    let sealer = Sealer::new(&Secret::new(SECRET_KEY));
+    let opened = sealer.open(&format!("access tokens/{}", key.id), &key.material).unwrap();
+    assert_eq!(opened.len(), 32);
+    opened
+}
+
+/// How a key could be written.
+fn forms_of(key: &[u8]) -> [Vec<u8>; 4] {
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    [
+        key.to_vec(),
+        STANDARD.encode(key).into_bytes(),
+        URL_SAFE_NO_PAD.encode(key).into_bytes(),
+        hex.into_bytes(),
+    ]
 }
 
 /// Now, in seconds.

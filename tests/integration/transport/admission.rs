@@ -36,6 +36,40 @@ async fn an_app_is_open_to_the_networks_that_it_names_and_to_no_other() {
     assert_eq!(bridge.ready().await.status, 200);
 }
 
+/// A token that leaked is worth nothing elsewhere.
+#[tokio::test]
+async fn what_an_app_s_token_opens_beside_the_app_is_open_where_the_app_is() {
+    const READER: &str = "planted-reader-0123456789abcdef0123";
+    let elsewhere = format!(
+        "[metrics]\nallow_from = ['198.51.100.0/24', '192.0.2.0/24']\n\
+         tokens = [{{ name = 'prometheus', token = '{READER}' }}]\n\
+         [apps.other]\nconnector = 'memory'\ntokens = [{{ name = 'idp', token = 'planted-other-0123456789abcdef0123' }}]"
+    );
+    let setup = Setup::memory().server_keys(BEHIND_A_PROXY).app_keys("allow_from = ['192.0.2.0/24']");
+    let bridge = setup.config(&elsewhere).start().await;
+    let ask = async |path: &str, token: &str, address: &'static str| {
+        let request = bridge.anonymous(Method::GET, path).bearer_auth(token);
+        request.header("x-forwarded-for", address).send().await.unwrap().status().as_u16()
+    };
+    let (inside, monitoring, outside) = ("192.0.2.7", "198.51.100.7", "203.0.113.7");
+    for (path, token, address, expected) in [
+        ("/status", TOKEN, inside, 200),
+        ("/status", TOKEN, monitoring, 403),
+        ("/status", TOKEN, outside, 403),
+        ("/status", "planted-other-0123456789abcdef0123", outside, 200),
+        ("/metrics", TOKEN, inside, 200),
+        ("/metrics", TOKEN, monitoring, 403),
+        ("/metrics", READER, inside, 200),
+        ("/metrics", READER, monitoring, 200),
+        ("/metrics", READER, outside, 403),
+        ("/metrics", "planted-other-0123456789abcdef0123", outside, 403),
+        // Who has no token learns no more than before.
+        ("/status", "planted-guess", outside, 401),
+    ] {
+        assert_eq!(ask(path, token, address).await, expected, "{path} {token} {address}");
+    }
+}
+
 #[tokio::test]
 async fn what_a_client_says_of_its_address_counts_only_behind_a_trusted_proxy() {
     let bridge = Setup::memory().app_keys("allow_from = ['192.0.2.0/24']").start().await;
@@ -116,6 +150,58 @@ async fn who_leaves_is_never_told_to_come_again_however_many_wait() {
         .await;
     for request in waiting {
         assert_eq!(request.await.unwrap().unwrap().status(), 200);
+    }
+}
+
+/// The same with as many before them as find a place, round after round.
+#[tokio::test]
+async fn who_leaves_is_not_refused_for_want_of_a_place_behind_six_times_as_many_as_there_are() {
+    let setup = Setup::aha().app_keys("max_concurrent_requests = 50\nconfirm_within = '500ms'");
+    let bridge = setup.start().await;
+    let [renamed, leaver] = [bridge.create_user("one@example.com"), bridge.create_user("two@example.com")];
+    let [renamed, leaver] = [renamed.await, leaver.await].map(|id| format!("/Users/{id}"));
+    bridge.aha.fault(Fault::delay(Duration::from_secs(3600)).on("PUT /users/:id"));
+    let rename = |number: usize| {
+        let body = json!({ "Operations": [{ "op": "replace", "path": "name.familyName", "value": format!("Name{number}") }] });
+        tokio::spawn(bridge.request(Method::PATCH, &renamed).json(&body).send())
+    };
+    let before: Vec<_> = (0..300).map(rename).collect();
+    eventually("all places are taken", async || bridge.get("/Users?count=0").await.status == 429).await;
+    let left = bridge.patch(&leaver, json!([{ "op": "replace", "path": "active", "value": false }])).await;
+    assert_eq!(left.status, 200, "{left}");
+    for answer in futures_util::future::join_all(before).await {
+        assert_eq!(answer.unwrap().unwrap().status(), 200);
+    }
+    eventually("the account is disabled", async || {
+        !bridge.aha.find_user_by_email("two@example.com").unwrap().enabled
+    })
+    .await;
+}
+
+/// 25 writes a second that all wait for eight seconds, as long as they may by default, are 200 at a time.
+#[tokio::test]
+async fn while_every_write_waits_for_a_target_that_hangs_nobody_meets_a_429_c_19() {
+    let bridge = Setup::aha().app_keys("confirm_within = '25s'").start().await;
+    bridge.aha.fault(Fault::delay(Duration::from_secs(3600)).always());
+    let create = |number: usize| {
+        let user = user(&format!("user{number}@example.com"));
+        tokio::spawn(bridge.request(Method::POST, "/Users").json(&user).send())
+    };
+    let writes: Vec<_> = (0..200).map(create).collect();
+    eventually("all writes are stored", async || {
+        let found = bridge.filter("/Users", "userName sw \"user\"").await;
+        assert_eq!(found.status, 200, "{found}");
+        found.body["totalResults"] == 200
+    })
+    .await;
+    assert!(writes.iter().all(|write| !write.is_finished()), "a write was answered");
+    let further = (0..100).map(|_| bridge.get("/Users?count=1"));
+    for answer in futures_util::future::join_all(further).await {
+        assert_eq!(answer.status, 200, "{answer}");
+    }
+    assert!(writes.iter().all(|write| !write.is_finished()));
+    for write in writes {
+        write.abort();
     }
 }
 

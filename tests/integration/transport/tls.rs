@@ -27,7 +27,7 @@ use tokio_rustls::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{TOKEN, pass_time};
+use crate::harness::{TOKEN, eventually, pass_time};
 
 /// Who makes certificates.
 pub struct Authority {
@@ -79,6 +79,8 @@ impl Authority {
 /// A bridge with certificates. Stops when dropped.
 struct Encrypted {
     url: String,
+    /// What SIGHUP does.
+    reload: Box<dyn Fn()>,
     stopping: CancellationToken,
     _task: JoinHandle<std::io::Result<()>>,
 }
@@ -97,9 +99,9 @@ impl Encrypted {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let app = App::open(&config, &url, Arc::new(clock.clone())).await.unwrap();
-        let stopping = CancellationToken::new();
+        let (stopping, reload) = (CancellationToken::new(), Box::new(app.reload()));
         let task = tokio::spawn(app.run(listener, stopping.clone()));
-        Self { url, stopping, _task: task }
+        Self { url, reload, stopping, _task: task }
     }
 
     async fn status(&self, client: &reqwest::Client, path: &str) -> reqwest::Result<u16> {
@@ -192,6 +194,25 @@ async fn a_new_certificate_is_used_without_a_restart_and_open_connections_go_on(
     assert!(bridge.status(&before.client().build().unwrap(), "/healthz").await.is_err());
 }
 
+/// The clock stands still, so nothing is looked at by itself.
+#[tokio::test]
+async fn a_new_certificate_is_used_at_once_when_that_is_asked_for() {
+    let (folder, before, after) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    before.install(folder.path(), "localhost");
+    let bridge = Encrypted::start(folder.path(), "", &clock()).await;
+    let newcomer = after.client().build().unwrap();
+    after.install(folder.path(), "localhost");
+    for _ in 0..3 {
+        assert!(bridge.status(&newcomer, "/healthz").await.is_err());
+    }
+    (bridge.reload)();
+    eventually("the new certificate is in use", async || {
+        bridge.status(&newcomer, "/healthz").await.is_ok_and(|status| status == 200)
+    })
+    .await;
+    assert!(bridge.status(&before.client().build().unwrap(), "/healthz").await.is_err());
+}
+
 #[tokio::test]
 async fn with_client_authorities_apps_need_a_certificate_of_theirs_and_health_needs_none() {
     let (folder, authority, clients) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
@@ -210,6 +231,10 @@ async fn with_client_authorities_apps_need_a_certificate_of_theirs_and_health_ne
         assert_eq!(bridge.status(&without, &format!("/{encoded}/scim/v2/Users")).await.unwrap(), 404);
     }
     assert_eq!(bridge.status(&presenting(&authority, &clients), "/test/scim/v2/Users").await.unwrap(), 200);
+    for path in ["/status", "/metrics"] {
+        assert_eq!(bridge.status(&without, path).await.unwrap(), 403, "{path}");
+        assert_eq!(bridge.status(&presenting(&authority, &clients), path).await.unwrap(), 200, "{path}");
+    }
     let stranger = presenting(&authority, &Authority::new());
     assert!(bridge.status(&stranger, "/healthz").await.is_err());
 }
