@@ -399,7 +399,7 @@ impl Bridge {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the bridge becomes ready");
+        tokio::time::timeout(Duration::from_secs(120), ready).await.expect("the bridge becomes ready");
     }
 
     /// How many tasks there are. Needs [`Setup::killable`].
@@ -581,7 +581,7 @@ impl Bridge {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), listed).await.expect("the accounts are listed again");
+        tokio::time::timeout(Duration::from_secs(120), listed).await.expect("the accounts are listed again");
     }
 
     /// Waits until the worker has nothing left to do.
