@@ -141,7 +141,8 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
             .fetch_one(&self.reader)
-            .await?;
+            .await
+            .or_else(|error| if dialect::is_of_no_table(&error) { Ok(0) } else { Err(error) })?;
         let known = MIGRATOR.iter().count();
         if usize::try_from(applied).is_ok_and(|applied| applied >= known) {
             Ok(())
