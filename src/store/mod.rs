@@ -174,11 +174,12 @@ async fn open_to_write(
     creating: Creating,
 ) -> Result<(AnyPool, Option<Arc<Lock>>), StoreError> {
     let dialect = Dialect::of(url);
-    let writing = connect(url, creating, dialect.writers()).await?;
+    // First, since nothing of a file that another process has is to be touched.
     let lock = match dialect {
         Dialect::Sqlite => Some(lock::take(url.as_str())?),
         Dialect::Postgres => None,
     };
+    let writing = connect(url, creating, dialect.writers()).await?;
     dialect.migrator(&MIGRATOR).run(&writing).await.map_err(StoreError::Migrate)?;
     complete::rows(&writing).await?;
     marks::renew(&writing).await?;
