@@ -259,6 +259,12 @@ impl Obstacle {
     }
 }
 
+/// Whether a statement failed because the table is not there: nobody has migrated the database of a server yet, which a person made.
+/// SQLite has no code for it, and makes a file only to migrate it.
+pub(super) fn is_of_no_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("42P01"))
+}
+
 /// Statements are prepared once; there are more of them than the driver would keep.
 fn with_postgres_settings(url: &str) -> String {
     const STATEMENTS: &str = "500";

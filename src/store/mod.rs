@@ -141,7 +141,8 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
             .fetch_one(&self.reader)
-            .await?;
+            .await
+            .or_else(|error| if dialect::is_of_no_table(&error) { Ok(0) } else { Err(error) })?;
         let known = MIGRATOR.iter().count();
         if usize::try_from(applied).is_ok_and(|applied| applied >= known) {
             Ok(())
@@ -173,11 +174,12 @@ async fn open_to_write(
     creating: Creating,
 ) -> Result<(AnyPool, Option<Arc<Lock>>), StoreError> {
     let dialect = Dialect::of(url);
-    let writing = connect(url, creating, dialect.writers()).await?;
+    // First, since nothing of a file that another process has is to be touched.
     let lock = match dialect {
         Dialect::Sqlite => Some(lock::take(url.as_str())?),
         Dialect::Postgres => None,
     };
+    let writing = connect(url, creating, dialect.writers()).await?;
     dialect.migrator(&MIGRATOR).run(&writing).await.map_err(StoreError::Migrate)?;
     complete::rows(&writing).await?;
     marks::renew(&writing).await?;

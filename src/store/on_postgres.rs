@@ -100,6 +100,13 @@ async fn two_that_start_at_once_migrate_once_and_every_text_sorts_as_bytes() {
 }
 
 #[tokio::test]
+async fn of_a_database_that_nobody_migrated_commands_say_so() {
+    let database = Database::on_server();
+    let opened = Store::open_beside(database.url.as_str()).await;
+    assert!(matches!(opened, Err(StoreError::NotMigrated { applied: 0, .. })), "{opened:?}");
+}
+
+#[tokio::test]
 async fn a_newer_schema_does_not_stop_an_older_version() {
     let database = Database::on_server();
     let store = database.open().await;

@@ -144,7 +144,7 @@ impl Site {
         let config = installation.folder().join("bridge.toml");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(config, text.replace("level = 'trace'", "level = 'info'")).unwrap();
-        let database = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+        let database = installation.database_url();
         Self::of(seed, installation, database)
     }
 

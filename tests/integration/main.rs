@@ -47,6 +47,7 @@ mod mutations;
 mod notifications;
 mod okta;
 mod okta_spec;
+mod on_postgres;
 mod ownership;
 mod passthrough;
 mod plan_mode;

@@ -33,7 +33,11 @@ use scim_bridge::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{ADMINISTRATOR, Answer, TOKEN, process::Process};
+use crate::harness::{
+    ADMINISTRATOR, Answer, TOKEN,
+    database::{TestDatabase, is_postgres},
+    process::Process,
+};
 
 /// A key that nothing but the configuration knows.
 pub(super) const API_KEY: &str = "api-key-5f0d1c7be2a84d9c93e1";
@@ -41,9 +45,13 @@ pub(super) const API_KEY: &str = "api-key-5f0d1c7be2a84d9c93e1";
 /// What must never be printed.
 const SECRETS: [&str; 2] = [API_KEY, TOKEN];
 
+/// The database, unless the tests run on PostgreSQL, as it is named in the folder.
+const FILE: &str = "sqlite:bridge.db";
+
 /// A folder with a configuration, and the simulated Aha! that it names. The program is a process of its own; Aha! is not.
 pub(super) struct Installation {
     folder: TempDir,
+    database: Option<TestDatabase>,
     pub(super) aha: SimulatedAha,
     _running_aha: RunningSimulator,
 }
@@ -73,15 +81,17 @@ impl Installation {
         aha.add_api_key(API_KEY, aha.seed(Person::new("Key", "Owner", ADMINISTRATOR).administrator()));
         let running_aha = aha.start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
+        let database = is_postgres().then(TestDatabase::on_server);
         let config = format!(
             "[server]\nlisten = '127.0.0.1:0'\nfailed_authentications_per_minute = 1000000\n[log]\nformat = 'json'\nlevel = 'trace'\n\
-             [database]\nurl = 'sqlite:bridge.db'\n\
+             [database]\nurl = '{}'\n\
              [apps.aha]\nconnector = 'aha'\nbase_url = '{}'\napi_key = {api_key}\ndefault_workspace = 'PRJ1'\n\
              tokens = [{{ name = 'idp', token = {token} }}]\n{app_keys}\n",
+            database.as_ref().map_or(FILE, TestDatabase::url),
             running_aha.base_url()
         );
         std::fs::write(folder.path().join("bridge.toml"), config).unwrap();
-        Self { folder, aha, _running_aha: running_aha }
+        Self { folder, database, aha, _running_aha: running_aha }
     }
 
     /// Replaces a text of the configuration file.
@@ -90,6 +100,12 @@ impl Installation {
         let config = std::fs::read_to_string(&file).unwrap();
         assert!(config.contains(text), "{config}");
         std::fs::write(file, config.replace(text, by)).unwrap();
+    }
+
+    /// The database, as it is named from anywhere.
+    pub(super) fn database_url(&self) -> String {
+        let file = || format!("sqlite:{}", self.folder().join("bridge.db").display());
+        self.database.as_ref().map_or_else(file, |database| database.url().to_owned())
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -42,20 +42,22 @@ pub(super) async fn until_due(
     }
 }
 
-/// When the next pass is due; `None` where none was ever completed: who is making the first one is waited for.
+/// When the next pass is due; `None` where none was ever made: who is making the first one is waited for.
 async fn due_at(
     target: &Target,
     every: Duration,
     retry: Duration,
     progress: &Progress,
 ) -> Result<Option<Time>, StoreError> {
-    let Some(roster) = rosters::find(&target.store, &target.app).await? else { return Ok(None) };
-    progress.know();
+    let roster = rosters::find(&target.store, &target.app).await?;
+    if roster.is_some() {
+        progress.know();
+    }
     let pass = roster_passes::find(&target.store, &target.app).await?;
-    Ok(Some(match (pass.ended_at, pass.failure) {
-        (Some(ended_at), Some(_)) => ended_at + retry.min(every),
-        _ => roster.started_at + every,
-    }))
+    Ok(match (pass.ended_at, pass.failure) {
+        (Some(ended_at), Some(_)) => Some(ended_at + retry.min(every)),
+        _ => roster.map(|roster| roster.started_at + every),
+    })
 }
 
 /// Takes over what another process listed since.

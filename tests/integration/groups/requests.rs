@@ -8,6 +8,19 @@ use super::fixture::{GROUP, create_group, create_users, group, member_ids, membe
 use crate::harness::Setup;
 
 #[tokio::test]
+async fn how_many_match_is_told_without_any_of_them() {
+    let bridge = Setup::memory().start().await;
+    for name in ["Staff", "Guests"] {
+        create_group(&bridge, name, &[]).await;
+    }
+    for (filter, matches) in [("displayName eq \"staff\"", 1), ("displayName eq \"nobody\"", 0)] {
+        let counted = bridge.filter("/Groups?count=0", filter).await;
+        assert_eq!((counted.status, &counted.body["totalResults"]), (200, &json!(matches)), "{counted}");
+        assert_eq!(counted.body["Resources"], json!([]), "{counted}");
+    }
+}
+
+#[tokio::test]
 async fn a_create_as_entra_sends_it_is_accepted_with_its_unknown_schema_ent_30_q_24_val_20_lav_5() {
     let bridge = Setup::memory().start().await;
     let body = json!({

@@ -4,11 +4,10 @@
 use std::path::Path;
 
 #[path = "../../support/postgres.rs"]
-#[expect(dead_code, reason = "only the store's own tests ask what was executed")]
 pub mod postgres;
 
 /// The variable that says on which database the tests run.
-const VARIABLE: &str = "SCIM_BRIDGE_TEST_DATABASE";
+pub const VARIABLE: &str = "SCIM_BRIDGE_TEST_DATABASE";
 
 /// A database of one test.
 pub struct TestDatabase {

@@ -11,7 +11,7 @@ use super::{
     urls::coded,
     wire::{Message, Reply, Target},
 };
-use crate::harness::{eventually, process::Process, receiver::Receiver};
+use crate::harness::{database::TestDatabase, eventually, process::Process, receiver::Receiver};
 
 const OFF: &str = r#"{"Operations":[{"op":"Replace","path":"active","value":"False"}]}"#;
 
@@ -140,9 +140,11 @@ async fn without_a_number_ten_users_may_lose_access_in_an_hour_also_across_a_res
 async fn a_person_lifts_the_brake_for_a_while_beside_the_running_server() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target::start().await;
+    let database = TestDatabase::new(folder.path());
     let config = format!(
-        "[server]\nlisten = '127.0.0.1:0'\n[log]\nformat = 'json'\n[database]\nurl = 'sqlite:bridge.db'\n{}\
+        "[server]\nlisten = '127.0.0.1:0'\n[log]\nformat = 'json'\n[database]\nurl = '{}'\n{}\
          [apps.lab]\nconnector = 'memory'\n",
+        database.url(),
         app(&target.base_url(), "brake = { max_revocations = 1 }")
     );
     std::fs::write(folder.path().join("bridge.toml"), config).unwrap();

@@ -4,10 +4,10 @@ use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use futures_util::future::join_all;
 use http::Method;
-use scim_bridge::store::backup::{self, BackupError};
 
-use super::{Installation, SECRETS, Server};
+use super::{FILE, Installation, SECRETS, Server};
 use crate::harness::{
+    database::is_postgres,
     process::{Ended, Process},
     user,
 };
@@ -107,9 +107,12 @@ async fn what_is_no_database_of_ours_or_damaged_is_not_taken_for_a_copy() {
 
 #[tokio::test]
 async fn for_postgresql_it_says_what_makes_a_dump() {
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().join("dump");
-    let refused = backup::write("postgres://bridge@db/bridge", &to).await.unwrap_err();
-    assert!(matches!(refused, BackupError::NotSqlite { .. }), "{refused:?}");
-    assert!(refused.to_string().contains("pg_dump --format=custom --file="), "{refused}");
+    let installation = Installation::new().await;
+    if !is_postgres() {
+        installation.edit(FILE, "postgres://bridge@db.example.com/bridge");
+    }
+    let ended = back_up(installation.folder(), "copy.dump").await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.log.contains("pg_dump --format=custom --file="), "{ended:?}");
+    assert!(!installation.folder().join("copy.dump").exists());
 }

@@ -123,7 +123,7 @@ async fn a_database_that_is_behind_is_told() {
     let server = installation.serve().await;
     server.process.signal("TERM");
     server.process.ended().await;
-    let url = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+    let url = installation.database_url();
     sqlx::any::install_default_drivers();
     let mut database = sqlx::AnyConnection::connect(&url).await.unwrap();
     let newest = "DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";

@@ -6,14 +6,12 @@ use http::Method;
 use scim_bridge::sim::aha::Fault;
 use serde_json::json;
 
-use super::{Installation, SECRETS};
+use super::{FILE, Installation, SECRETS};
 use crate::harness::{
     database::TestDatabase,
     process::{Ended, Process},
     user,
 };
-
-const FILE: &str = "sqlite:bridge.db";
 
 async fn move_to(folder: &Path, from: &str, to: &str) -> Ended {
     let ended = Process::run(folder, &["migrate", "--from", from, "--to", to], &[]).await;

@@ -52,7 +52,7 @@ async fn set_active(server: &Server, path: &str, active: bool) -> Answer {
 /// `(ownership, due_at, held_at, resource)` of a user's row.
 async fn row(installation: &Installation, id: &str) -> Option<(String, Option<i64>, Option<i64>, String)> {
     sqlx::any::install_default_drivers();
-    let url = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+    let url = installation.database_url();
     let mut database = sqlx::AnyConnection::connect(&url).await.unwrap();
     sqlx::query_as("SELECT ownership, due_at, held_at, resource FROM users WHERE id = $1")
         .bind(id)
@@ -125,7 +125,7 @@ async fn what_was_pending_or_held_is_dropped_and_never_sent() {
     }
     eventually("the attempts", || async { installation.aha.calls().to("PUT /users/:id").len() >= 2 }).await;
     let jane = paths[1].trim_start_matches("/Users/");
-    let url = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+    let url = installation.database_url();
     sqlx::any::install_default_drivers();
     let mut database = sqlx::AnyConnection::connect(&url).await.unwrap();
     sqlx::query("UPDATE users SET held_at = 1 WHERE id = $1")
