@@ -260,9 +260,15 @@ impl App {
         let workers_stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
         if let Some(delivery) = self.notifying {
+            let passed_through = self.service.apps.values().filter_map(|app| match app {
+                Mounted::PassedThrough(mount) => Some(mount.app.clone()),
+                Mounted::Bridged(_) => None,
+            });
             let watch = Watch {
                 targets: self.background.iter().map(|background| background.target.clone()).collect(),
+                passed_through: passed_through.collect(),
                 credentials: self.refreshing.credentials.clone(),
+                metrics_readers: self.refreshing.metrics_readers.clone(),
                 store: self.store.clone(),
                 clock: self.clock.clone(),
             };
