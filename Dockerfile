@@ -9,11 +9,13 @@
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
+# Of Cargo.toml, separated by commas: docker build --build-arg FEATURES=otlp,acme .
+ARG FEATURES=""
 COPY . .
 # The caches keep compiled dependencies between builds; what is in them is not part of any layer, hence the copy.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bin scim-bridge \
+    cargo build --release --locked --bin scim-bridge --features "${FEATURES}" \
     && cp target/release/scim-bridge /usr/local/bin/scim-bridge
 RUN mkdir /state
 

@@ -21,7 +21,7 @@ use crate::{
     config::{self, Config, Connector},
     converge::{
         LONGEST_WAIT, Target, elsewhere,
-        replica::{Others, Replica},
+        replica::Replica,
         roster::{self, Progress, RosterState},
         worker,
     },
@@ -33,7 +33,7 @@ use crate::{
     passthrough,
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
-    store::{Store, StoreError, admissions, rosters, users},
+    store::{Store, StoreError, Transaction, admissions, rosters, users},
     telemetry::metrics::Metrics,
     upstream::{Calls, Documents, SetupError},
 };
@@ -122,7 +122,10 @@ impl App {
     /// When the database cannot be opened, or the configuration of an app cannot work.
     pub async fn open(config: &Config, public_url: &str, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let store = Store::open(&config.database.url).await?;
-        let (replica, others) = joined(&store, &clock, config).await?;
+        let replica = Arc::new(match store.is_shared() {
+            true => Replica::among(&store, &clock, config.database.lease),
+            false => Replica::alone(clock.now()),
+        });
         let own_keys = || OwnKeys::new(store.clone(), clock.clone(), config.server.secret_key.as_ref());
         let cursor_key = own_keys().only("cursors").await?;
         let gives_tokens = config.apps.values().any(|app| app.auth.oauth.is_some());
@@ -139,7 +142,6 @@ impl App {
             calls: &calls,
             signing_keys: &signing_keys,
             replica: &replica,
-            others,
         };
         let mut apps = BTreeMap::new();
         let mut background = Vec::new();
@@ -164,6 +166,8 @@ impl App {
             };
             apps.insert(app.name.as_str().to_owned(), mounted);
         }
+        let targets: Vec<_> = background.iter().map(|background| background.target.clone()).collect();
+        replica.join(&store, move |transaction| Box::pin(start_anew(targets, transaction))).await?;
         let gate = |app: &config::App| Gate::new(app.allow_from.clone(), app.max_concurrent_requests);
         let gates = config.apps.values().map(|app| (app.name.to_string(), gate(app)));
         let metrics = (METRICS.to_owned(), Gate::of_metrics(config.metrics.allow_from.clone()));
@@ -256,9 +260,15 @@ impl App {
         let workers_stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
         if let Some(delivery) = self.notifying {
+            let passed_through = self.service.apps.values().filter_map(|app| match app {
+                Mounted::PassedThrough(mount) => Some(mount.app.clone()),
+                Mounted::Bridged(_) => None,
+            });
             let watch = Watch {
                 targets: self.background.iter().map(|background| background.target.clone()).collect(),
+                passed_through: passed_through.collect(),
                 credentials: self.refreshing.credentials.clone(),
+                metrics_readers: self.refreshing.metrics_readers.clone(),
                 store: self.store.clone(),
                 clock: self.clock.clone(),
             };
@@ -346,17 +356,13 @@ async fn mount(
     cursor_key: &hmac::Key,
     shared: &Shared<'_>,
 ) -> Result<(MountedApp, Background), StartError> {
-    let Shared { store, clock, calls, others, .. } = shared;
+    let Shared { store, clock, calls, .. } = shared;
     let name = app.name.as_str().to_owned();
     let target = working_target(app, shared)?;
     roster::recall(&target).await?;
     let roster_every = roster_every(app);
     let known = roster_every.is_none() || rosters::find(store, &name).await?.is_some();
     let roster = Progress::new(if known { RosterState::Known } else { RosterState::First });
-    if *others == Others::Gone {
-        start_anew(&target).await?;
-        roster::abandon_turns_of_servers(&target).await?;
-    }
     let bridged = BridgedApp {
         base_url: format!("{public_url}/{name}/scim/v2"),
         registry: Arc::new(registry(app)?),
@@ -379,42 +385,25 @@ async fn mount(
     Ok((mounted, Background { target, roster, roster_every }))
 }
 
-/// This process among those that work in the database, and whether there were others before.
-async fn joined(
-    store: &Store,
-    clock: &Arc<dyn Clock>,
-    config: &Config,
-) -> Result<(Arc<Replica>, Others), StoreError> {
-    if !store.is_shared() {
-        return Ok((Arc::new(Replica::alone(clock.now())), Others::Gone));
-    }
-    let (replica, others) = Replica::join(store, clock, config.database.lease).await?;
-    Ok((Arc::new(replica), others))
-}
-
 /// Nobody else works in the database: whoever held a lease in it is gone. A call that was out when it died has been
 /// carried out by now and twice the time that it may take, or never will be. How many invitations are sent may have been
 /// changed, and the clock may have been set back.
-async fn start_anew(target: &Target) -> Result<(), StoreError> {
-    let (app, now) = (target.app.clone(), target.clock.now());
-    let calls_seen_at = target.in_doubt_until(now);
-    let latest_due = calls_seen_at.max(now + LONGEST_WAIT);
-    // Whole tables would have to be looked through for times that lie ahead.
-    let was_set_back = target.budget.start_anew().await?;
-    target
-        .store
-        .write(move |transaction| {
-            Box::pin(async move {
-                users::release_all(transaction, &app, calls_seen_at).await?;
-                admissions::forget_turns(transaction, &app, now).await?;
-                if was_set_back {
-                    users::bring_back(transaction, &app, now, latest_due, calls_seen_at).await?;
-                    admissions::bring_back(transaction, &app, now).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+async fn start_anew(targets: Vec<Arc<Target>>, transaction: &mut Transaction) -> Result<(), StoreError> {
+    for target in targets {
+        let (app, now) = (&target.app, target.clock.now());
+        let calls_seen_at = target.in_doubt_until(now);
+        let latest_due = calls_seen_at.max(now + LONGEST_WAIT);
+        // Whole tables would have to be looked through for times that lie ahead.
+        let was_set_back = target.budget.start_anew(transaction).await?;
+        users::release_all(transaction, app, calls_seen_at).await?;
+        admissions::forget_turns(transaction, app, now).await?;
+        if was_set_back {
+            users::bring_back(transaction, app, now, latest_due, calls_seen_at).await?;
+            admissions::bring_back(transaction, app, now).await?;
+        }
+        roster::abandon_turns_of_servers(transaction, app).await?;
+    }
+    Ok(())
 }
 
 fn registry(app: &config::App) -> Result<Registry, StartError> {

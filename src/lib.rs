@@ -25,7 +25,7 @@
 //! | [`login`] | the token that a person's login at a target gives | `store`, `connector`, `upstream`, `config` |
 //! | [`explain`] | one person's story in plain words, and how it stands. Pure | `store`, `connector`, `config` |
 //! | [`auth`] | who is calling | `store`, `upstream`, `config`, `scim` (the names of schemes) |
-//! | [`notify`] | the webhook that tells people what needs them | `store`, `converge` (health), `auth` (tokens), `upstream`, `config` |
+//! | [`notify`] | the webhook that tells people what needs them | `store`, `converge` (health), `passthrough` (refused tokens), `auth` (tokens), `upstream`, `config` |
 //! | [`telemetry`] | the log, what is counted and timed | `config` |
 //! | [`http`] | routes, layers, statuses, meters | `provision`, `passthrough`, `auth`, `login`, and what they know; `config`, `telemetry` |
 //! | [`app`] | how it is all put together | everything above |

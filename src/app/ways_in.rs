@@ -10,7 +10,7 @@ use crate::{
     },
     clock::Clock,
     config,
-    converge::replica::{Others, Replica},
+    converge::replica::Replica,
     store::Store,
     upstream::{Calls, Documents},
 };
@@ -29,8 +29,6 @@ pub(super) struct Shared<'a> {
     pub(super) signing_keys: &'a Arc<SigningKeys>,
     /// This process among those that work in the database.
     pub(super) replica: &'a Arc<Replica>,
-    /// Whether others were at work in it before.
-    pub(super) others: Others,
 }
 
 /// Who may read what is measured, and nothing else.

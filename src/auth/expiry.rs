@@ -52,7 +52,11 @@ pub struct Nearing {
 
 /// How near its end `credential` is at `now`; `None` while there is nothing to say.
 pub fn nearing(credential: &Credential, now: Time) -> Option<Nearing> {
-    let expires_at = credential.expires_at?;
+    nearing_end(credential.expires_at?, now)
+}
+
+/// The same of anything that ends then.
+pub fn nearing_end(expires_at: Time, now: Time) -> Option<Nearing> {
     let stage = WARNINGS.iter().filter(|before| expires_at <= now + **before).count();
     let days_left = (stage < WARNINGS.len()).then(|| expires_at.since(now).as_secs().div_ceil(DAY.as_secs()));
     (stage > 0).then_some(Nearing { expires_at, stage, days_left })

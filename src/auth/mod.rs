@@ -31,7 +31,7 @@ pub use self::{
     authenticator::{Authenticator, WaysIn},
     credential::{Credential, Digest, Kind},
     credentials::{Client, Credentials},
-    expiry::{Nearing, nearing},
+    expiry::{Nearing, nearing, nearing_end},
     hook::HookSecret,
     own_keys::{OwnKeyError, OwnKeys},
     refused::Refused,

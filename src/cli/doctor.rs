@@ -1,5 +1,6 @@
 //! `scim-bridge doctor`: does everything that the bridge needs work, and what is to be done where it does not?
 
+mod calls;
 mod certificate;
 mod clock_skew;
 mod credentials;
@@ -17,9 +18,10 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Connector},
     passthrough::probe::{Finding, Level, Probe},
-    store::Store,
+    store::{Store, clock_of},
 };
 
+use self::clock_skew::Whose;
 pub(super) use self::credentials::of_credentials;
 use super::{ConfigFile, groups_of_app};
 
@@ -117,7 +119,7 @@ impl Examination {
 impl Doctor {
     pub(super) async fn run(&self) -> anyhow::Result<()> {
         let config = self.file.load()?;
-        let examination = examine(&config, &(Arc::new(SystemClock) as _)).await;
+        let examination = examine(&config).await;
         if self.json {
             println!("{:#}", examination.to_json());
         } else {
@@ -130,10 +132,11 @@ impl Doctor {
     }
 }
 
-async fn examine(config: &Config, clock: &Arc<dyn Clock>) -> Examination {
+async fn examine(config: &Config) -> Examination {
     let mut examination = Examination::default();
-    let now = clock.now();
     let (store, database) = database::open(&config.database.url).await;
+    let (clock, whose) = clock(config, store.as_ref()).await;
+    let (clock, now) = (&clock, clock.now());
     examination.add(Check::Database, None, [database.found]);
     examination.add(Check::Migrations, None, database.migrations);
     examination.add(Check::PublicUrl, None, public_url::findings(&config.server));
@@ -144,7 +147,7 @@ async fn examine(config: &Config, clock: &Arc<dyn Clock>) -> Examination {
         let of_target = of_target(app, store.as_ref(), clock).await;
         let is_usable = of_target.iter().all(|finding| finding.level != Level::Problem);
         examination.add(Check::Target, name, of_target);
-        examination.add(Check::Clock, name, clock_skew::findings(app, clock).await);
+        examination.add(Check::Clock, name, clock_skew::findings(app, clock, whose).await);
         if is_usable {
             examination.add(Check::Workspaces, name, workspaces::findings(app, store.as_ref(), clock).await);
         }
@@ -155,6 +158,16 @@ async fn examine(config: &Config, clock: &Arc<dyn Clock>) -> Examination {
         store.close().await;
     }
     examination
+}
+
+/// The clock that the bridge goes by. Where its database cannot be asked, that of this machine is what there is.
+async fn clock(config: &Config, store: Option<&Store>) -> (Arc<dyn Clock>, Whose) {
+    if store.is_some_and(Store::is_shared)
+        && let Ok(clock) = clock_of(&config.database.url).await
+    {
+        return (clock, Whose::Database);
+    }
+    (Arc::new(SystemClock), Whose::Machine)
 }
 
 async fn of_target(app: &config::App, store: Option<&Store>, clock: &Arc<dyn Clock>) -> Vec<Finding> {

@@ -15,6 +15,14 @@ use crate::secret::Secret;
 /// What is longer is not a secret but the wrong file.
 const MOST_BYTES: usize = 4096;
 
+/// What stands in the place of secrets in `config/deploy/kubernetes/secret.yaml.example`: everybody knows it.
+const EXAMPLES: [&str; 4] = [
+    "of-an-administrator-of-aha",
+    "any-long-random-text",
+    "of-the-user-scim",
+    "the-output-of-openssl-rand-hex-32",
+];
+
 /// What stands where a secret should is none. A fragment that follows the name of the place.
 #[derive(Debug, thiserror::Error)]
 pub enum NoSecret {
@@ -27,6 +35,9 @@ pub enum NoSecret {
     /// What no HTTP header can hold.
     #[error("holds a space, a line break or another character that no token has")]
     Characters,
+    /// That of an example.
+    #[error("is what the shipped example has in its place, which everybody knows; put your own there")]
+    Example,
     /// Its file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
@@ -97,6 +108,9 @@ fn check(text: &str) -> Result<Secret, NoSecret> {
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(NoSecret::Characters);
+    }
+    if EXAMPLES.contains(&text) {
+        return Err(NoSecret::Example);
     }
     Ok(Secret::new(text))
 }

@@ -6,7 +6,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::watch;
 
 use super::{TargetError, credentials::Credentials};
-use crate::{config, secret::Secret};
+use crate::{clock::Time, config, secret::Secret};
 
 /// The key that is good now.
 #[derive(Debug)]
@@ -106,6 +106,10 @@ impl Credentials for KeptApiKey {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    fn ends_at(&self) -> Option<Time> {
+        None
     }
 
     fn standing(&self) -> String {

@@ -6,7 +6,7 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use crate::secret::Secret;
+use crate::{clock::Time, secret::Secret};
 
 use super::TargetError;
 
@@ -33,6 +33,9 @@ pub trait Credentials: Send + Sync + fmt::Debug {
 
     /// Counts how often they were replaced by others, which may be another person's.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// When they end unless a person acts before, if that is known.
+    fn ends_at(&self) -> Option<Time>;
 
     /// What they are and how long they are good, as far as is known: a fragment, such as "an API key".
     fn standing(&self) -> String;

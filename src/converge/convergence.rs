@@ -115,6 +115,10 @@ async fn attempt(
         let invites = plan.iter().any(Call::invites);
         let length = plan.len();
         let Some(call) = plan.into_iter().next() else {
+            if !refused.is_empty() {
+                // What is left is as urgent as what was refused, not as what was done.
+                user.lane = desired.lane(&refused);
+            }
             return settle::applied(target, user, sighting).await;
         };
         // What an account takes shows when there is one.

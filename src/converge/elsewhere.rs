@@ -1,7 +1,7 @@
 //! What this process must know of what others do in the same database: how work ended there for which requests wait here, and
-//! what others want anew of users that are worked on here.
+//! what others want anew of users that are worked on here. And what they must know: that accounts are to be listed early.
 //!
-//! Both are asked for while somebody waits, one short statement for all of them. PostgreSQL could tell it by itself (LISTEN), but
+//! The first two are asked for while somebody waits, one short statement for all of them. PostgreSQL could tell it by itself (LISTEN), but
 //! that is not to be had for every database alike, needs a connection of its own, and tells nothing of what happened while that
 //! one was broken, so that one would have to ask as well. Nearly every write is applied where it came in, since that process is
 //! roused first; the others are answered a fraction of a second later.
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::store::{StoreError, outcomes, users};
 
-use super::{Target, outcome::Settled};
+use super::{Target, outcome::Settled, roster};
 
 /// How often to look how work ended that is waited for.
 const LOOK_FOR_OUTCOMES: Duration = Duration::from_millis(50);
@@ -28,6 +28,7 @@ pub async fn listen(target: Arc<Target>, stopping: CancellationToken) {
     tokio::select! {
         () = stopping.cancelled() => {}
         () = hear_outcomes(&target) => {}
+        () = roster::pass_on(&target) => {}
         () = hear_news(&target) => {}
     }
 }

@@ -133,7 +133,8 @@ impl Target {
         self.health.record_probe(&self.app, self.clock.now(), result);
     }
 
-    async fn close<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
+    /// What was paid with `permit` came to `result`.
+    pub async fn close<T>(&self, permit: Permit, result: &Result<T, TargetError>) {
         match result {
             // Without a word from the target, a whole minute's window is over then in any case.
             Err(TargetError::RateLimited { until }) => {

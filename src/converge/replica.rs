@@ -19,8 +19,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
+
 use crate::{
-    clock::{Clock, Time},
+    clock::{Clock, Time, until},
     store::{
         Store, StoreError, Transaction, UserId, outcomes,
         replicas::{self, Presence},
@@ -102,31 +104,47 @@ impl Replica {
         Self { life: Mutex::new(Life::new(UserId::new(now).to_string(), Time::MAX)), company: None }
     }
 
-    /// Joins those who work in `store`. Who says nothing for as long as `lease` counts as gone.
+    /// One that may have company in `store`, once it has [joined](Self::join). Who says nothing for as long as `lease` counts as gone.
+    pub fn among(store: &Store, clock: &Arc<dyn Clock>, lease: Duration) -> Self {
+        let life = Life::new(UserId::new(clock.now()).to_string(), Time::default());
+        let company = Some(Company { store: store.clone(), clock: clock.clone(), lease });
+        Self { life: Mutex::new(life), company }
+    }
+
+    /// Joins those who work in `store`. Where none is there, whatever is left over is of processes that are gone: `begin_anew` sees to
+    /// that before anybody else joins.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn join(
-        store: &Store,
-        clock: &Arc<dyn Clock>,
-        lease: Duration,
-    ) -> Result<(Self, Others), StoreError> {
-        let now = clock.now();
-        let id = UserId::new(now).to_string();
-        let life = Life::new(id.clone(), now + lease - EARLIER_BY);
+    pub async fn join<F>(&self, store: &Store, begin_anew: F) -> Result<Others, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<(), StoreError>>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let Some(company) = &self.company else {
+            store.write(begin_anew).await?;
+            return Ok(Others::Gone);
+        };
+        let (life, now) = (self.current(), company.clock.now());
+        let (id, until) = (life.0.id.clone(), now + company.lease);
         let others = store
             .write(move |transaction| {
                 Box::pin(async move {
+                    replicas::lock(transaction).await?;
                     bury_the_silent(transaction, now).await?;
-                    let presence = Presence { id: &id, started_at: now, until: now + lease };
-                    replicas::insert(transaction, presence).await?;
-                    replicas::count_others(transaction, &id).await
+                    replicas::insert(transaction, Presence { id: &id, started_at: now, until }).await?;
+                    if replicas::count_others(transaction, &id).await? > 0 {
+                        return Ok::<_, StoreError>(Others::There);
+                    }
+                    begin_anew(transaction).await?;
+                    Ok(Others::Gone)
                 })
             })
             .await?;
-        let others = if others == 0 { Others::Gone } else { Others::There };
-        let company = Some(Company { store: store.clone(), clock: clock.clone(), lease });
-        Ok((Self { life: Mutex::new(life), company }, others))
+        life.ends_at(until - EARLIER_BY);
+        Ok(others)
     }
 
     /// Whether others may work in the same database.
@@ -147,16 +165,24 @@ impl Replica {
         loop {
             let now = company.clock.now();
             company.clock.sleep_until(now + company.lease / SIGNS_IN_A_LEASE).await;
-            match self.give_sign(company).await {
-                Ok(()) => has_failed = false,
-                Err(StoreError::Closed) => return,
-                Err(error) => {
-                    if !has_failed {
-                        tracing::warn!(%error, "other replicas cannot be told that this one is there; it is tried again");
-                    }
-                    has_failed = true;
+            // One that takes longer may be on a connection that is dead; the next takes another one.
+            let deadline = company.clock.now() + company.lease / 2;
+            let reason = match until(&*company.clock, deadline, self.give_sign(company)).await {
+                Some(Ok(())) => {
+                    has_failed = false;
+                    continue;
                 }
+                Some(Err(StoreError::Closed)) => return,
+                Some(Err(error)) => error.to_string(),
+                None => "the database does not answer".to_owned(),
+            };
+            if !has_failed {
+                tracing::warn!(
+                    reason,
+                    "other replicas cannot be told that this one is there; it is tried again"
+                );
             }
+            has_failed = true;
         }
     }
 
@@ -230,8 +256,10 @@ async fn bury_the_silent(transaction: &mut Transaction, now: Time) -> Result<(),
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Notify;
+
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::{clock::ManualClock, store::fixture::Database};
 
     const LEASE: Duration = Duration::from_secs(10);
 
@@ -250,9 +278,12 @@ mod tests {
             let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
             let time: Arc<dyn Clock> = Arc::new(clock.clone());
             let (store, beside) = (Store::open(&url).await.unwrap(), Store::open_beside(&url).await.unwrap());
-            let (first, others) = Replica::join(&store, &time, LEASE).await.unwrap();
+            let first = Replica::among(&store, &time, LEASE);
+            assert!(first.life(clock.now()).is_none());
+            let others = first.join(&store, |_| Box::pin(async { Ok(()) })).await.unwrap();
             assert_eq!(others, Others::Gone);
-            let (second, others) = Replica::join(&beside, &time, LEASE).await.unwrap();
+            let second = Replica::among(&beside, &time, LEASE);
+            let others = second.join(&beside, |_| panic!("another one is there")).await.unwrap();
             assert_eq!(others, Others::There);
             Self { clock, first, second, _folder: folder }
         }
@@ -287,6 +318,43 @@ mod tests {
         assert!(!life.lasts(lab.now()));
         let next = lab.first.life(lab.now()).unwrap();
         assert_ne!(next.next_owner().split('/').next(), life.next_owner().split('/').next());
+    }
+
+    #[tokio::test]
+    async fn of_two_that_join_at_once_one_begins_anew_and_the_other_waits_for_that() {
+        let database = Database::new();
+        let time: Arc<dyn Clock> = Arc::new(ManualClock::new(Time::from_micros(1_700_000_000_000_000)));
+        let store = database.open().await;
+        let beside = Store::open_beside(&database.url).await.unwrap();
+        let (began, joined) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let join = |store: Store| {
+            let (time, began, joined) = (time.clone(), began.clone(), joined.clone());
+            async move {
+                let replica = Replica::among(&store, &time, LEASE);
+                let others = replica.join(&store, move |_| {
+                    Box::pin(async move {
+                        began.notify_one();
+                        // As long as it would take the other one to come in between.
+                        let other = tokio::time::timeout(Duration::from_millis(200), joined.notified());
+                        assert!(other.await.is_err(), "the other one did not wait");
+                        Ok(())
+                    })
+                });
+                let others = others.await.unwrap();
+                (replica, others)
+            }
+        };
+        let first = tokio::spawn(join(store.clone()));
+        began.notified().await;
+        let (second, others) = join(beside.clone()).await;
+        joined.notify_one();
+        assert_eq!(others, Others::There);
+        let (first, others) = first.await.unwrap();
+        assert_eq!(others, Others::Gone);
+        assert!(first.life(time.now()).is_some() && second.life(time.now()).is_some());
+        for store in [store, beside] {
+            store.close().await;
+        }
     }
 
     #[tokio::test]

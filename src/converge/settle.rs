@@ -94,7 +94,10 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                         _ if user.touched != worked.touched => user.due_at,
                         // What was sent before may take effect yet: once it cannot any more, all is said again.
                         Observed::Uncertain { until, .. } => Some(*until),
-                        _ if user.failure.is_some() => Some(now + backoff::after_rejection(user.attempts)),
+                        _ if user.failure.is_some() => {
+                            user.lane = worked.lane;
+                            Some(now + backoff::after_rejection(user.attempts))
+                        }
                         _ => None,
                     };
                     user.fallback = None;

@@ -2,16 +2,18 @@
 //!
 //! Whoever may ask has a token for that alone, or one of an app, as for `/status`; the answer is about all apps, in numbers
 //! alone.
+//!
+//! Whoever watches needs it most when something is wrong: it is answered whatever cannot be read, with all that can.
 
 mod readings;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderValue, header, request::Parts};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 
-use crate::auth::Refused;
+use crate::{auth::Refused, clock::until};
 
 use self::readings::Readings;
 use super::{
@@ -25,17 +27,30 @@ use super::{
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
+/// How long the database may take to say that it is there: less than Prometheus waits for all of the answer.
+const DATABASE_WITHIN: Duration = Duration::from_secs(2);
+
 /// Answers all meters.
 pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
     let_in(&service, &parts).await?;
     let _place = service.admission.enter(METRICS, &parts.method, parts.uri.path()).await?;
     let readings = Readings::default();
     let now = service.clock.now();
+    let database = until(&*service.clock, now + DATABASE_WITHIN, service.store.check()).await;
+    let is_up = matches!(database, Some(Ok(())));
+    readings.read_database(is_up);
     for (name, app) in &service.apps {
         readings.read_tokens(name, app.authenticator().credentials(), now);
         match app {
-            Mounted::Bridged(app) => readings.read_target(&app.bridged.target, now).await?,
-            Mounted::PassedThrough(mount) => readings.read_passed_through(&mount.app, now).await?,
+            Mounted::Bridged(app) => readings.read_target(&app.bridged.target),
+            Mounted::PassedThrough(mount) => readings.read_passed_through(&mount.app, now),
+        }
+        // Each of many questions would be waited for in vain.
+        if is_up {
+            match app {
+                Mounted::Bridged(app) => readings.read_work(&app.bridged.target, now).await,
+                Mounted::PassedThrough(mount) => readings.read_brake(&mount.app).await,
+            }
         }
     }
     readings.read_tokens("", service.metrics_readers.credentials(), now);

@@ -238,9 +238,9 @@ impl Login {
 
     /// Says once that a token ends which cannot be renewed.
     fn tell_of_its_end(&self) {
+        let Some(expires_at) = self.ends_at() else { return };
         let state = self.state();
         let Some(token) = state.token.filter(|token| state.told != Some(token.version)) else { return };
-        let Some(expires_at) = token.expires_at.filter(|_| token.refresh.is_none()) else { return };
         if expires_at <= self.clock.now() + WARN_BEFORE {
             self.change(|state| state.told = Some(token.version));
             tracing::warn!(
@@ -323,6 +323,10 @@ impl Credentials for Login {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    fn ends_at(&self) -> Option<Time> {
+        self.state().token.filter(|token| token.refresh.is_none())?.expires_at
     }
 
     fn standing(&self) -> String {

@@ -62,11 +62,8 @@ impl Delivery {
         // A database that fails, fails every few seconds.
         let mut had_failed = false;
         loop {
-            let delivered = tokio::select! {
-                () = stopping.cancelled() => return,
-                delivered = self.deliver_due(&store) => delivered,
-            };
-            match delivered {
+            // What is being posted is posted to its end, and recorded: cut off, it would come twice.
+            match self.deliver_due(&store, &stopping).await {
                 Err(error) if !had_failed => {
                     tracing::warn!(%error, "notifications cannot be read; it is tried again");
                     had_failed = true;
@@ -96,17 +93,23 @@ impl Delivery {
         self.webhook.host()
     }
 
-    /// Tries everything that is due once, the oldest first.
-    async fn deliver_due(&self, store: &Store) -> Result<(), StoreError> {
-        while let Some(notification) = self.claim(store).await? {
+    /// Tries everything that is due once, the oldest first, and begins no more after `stopping`.
+    async fn deliver_due(&self, store: &Store, stopping: &CancellationToken) -> Result<(), StoreError> {
+        while !stopping.is_cancelled()
+            && let Some(notification) = self.claim(store).await?
+        {
             let attempt = self.attempt(store, &notification).await?;
             tell(&notification, &attempt);
-            let id = notification.id;
-            store
-                .write(move |transaction| {
-                    Box::pin(async move { notifications::record(transaction, &id, &attempt).await })
-                })
-                .await?;
+            let id = notification.id.clone();
+            let is_recorded = store.write(move |transaction| {
+                Box::pin(async move { notifications::record(transaction, &notification, &attempt).await })
+            });
+            if !is_recorded.await? {
+                tracing::warn!(
+                    notification.id = id,
+                    "it took so long to deliver a notification that another process has taken it, and posts it as well"
+                );
+            }
         }
         Ok(())
     }

@@ -13,8 +13,10 @@ use crate::{
 /// The body for a notification. `findings` are what was found while it waited, for one about drift.
 pub(super) fn body(notification: &Notification, findings: &[(FindingKind, u64)]) -> String {
     let Notification { id, app, kind, text, raised_at, attempts, .. } = notification;
+    // What is no app's is about the bridge itself.
+    let of = if app.is_empty() { String::new() } else { format!(", app {app}") };
     let mut body = json!({
-        "text": shown(&format!("scim-bridge, app {app}: {text}{}", counted(findings))),
+        "text": shown(&format!("scim-bridge{of}: {text}{}", counted(findings))),
         "id": id,
         "app": app,
         "kind": kind.as_str(),

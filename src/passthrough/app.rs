@@ -9,7 +9,7 @@ use http::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Time},
     config::{Brake, Repair, ScimConfig},
     scim::registry::Registry,
     secret::Secret,
@@ -23,6 +23,7 @@ use super::{
     breaker::{Breaker, Condition},
     key_usage::{Key, KeyUsage},
     path::Below,
+    refused::Refused,
 };
 
 /// How many KiB of bodies that must be read as a whole are held at a time, all requests of an app together.
@@ -77,6 +78,7 @@ pub struct PassedThrough {
     /// One permit for each KiB of bodies that may be held.
     pub(super) memory: Arc<Semaphore>,
     pub(super) breaker: Breaker,
+    pub(super) refused: Refused,
     /// That of the target's other API.
     pub(super) key: Option<Key>,
     pub(super) brake: Brake,
@@ -131,6 +133,7 @@ impl PassedThrough {
             max_concurrent,
             memory: Arc::new(Semaphore::new(memory)),
             breaker: Breaker::new(clock.clone()),
+            refused: Refused::default(),
             key: Key::of(config)?,
             brake: config.brake,
             store,
@@ -148,6 +151,16 @@ impl PassedThrough {
     /// How the target is doing.
     pub fn condition(&self) -> Condition {
         self.breaker.condition()
+    }
+
+    /// The target, as it is named in messages.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Since when the target refuses the token that it is called with; `None` as far as is known, it does not.
+    pub fn credentials_refused_since(&self) -> Option<Time> {
+        self.refused.since()
     }
 
     /// How the brake stands.

@@ -165,6 +165,7 @@ async fn exchange(
         }
     };
     call.answered(response.status());
+    app.refused.heed(response.status(), app.clock.now());
     let whole_by = (started + app.request_timeout).max(app.clock.now() + LEAST_FOR_WHOLE);
     let asked = Asked { below, deadline: started + app.total_timeout, whole_by };
     let passed = answer::pass(app, &asked, response, (place, call)).await;

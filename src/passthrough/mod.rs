@@ -31,6 +31,7 @@ mod head;
 mod key_usage;
 mod path;
 pub mod probe;
+mod refused;
 mod request;
 mod revocation;
 mod rewrite;

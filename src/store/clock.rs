@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use sqlx::AnyPool;
-
 use super::{
-    StoreError, connect,
+    StoreError,
+    bounded::Reader,
+    connect,
     dialect::{Creating, Dialect},
 };
 use crate::{
@@ -30,18 +30,19 @@ pub async fn clock_of(url: impl Into<DatabaseUrl>) -> Result<Arc<dyn Clock>, Sto
     let url = url.into();
     let Some(statement) = Dialect::of(&url).time() else { return Ok(Arc::new(SystemClock)) };
     sqlx::any::install_default_drivers();
-    let pool = connect(&url, Creating::No, 1).await?;
-    let clock = Arc::new(SetClock::by(|| look(pool.clone(), statement)).await?);
-    tokio::spawn(keep_set(Arc::downgrade(&clock), pool, statement));
+    let limits = Dialect::of(&url).limits();
+    let reader = Reader { pool: connect(&url, Creating::No, 1, limits).await?, limits };
+    let clock = Arc::new(SetClock::by(|| look(reader.clone(), statement)).await?);
+    tokio::spawn(keep_set(Arc::downgrade(&clock), reader, statement));
     Ok(clock)
 }
 
-async fn look(pool: AnyPool, statement: &'static str) -> Result<Time, StoreError> {
-    Ok(Time::from_micros(sqlx::query_scalar(statement).fetch_one(&pool).await?))
+async fn look(reader: Reader, statement: &'static str) -> Result<Time, StoreError> {
+    Ok(Time::from_micros(sqlx::query_scalar(statement).fetch_one(&reader).await?))
 }
 
 /// Sets the clock now and then for as long as anybody has it.
-async fn keep_set(clock: Weak<SetClock>, pool: AnyPool, statement: &'static str) {
+async fn keep_set(clock: Weak<SetClock>, reader: Reader, statement: &'static str) {
     let mut is_followed = true;
     loop {
         let Some(next) = clock.upgrade().map(|clock| clock.sleep_until(clock.now() + SET_EVERY)) else {
@@ -50,7 +51,7 @@ async fn keep_set(clock: Weak<SetClock>, pool: AnyPool, statement: &'static str)
         next.await;
         let Some(clock) = clock.upgrade() else { break };
         // While the database does not answer, which all others tell, it runs by itself.
-        let Ok(was_followed) = clock.set(|| look(pool.clone(), statement)).await else { continue };
+        let Ok(was_followed) = clock.set(|| look(reader.clone(), statement)).await else { continue };
         if is_followed && !was_followed {
             tracing::error!(
                 "the clock of the database was set back; this process goes by the time before. Restart all replicas at once"
@@ -58,5 +59,5 @@ async fn keep_set(clock: Weak<SetClock>, pool: AnyPool, statement: &'static str)
         }
         is_followed = was_followed;
     }
-    pool.close().await;
+    reader.pool.close().await;
 }

@@ -22,7 +22,7 @@ use sqlx::{
 };
 use url::Url;
 
-use super::{StoreError, Transaction, batch::Batch};
+use super::{StoreError, Transaction, batch::Batch, bounded::Limits};
 use crate::secret::DatabaseUrl;
 
 /// A kind of database.
@@ -75,6 +75,25 @@ impl Dialect {
         match self {
             Self::Sqlite => SQLITE_CONNECTION,
             Self::Postgres => POSTGRES_CONNECTION,
+        }
+    }
+
+    /// How long it is waited for; `None`: until it answers or fails.
+    pub(super) fn limits(self) -> Option<Limits> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(Limits::default()),
+        }
+    }
+
+    /// What fails on a server that takes no writes, where there are such: one that replicates another.
+    pub(super) const fn expect_writable(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                "DO $$ BEGIN IF current_setting('transaction_read_only') = 'on' THEN RAISE EXCEPTION USING ERRCODE = '25006', \
+                 MESSAGE = 'the server takes no writes: it is a standby, or set up as read-only'; END IF; END $$",
+            ),
         }
     }
 
@@ -252,6 +271,8 @@ impl Obstacle {
                 "40P01" | "40001" | "23505" => Some(Self::Conflict),
                 // The server goes down, crashed, or comes up; or the transaction waited for us for too long.
                 "57P01" | "57P02" | "57P03" | "25P03" => Some(Self::Disconnection),
+                // It takes no writes any more: another one does by now, and a new connection may lead there.
+                "25006" => Some(Self::Disconnection),
                 _ => None,
             },
             _ => None,

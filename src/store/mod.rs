@@ -11,6 +11,7 @@ pub mod administrator_turns;
 pub mod admissions;
 pub mod backup;
 mod batch;
+mod bounded;
 pub mod budgets;
 pub mod catalogues;
 mod clock;
@@ -52,10 +53,16 @@ use std::{error::Error, str::FromStr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    AnyPool, Connection, Executor,
+    AnyPool, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
+use self::{
+    bounded::{Limits, Reader, within},
+    dialect::{Creating, Dialect},
+    lock::Lock,
+    writer::Writer,
+};
 pub use self::{
     clock::clock_of,
     error::StoreError,
@@ -63,11 +70,6 @@ pub use self::{
     id::{GroupId, UserId},
     listing::Stored,
     users::User,
-};
-use self::{
-    dialect::{Creating, Dialect},
-    lock::Lock,
-    writer::Writer,
 };
 use crate::secret::DatabaseUrl;
 
@@ -80,10 +82,16 @@ static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 /// After how long without use a connection to a server is asked whether it still is one.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long a connection may take to be free.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a connection to a server is used: what its name stands for may be another machine by then.
+const LONGEST_LIFE: Duration = Duration::from_mins(10);
+
 /// The database, open. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    reader: AnyPool,
+    reader: Reader,
     writer: Writer,
     /// Of the process that works in a file; commands beside it have none, and a server keeps order by itself.
     _lock: Option<Arc<Lock>>,
@@ -98,10 +106,16 @@ impl Store {
     pub async fn open(url: impl Into<DatabaseUrl>) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let url = url.into();
+        let limits = Dialect::of(&url).limits();
+        Self::open_within(url, limits).await
+    }
+
+    async fn open_within(url: DatabaseUrl, limits: Option<Limits>) -> Result<Self, StoreError> {
         let dialect = Dialect::of(&url);
-        let (writing, lock) = open_to_write(&url, Creating::Yes).await?;
-        let reader = connect(&url, Creating::Yes, dialect.readers()).await?;
-        Ok(Self { reader, writer: Writer::start(writing, dialect), _lock: lock })
+        let (writing, lock) = open_to_write(&url, Creating::Yes, limits).await?;
+        let pool = connect(&url, Creating::Yes, dialect.readers(), limits).await?;
+        let reader = Reader { pool, limits };
+        Ok(Self { reader, writer: Writer::start(writing, dialect, limits), _lock: lock })
     }
 
     /// Opens the database at `url` for a command beside the process that works in it, if there is one: to look, and to leave
@@ -112,9 +126,11 @@ impl Store {
     pub async fn open_beside(url: impl Into<DatabaseUrl>) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let url = url.into();
-        let reader = connect(&url, Creating::No, 1).await?;
-        let writing = connect(&url, Creating::No, 1).await?;
-        let store = Self { reader, writer: Writer::start(writing, Dialect::of(&url)), _lock: None };
+        let dialect = Dialect::of(&url);
+        let limits = dialect.limits();
+        let reader = Reader { pool: connect(&url, Creating::No, 1, limits).await?, limits };
+        let writing = connect(&url, Creating::No, 1, limits).await?;
+        let store = Self { reader, writer: Writer::start(writing, dialect, limits), _lock: None };
         store.check().await?;
         Ok(store)
     }
@@ -134,7 +150,7 @@ impl Store {
         self.writer.write(work).await
     }
 
-    /// Whether the database answers and all migrations are there.
+    /// Whether the database answers, takes writes, and all migrations are there.
     ///
     /// # Errors
     /// When it does not.
@@ -144,27 +160,30 @@ impl Store {
             .await
             .or_else(|error| if dialect::is_of_no_table(&error) { Ok(0) } else { Err(error) })?;
         let known = MIGRATOR.iter().count();
-        if usize::try_from(applied).is_ok_and(|applied| applied >= known) {
-            Ok(())
-        } else {
-            Err(StoreError::NotMigrated { applied, known })
+        if usize::try_from(applied).is_ok_and(|applied| applied < known) {
+            return Err(StoreError::NotMigrated { applied, known });
         }
+        // One that has become a standby answers all the same. Those who write find out by themselves, and leave it.
+        if let Some(statement) = Dialect::Postgres.expect_writable().filter(|_| self.is_shared()) {
+            self.reader().execute(statement).await?;
+        }
+        Ok(())
     }
 
     /// Whether several processes may work in it.
     pub fn is_shared(&self) -> bool {
-        self.reader.connect_options().database_url.scheme().starts_with("postgres")
+        self.reader.pool.connect_options().database_url.scheme().starts_with("postgres")
     }
 
     /// Where reads go.
-    fn reader(&self) -> &AnyPool {
+    fn reader(&self) -> &Reader {
         &self.reader
     }
 
     /// Finishes what is waiting to be written and closes the database.
     pub async fn close(&self) {
         self.writer.stop().await;
-        self.reader.close().await;
+        self.reader.pool.close().await;
     }
 }
 
@@ -172,6 +191,7 @@ impl Store {
 async fn open_to_write(
     url: &DatabaseUrl,
     creating: Creating,
+    limits: Option<Limits>,
 ) -> Result<(AnyPool, Option<Arc<Lock>>), StoreError> {
     let dialect = Dialect::of(url);
     // First, since nothing of a file that another process has is to be touched.
@@ -179,7 +199,7 @@ async fn open_to_write(
         Dialect::Sqlite => Some(lock::take(url.as_str())?),
         Dialect::Postgres => None,
     };
-    let writing = connect(url, creating, dialect.writers()).await?;
+    let writing = connect(url, creating, dialect.writers(), limits).await?;
     dialect.migrator(&MIGRATOR).run(&writing).await.map_err(StoreError::Migrate)?;
     complete::rows(&writing).await?;
     marks::renew(&writing).await?;
@@ -187,7 +207,12 @@ async fn open_to_write(
 }
 
 /// A pool of at most `size` connections to the database.
-async fn connect(url: &DatabaseUrl, creating: Creating, size: u32) -> Result<AnyPool, StoreError> {
+async fn connect(
+    url: &DatabaseUrl,
+    creating: Creating,
+    size: u32,
+    limits: Option<Limits>,
+) -> Result<AnyPool, StoreError> {
     let dialect = Dialect::of(url);
     let not_opened = |source| match dialect {
         Dialect::Sqlite => StoreError::Open { url: url.to_string(), source },
@@ -196,23 +221,27 @@ async fn connect(url: &DatabaseUrl, creating: Creating, size: u32) -> Result<Any
     let options = AnyConnectOptions::from_str(&dialect.connect_to(url, creating)).map_err(not_opened)?;
     AnyPoolOptions::new()
         .max_connections(size)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(limits.map_or(ACQUIRE_WITHIN, |limits| limits.statement))
         .idle_timeout(None)
         // Asking each time would double what a read costs.
         .test_before_acquire(false)
         .before_acquire(move |connection, meta| {
             Box::pin(async move {
-                // A file does not go away between two statements; a server is started anew now and then.
-                if dialect == Dialect::Postgres && meta.idle_for > IDLE {
-                    connection.ping().await?;
+                // A file does not go away between two statements; a server is started anew now and then, or becomes a standby.
+                if let Some(statement) = dialect.expect_writable().filter(|_| meta.idle_for > IDLE) {
+                    within(limits.map(|limits| limits.sign), connection.execute(statement)).await?;
                 }
                 Ok(true)
             })
         })
-        .max_lifetime(None)
+        .max_lifetime((dialect == Dialect::Postgres).then_some(LONGEST_LIFE))
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                connection.execute(dialect.prepare_connection()).await?;
+                let limit = limits.map(|limits| limits.statement);
+                within(limit, connection.execute(dialect.prepare_connection())).await?;
+                if let Some(statement) = dialect.expect_writable() {
+                    within(limit, connection.execute(statement)).await?;
+                }
                 Ok(())
             })
         })

@@ -228,24 +228,32 @@ pub enum Attempt {
     },
 }
 
-/// Records what an attempt to deliver a notification came to.
+/// Records what an attempt to deliver a notification came to, as it was when it was [claimed](claim). Whether the claim still stood:
+/// somebody else may have it by now, and records what comes of that.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record(transaction: &mut Transaction, id: &str, attempt: &Attempt) -> Result<(), StoreError> {
+pub async fn record(
+    transaction: &mut Transaction,
+    claimed: &Notification,
+    attempt: &Attempt,
+) -> Result<bool, StoreError> {
     let (delivered_at, due_at, failure) = match attempt {
         Attempt::Delivered { at } => (Some(*at), None, None),
         Attempt::Failed { reason, due_at } => (None, Some(*due_at), Some(reason.as_str())),
         Attempt::GivenUp { reason } => (None, None, Some(reason.as_str())),
     };
-    sqlx::query("UPDATE notifications SET delivered_at = $2, due_at = $3, failure = $4 WHERE id = $1")
-        .bind(id)
-        .bind(delivered_at.map(Time::as_micros))
-        .bind(due_at.map(Time::as_micros))
-        .bind(failure)
-        .execute(transaction)
-        .await?;
-    Ok(())
+    let recorded = sqlx::query(
+        "UPDATE notifications SET delivered_at = $2, due_at = $3, failure = $4 WHERE id = $1 AND due_at = $5",
+    )
+    .bind(claimed.id.as_str())
+    .bind(delivered_at.map(Time::as_micros))
+    .bind(due_at.map(Time::as_micros))
+    .bind(failure)
+    .bind(claimed.due_at.map(Time::as_micros))
+    .execute(transaction)
+    .await?;
+    Ok(recorded.rows_affected() > 0)
 }
 
 /// The newest notifications: at most `limit`, the newest first.

@@ -30,7 +30,7 @@ fn the_tests_of_the_store_pass_on_postgres_too() {
         return;
     }
     let ended = Command::new(env::current_exe().unwrap())
-        .args(["store::", "converge::budget::tests::", "--skip", "on_postgres"])
+        .args(["store::", "converge::budget::tests::", "converge::replica::tests::", "--skip", "on_postgres"])
         .env(VARIABLE, "postgres")
         .env("TEST_POSTGRES_URL", server().url())
         .output()

@@ -2,7 +2,7 @@
 
 use crate::clock::Time;
 
-use super::{Store, StoreError, Transaction};
+use super::{Store, StoreError, Transaction, dialect::serialize};
 
 /// A process that says it is there.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,14 @@ pub struct Presence<'a> {
     pub started_at: Time,
     /// How long it counts as there, without a further word.
     pub until: Time,
+}
+
+/// Keeps others from joining or leaving until the transaction ends: whoever counts them goes by who is not there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(transaction: &mut Transaction) -> Result<(), StoreError> {
+    serialize(transaction, "replicas").await
 }
 
 /// A process is there from now on.

@@ -12,10 +12,16 @@ use super::{Store, StoreError, Transaction};
 pub struct RosterPass {
     /// Who makes one now, or died making one.
     pub owner: Option<String>,
+    /// When the latest one began.
+    pub began_at: Option<Time>,
     /// When the latest one ended.
     pub ended_at: Option<Time>,
     /// Why it was not completed, if it was not.
     pub failure: Option<String>,
+    /// How many in a row were not.
+    pub failures: u32,
+    /// When the target last said that something was changed there.
+    pub asked_at: Option<Time>,
 }
 
 /// Where the passes of an app stand.
@@ -23,16 +29,38 @@ pub struct RosterPass {
 /// # Errors
 /// When the database fails.
 pub async fn find(store: &Store, app: &str) -> Result<RosterPass, StoreError> {
-    let row = sqlx::query("SELECT owner, ended_at, failure FROM roster_passes WHERE app = $1")
-        .bind(app)
-        .fetch_optional(store.reader())
-        .await?;
+    let row = sqlx::query(
+        "SELECT owner, began_at, ended_at, failure, failures, asked_at FROM roster_passes WHERE app = $1",
+    )
+    .bind(app)
+    .fetch_optional(store.reader())
+    .await?;
     let Some(row) = row else { return Ok(RosterPass::default()) };
+    let time = |column| Ok::<_, StoreError>(row.try_get::<Option<i64>, _>(column)?.map(Time::from_micros));
     Ok(RosterPass {
         owner: row.try_get("owner")?,
-        ended_at: row.try_get::<Option<i64>, _>("ended_at")?.map(Time::from_micros),
+        began_at: time("began_at")?,
+        ended_at: time("ended_at")?,
         failure: row.try_get("failure")?,
+        failures: u32::try_from(row.try_get::<i64, _>("failures")?).unwrap_or(u32::MAX),
+        asked_at: time("asked_at")?,
     })
+}
+
+/// The target says at `now` that something was changed there: only a pass that begins later has seen it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ask(transaction: &mut Transaction, app: &str, now: Time) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO roster_passes (app, asked_at) VALUES ($1, $2) \
+         ON CONFLICT (app) DO UPDATE SET asked_at = excluded.asked_at",
+    )
+    .bind(app)
+    .bind(now.as_micros())
+    .execute(transaction)
+    .await?;
+    Ok(())
 }
 
 /// A wish to make a pass.
@@ -54,8 +82,9 @@ pub struct Turn<'a> {
 /// When the database fails.
 pub async fn take(transaction: &mut Transaction, app: &str, turn: Turn<'_>) -> Result<bool, StoreError> {
     let taken = sqlx::query(
-        "INSERT INTO roster_passes (app, owner, lease_until) VALUES ($1, $2, $3) ON CONFLICT (app) DO UPDATE \
-         SET owner = excluded.owner, lease_until = excluded.lease_until \
+        "INSERT INTO roster_passes (app, owner, lease_until, began_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (app) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until, \
+         began_at = excluded.began_at \
          WHERE (roster_passes.owner IS NULL OR roster_passes.lease_until <= $4) \
          AND COALESCE(roster_passes.ended_at, 0) = $5",
     )
@@ -100,8 +129,8 @@ pub async fn end(
     failure: Option<&str>,
 ) -> Result<bool, StoreError> {
     let ended = sqlx::query(
-        "UPDATE roster_passes SET owner = NULL, lease_until = NULL, ended_at = $1, failure = $2 \
-         WHERE app = $3 AND owner = $4",
+        "UPDATE roster_passes SET owner = NULL, lease_until = NULL, ended_at = $1, failure = $2, \
+         failures = CASE WHEN CAST($2 AS TEXT) IS NULL THEN 0 ELSE failures + 1 END WHERE app = $3 AND owner = $4",
     )
     .bind(now.as_micros())
     .bind(failure)

@@ -77,9 +77,9 @@ pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<Vec<(Strin
     }
     // 1. Both have the tables of this version, and nobody else works in the file.
     // Of a file that is not there, not even the lock beside it is made.
-    connect(from, Creating::No, 1).await?.close().await;
-    let (source, _lock) = open_to_write(from, Creating::No).await?;
-    let target = connect(to, Creating::No, 1).await?;
+    connect(from, Creating::No, 1, None).await?.close().await;
+    let (source, _lock) = open_to_write(from, Creating::No, None).await?;
+    let target = connect(to, Creating::No, 1, None).await?;
     Dialect::Postgres.migrator(&MIGRATOR).run(&target).await.map_err(StoreError::Migrate)?;
     let mut connection = target.acquire().await?;
     let mut transaction = connection.begin().await?;

@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     StoreError,
+    bounded::{Lent, Limits, within},
     dialect::{Dialect, Obstacle},
 };
 
@@ -103,9 +104,9 @@ where
 
 impl Writer {
     /// Starts the task. `pool` is its own.
-    pub(super) fn start(pool: AnyPool, dialect: Dialect) -> Self {
+    pub(super) fn start(pool: AnyPool, dialect: Dialect, limits: Option<Limits>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(pool, dialect, waiting));
+        tokio::spawn(run(Database { pool, dialect, limits }, waiting));
         Self { queue }
     }
 
@@ -131,7 +132,16 @@ impl Writer {
     }
 }
 
-async fn run(pool: AnyPool, dialect: Dialect, mut queue: mpsc::Receiver<Message>) {
+/// What is written to.
+#[derive(Clone, Debug)]
+struct Database {
+    pool: AnyPool,
+    dialect: Dialect,
+    limits: Option<Limits>,
+}
+
+async fn run(database: Database, mut queue: mpsc::Receiver<Message>) {
+    let Database { pool, dialect, .. } = &database;
     let writers = pool.options().get_max_connections();
     let turns = Arc::new(Semaphore::new(writers as usize));
     let mut messages = Vec::with_capacity(dialect.batch());
@@ -149,9 +159,9 @@ async fn run(pool: AnyPool, dialect: Dialect, mut queue: mpsc::Receiver<Message>
                 Message::Stop(stopped) => stopping = Some(stopped),
             }
         }
-        let pool = pool.clone();
+        let database = database.clone();
         tokio::spawn(async move {
-            commit(&pool, dialect, batch).await;
+            commit(&database, batch).await;
             drop(turn);
         });
     }
@@ -163,11 +173,11 @@ async fn run(pool: AnyPool, dialect: Dialect, mut queue: mpsc::Receiver<Message>
 }
 
 /// Runs the batch in one transaction and tells every caller.
-async fn commit(pool: &AnyPool, dialect: Dialect, mut batch: Vec<Box<dyn Work>>) {
+async fn commit(database: &Database, mut batch: Vec<Box<dyn Work>>) {
     if batch.is_empty() {
         return;
     }
-    let committed = transact(pool, dialect, &mut batch).await.map_err(|error| {
+    let committed = transact(database, &mut batch).await.map_err(|error| {
         tracing::error!(%error, "a database transaction failed");
         error.to_string()
     });
@@ -177,14 +187,19 @@ async fn commit(pool: &AnyPool, dialect: Dialect, mut batch: Vec<Box<dyn Work>>)
 }
 
 /// Runs the batch in a transaction, and again while something is in its way: nobody was told of a result yet.
-async fn transact(pool: &AnyPool, dialect: Dialect, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
+async fn transact(database: &Database, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
     for attempt in 1.. {
-        let mut connection = pool.acquire().await?;
-        let ended = transact_on(&mut connection, dialect, batch).await;
-        if !matches!(ended, Ok(()) | Err(Unfinished::Obstructed(Obstacle::Conflict))) {
-            // Whatever state it is in, the next batch starts on a fresh one.
-            connection.close_on_drop();
+        let mut connection = Lent::from(&database.pool, database.limits).await?;
+        let limit = database.limits.map(|limits| limits.transaction);
+        // Within the limit or not at all: where it was not answered in time, nobody knows whether it was committed.
+        let ended =
+            within(limit, async { Ok(transact_on(&mut connection, database.dialect, batch).await) }).await;
+        let ended = ended.unwrap_or_else(|error| Err(Unfinished::NotCommitted(error)));
+        if matches!(ended, Ok(()) | Err(Unfinished::Obstructed(Obstacle::Conflict))) {
+            // Otherwise, whatever state it is in, the next batch starts on a fresh one.
+            connection.finished();
         }
+        drop(connection);
         match ended {
             Ok(()) => break,
             Err(Unfinished::NotBegun(error)) if attempt == ATTEMPTS || Obstacle::behind(&error).is_none() => {

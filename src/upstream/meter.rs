@@ -41,6 +41,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    const ALL: [Self; 6] =
+        [Self::Done, Self::Refused, Self::Unauthorized, Self::Limited, Self::Failed, Self::Unanswered];
+
     /// What a status means.
     pub fn of(status: StatusCode) -> Self {
         match status {
@@ -210,8 +214,14 @@ impl CallMeter {
         }
         let timed = Timed { app: app.clone(), call: counted_as.clone() };
         self.calls.durations.get_or_create(&timed).observe(duration.as_secs_f64());
-        let counted = Counted { app: app.clone(), call: counted_as, outcome: outcome.as_str() };
-        self.calls.counts.get_or_create(&counted).inc();
+        for other in Outcome::ALL {
+            let counted = Counted { app: app.clone(), call: counted_as.clone(), outcome: other.as_str() };
+            // All begin with the first: what increases is seen only in a series that was there before.
+            let counter = self.calls.counts.get_or_create(&counted);
+            if other == outcome {
+                counter.inc();
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 mod catalogue;
 mod changed_at_aha;
 mod conversations;
-mod fixture;
+pub mod fixture;
 mod large;
 mod lifecycle;
 mod members;

@@ -8,13 +8,14 @@ use http::Method;
 use scim_bridge::{
     auth::Digest,
     clock::{Clock, ManualClock, Time},
-    sim::aha::Fault,
+    sim::aha::{Fault, Person},
     store::{
         StoreError,
         tokens::{self, NewToken},
     },
 };
 use serde_json::json;
+use sqlx::Connection as _;
 
 use crate::harness::{Bridge, Setup, TOKEN, eventually, pass_time, user};
 
@@ -160,11 +161,74 @@ async fn calls_to_the_target_are_counted_and_timed_by_call_and_outcome_and_never
     assert_eq!(counted("POST /products/{workspace}/users", "done"), Some(1.0), "{text}");
     assert_eq!(counted("PUT /users/{id}", "failed"), Some(1.0), "{text}");
     assert_eq!(counted("PUT /users/{id}", "done"), Some(1.0), "{text}");
+    for outcome in ["done", "refused", "unauthorized", "limited", "failed", "unanswered"] {
+        // What did not happen yet is there to increase.
+        assert!(counted("POST /products/{workspace}/users", outcome).is_some(), "{outcome}: {text}");
+    }
     assert!(counted("GET /me", "done").is_some(), "{text}");
     let timed = "scim_bridge_upstream_call_duration_seconds_count{app=\"test\",call=\"POST /products/{workspace}/users\"}";
     assert_eq!(value(&text, timed), Some(1.0), "{text}");
     let account = bridge.aha.find_user_by_email("sam.doe@example.com").unwrap().id.to_string();
     assert!(!text.contains(&account), "{text}");
+}
+
+/// Changes the database behind the back of the bridge.
+async fn execute(bridge: &Bridge, statement: &'static str) {
+    let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
+    sqlx::query(statement).execute(&mut database).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_left_out_and_all_else_is_answered() {
+    let lab = "[apps.lab]\nconnector = 'memory'\ntokens = [{ name = 'lab', token = 'planted-lab' }]";
+    let bridge = Setup::aha().config(lab).start().await;
+    bridge.create_user("sam.doe@example.com").await;
+    let up = |text: &str| value(text, "scim_bridge_database_up{}");
+    let text = scraped(&bridge).await;
+    assert_eq!(up(&text), Some(1.0), "{text}");
+    let age = "scim_bridge_roster_age_seconds{app=\"test\"}";
+    assert!(value(&text, age).is_some());
+
+    // Of one app something is not what the program writes.
+    execute(&bridge, "UPDATE rosters SET census = 'rubbish' WHERE app = 'test'").await;
+    let text = scraped(&bridge).await;
+    assert_eq!((up(&text), value(&text, age)), (Some(1.0), None), "{text}");
+    for kept in [
+        "scim_bridge_users{app=\"test\",state=\"active\"}",
+        "scim_bridge_users{app=\"lab\",state=\"active\"}",
+        "scim_bridge_queue_users{app=\"test\",lane=\"revoke\"}",
+        "scim_bridge_budget_used_calls{app=\"test\",window=\"minute\"}",
+        "scim_bridge_brake_revocations{app=\"test\"}",
+    ] {
+        assert!(value(&text, kept).is_some(), "{kept}: {text}");
+    }
+
+    // Nothing can be read any more.
+    execute(&bridge, "ALTER TABLE _sqlx_migrations RENAME TO elsewhere").await;
+    let text = scraped(&bridge).await;
+    assert_eq!(up(&text), Some(0.0), "{text}");
+    assert_eq!(value(&text, "scim_bridge_users{app=\"lab\",state=\"active\"}"), None);
+    assert_eq!(value(&text, "scim_bridge_target_up{app=\"test\"}"), Some(1.0));
+    let created = "scim_bridge_requests_total{app=\"test\",operation=\"POST /Users\",status=\"201\"}";
+    assert_eq!(value(&text, created), Some(1.0), "{text}");
+    assert!(text.ends_with("# EOF\n"));
+    execute(&bridge, "ALTER TABLE elsewhere RENAME TO _sqlx_migrations").await;
+    assert_eq!(up(&scraped(&bridge).await), Some(1.0));
+}
+
+#[tokio::test]
+async fn where_nothing_is_carried_out_nobody_waits_for_too_long() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let setup = setup.app_keys("mode = 'plan'\nroster_every = '24h'").with(|aha| {
+        aha.seed(Person::new("Kim", "Lee", "kim.lee@example.com"));
+    });
+    let bridge = setup.start().await;
+    let found = bridge.filter("/Users", "userName eq \"kim.lee@example.com\"").await;
+    bridge.delete(&format!("/Users/{}", found.only()["id"].as_str().unwrap())).await.no_content();
+    clock.advance(Duration::from_hours(1));
+    let text = scraped(&bridge).await;
+    assert!(!text.contains("scim_bridge_queue_oldest_age_seconds{"), "{text}");
+    assert!(value(&text, "scim_bridge_roster_accounts{app=\"test\"}").is_some());
 }
 
 #[tokio::test]

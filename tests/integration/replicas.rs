@@ -4,6 +4,7 @@ mod cluster;
 mod fleet;
 mod front;
 mod judge;
+mod listings;
 mod pairs;
 mod schema;
 

@@ -7,8 +7,7 @@ use crate::{
     clock::Clock,
     config::{self, TargetCredentials},
     connector::{
-        Connector, CredentialsOwner, Directory, TargetError, allowance::Unlimited, error::RejectionKind,
-        registry::connect,
+        Connector, CredentialsOwner, Directory, TargetError, error::RejectionKind, registry::connect,
     },
     passthrough::probe::Finding,
     store::{
@@ -16,6 +15,8 @@ use crate::{
         users::{self, Ownership},
     },
 };
+
+use super::calls::Calls;
 
 /// Whether the target takes our credentials, and whose they are. `store` is the database, if it can be opened.
 pub(in crate::cli) async fn of_credentials(
@@ -43,7 +44,8 @@ pub(in crate::cli) async fn of_credentials(
         findings.push(Finding::ok(format!("it is called with {}", credentials.standing())));
     }
     let what = if is_login { "login" } else { "API key" };
-    findings.extend(of_owner(app.name.as_str(), &*connector, directory, what, store).await);
+    let calls = Calls::of(app, store, clock);
+    findings.extend(of_owner(app.name.as_str(), &*connector, directory, what, (&calls, store)).await);
     findings
 }
 
@@ -52,15 +54,14 @@ async fn of_owner(
     connector: &dyn Connector,
     directory: &dyn Directory,
     what: &str,
-    store: Option<&Store>,
+    (calls, store): (&Calls, Option<&Store>),
 ) -> Vec<Finding> {
     let target = connector.target();
-    // These calls are beside the budget, which is in a database that may be what is wrong.
-    let owner = match directory.credentials_owner(&mut Unlimited).await {
+    let owner = match calls.make(async |paid| directory.credentials_owner(paid).await).await {
         Ok(owner) => owner,
         Err(error) => return vec![unusable(target, error)],
     };
-    let mut findings = vec![of_rights(target, directory, what, &owner).await];
+    let mut findings = vec![of_rights(target, directory, what, (&owner, calls)).await];
     if let (Some(store), Some(account_id)) = (store, &owner.account_id) {
         findings.extend(of_management(app, store, account_id, &owner.email).await);
     }
@@ -68,8 +69,13 @@ async fn of_owner(
 }
 
 /// Whether the credentials are good for the accounts: whose they are, every key may ask.
-async fn of_rights(target: &str, directory: &dyn Directory, what: &str, owner: &CredentialsOwner) -> Finding {
-    let listed = directory.accounts(1, &mut Unlimited).await;
+async fn of_rights(
+    target: &str,
+    directory: &dyn Directory,
+    what: &str,
+    (owner, calls): (&CredentialsOwner, &Calls),
+) -> Finding {
+    let listed = calls.make(async |paid| directory.accounts(1, paid).await).await;
     let Some(account_id) = &owner.account_id else {
         return match listed {
             Ok(_) => Finding::ok(format!(
@@ -82,7 +88,7 @@ async fn of_rights(target: &str, directory: &dyn Directory, what: &str, owner: &
     let whose = format!("{target} takes the {what}, which is that of {} (account {account_id})", owner.email);
     let advice = format!("make a key of an administrator of {target}, who alone may manage users");
     let looked_at = match listed {
-        Ok(_) => directory.find_account(account_id, &mut Unlimited).await,
+        Ok(_) => calls.make(async |paid| directory.find_account(account_id, paid).await).await,
         Err(error) => Err(error),
     };
     match looked_at {

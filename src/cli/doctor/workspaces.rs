@@ -7,10 +7,12 @@ use crate::{
     app,
     clock::Clock,
     config::{self, AhaConfig, Connector, Grant, Role},
-    connector::{Catalogue, TargetError, allowance::Unlimited, registry::connect},
+    connector::{Catalogue, TargetError, registry::connect},
     passthrough::probe::Finding,
     store::Store,
 };
+
+use super::calls::Calls;
 
 /// What is to be said of it. The target takes our credentials.
 pub(super) async fn findings(
@@ -24,7 +26,7 @@ pub(super) async fn findings(
     // Where there is no connector it was said already.
     let Ok(connector) = connected else { return Vec::new() };
     let Some(rights) = connector.group_rights() else { return Vec::new() };
-    match rights.catalogue(&mut Unlimited).await {
+    match Calls::of(app, store, clock).make(async |paid| rights.catalogue(paid).await).await {
         Ok(catalogue) => of_catalogue(aha, &catalogue),
         Err(TargetError::RateLimited { .. }) => vec![Finding::warning(
             "Aha! takes no more calls for now (rate limit), so the workspaces were not looked at; try again in a minute",

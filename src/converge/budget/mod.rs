@@ -35,7 +35,7 @@ use crate::{
     clock::{Clock, Time},
     connector::Lane,
     store::{
-        Store, StoreError,
+        Store, StoreError, Transaction,
         budgets::{self, Call, CallId},
     },
 };
@@ -123,17 +123,10 @@ impl Budget {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn start_anew(&self) -> Result<bool, StoreError> {
+    pub async fn start_anew(&self, transaction: &mut Transaction) -> Result<bool, StoreError> {
         let Some(limited) = &self.limited else { return Ok(false) };
-        let (account, now) = (limited.limits.account.clone(), limited.clock.now());
-        limited
-            .store
-            .write(move |transaction| {
-                Box::pin(
-                    async move { budgets::bring_back(transaction, &account, now, now + LONGEST_STOP).await },
-                )
-            })
-            .await
+        let (account, now) = (&limited.limits.account, limited.clock.now());
+        budgets::bring_back(transaction, account, now, now + LONGEST_STOP).await
     }
 
     /// How long `calls` that can wait take, with those before them. Zero without limits.

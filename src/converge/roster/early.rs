@@ -9,9 +9,15 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use crate::{clock::Time, store::rosters};
+use crate::{
+    clock::Time,
+    store::{
+        roster_passes,
+        rosters::{self, Roster},
+    },
+};
 
-use super::Target;
+use super::{FIRST_RETRY, Target};
 
 /// How long after the beginning of a pass the next one may begin that was asked for.
 const APART: Duration = Duration::from_mins(2);
@@ -38,7 +44,7 @@ pub(super) async fn wait(target: &Target, last_began_at: Time, next_at: Time) {
     tokio::select! {
         () = target.clock.sleep_until(next_at) => {}
         () = target.early_roster.asked.notified() => {
-            let begin_at = earliest(target, last_began_at).await.min(next_at);
+            let begin_at = earliest_now(target, last_began_at).await.min(next_at);
             tracing::info!(
                 app = target.app,
                 delay_s = begin_at.since(target.clock.now()).as_secs(),
@@ -51,18 +57,37 @@ pub(super) async fn wait(target: &Target, last_began_at: Time, next_at: Time) {
     let _ = target.early_roster.asked.notified().now_or_never();
 }
 
-async fn earliest(target: &Target, last_began_at: Time) -> Time {
-    let earliest = last_began_at + APART;
-    match rosters::find(&target.store, &target.app).await {
-        Ok(Some(roster)) => {
-            let took = roster.completed_at.since(roster.started_at);
-            earliest.max(roster.started_at + APART.max(TIMES_AS_LONG * took))
-        }
-        // Without a complete pass there is none that it could come too soon after.
-        Ok(None) => earliest,
-        Err(error) => {
-            tracing::warn!(app = target.app, %error, "it is not known how long the latest listing of accounts took");
-            earliest
+/// Writes down for all processes when a pass was asked for here, for as long as it is polled: the one that is under way at another
+/// may have seen the account before that.
+pub(in super::super) async fn pass_on(target: &Target) {
+    loop {
+        target.early_roster.asked.notified().await;
+        let (app, now) = (target.app.clone(), target.clock.now());
+        let asked = target.store.write(move |transaction| {
+            Box::pin(async move { roster_passes::ask(transaction, &app, now).await })
+        });
+        if let Err(error) = asked.await {
+            tracing::warn!(app = target.app, %error, "that accounts are to be listed early could not be kept; it is tried again");
+            target.early_roster.ask();
+            target.clock.sleep_until(target.clock.now() + FIRST_RETRY).await;
         }
     }
+}
+
+async fn earliest_now(target: &Target, last_began_at: Time) -> Time {
+    let roster = rosters::find(&target.store, &target.app).await.unwrap_or_else(|error| {
+        tracing::warn!(app = target.app, %error, "it is not known how long the latest listing of accounts took");
+        None
+    });
+    earliest(last_began_at, roster.as_ref())
+}
+
+/// When a pass may begin that was asked for, after one that began at `last_began_at`, and the latest complete one. Without any
+/// complete one there is none that took long.
+pub(super) fn earliest(last_began_at: Time, roster: Option<&Roster>) -> Time {
+    let after_complete = roster.map(|roster| {
+        let took = roster.completed_at.since(roster.started_at);
+        roster.started_at + APART.max(TIMES_AS_LONG * took)
+    });
+    after_complete.unwrap_or_default().max(last_began_at + APART)
 }

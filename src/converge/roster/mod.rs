@@ -45,6 +45,8 @@ use crate::{
 
 use super::Target;
 
+pub(super) use self::early::pass_on;
+use self::schedule::Tried;
 pub use self::{
     catalogue::recall,
     early::EarlyRoster,
@@ -98,12 +100,19 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
     if target.connector.directory().is_none() {
         return;
     }
-    let mut retry = FIRST_RETRY;
+    let (mut retry, mut tried) = (FIRST_RETRY, Tried::No);
     let (mut last_began_at, mut next_at) = (Time::default(), target.clock.now());
     loop {
+        let due = async {
+            // Where nobody else makes any, there is nothing to look up.
+            match target.replica.has_company() {
+                false => early::wait(&target, last_began_at, next_at).await,
+                true => until_due(&target, every, tried, &progress).await,
+            }
+        };
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = until_due(&target, every, retry, (last_began_at, next_at), &progress) => {}
+            () = due => {}
         }
         // While the target is not to be called, the worker's probe is the only call.
         tokio::select! {
@@ -112,6 +121,7 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
         }
         last_began_at = target.clock.now();
         let Some(result) = sync(&target, Caller::Server, &stopping).await else { return };
+        tried = Tried::Yes;
         next_at = match &result {
             Ok(roster) => {
                 tell(&target, roster);
@@ -129,26 +139,11 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
     }
 }
 
-/// Waits until it is time for the next pass: until `next_at` where nobody else makes any; or until one is to be made early.
-async fn until_due(
-    target: &Target,
-    every: Duration,
-    retry: Duration,
-    (last_began_at, next_at): (Time, Time),
-    progress: &Progress,
-) {
-    if !target.replica.has_company() {
-        return early::wait(target, last_began_at, next_at).await;
-    }
-    let due = async {
-        while let Err(error) = schedule::until_due(target, every, retry, progress).await {
-            tracing::warn!(app = target.app, %error, "when accounts were listed last is not known; it is asked again");
-            target.clock.sleep_until(target.clock.now() + FIRST_RETRY).await;
-        }
-    };
-    tokio::select! {
-        () = due => {}
-        () = early::wait(target, last_began_at, Time::MAX) => {}
+/// Waits until it is time for the next pass, of whichever process.
+async fn until_due(target: &Target, every: Duration, tried: Tried, progress: &Progress) {
+    while let Err(error) = schedule::until_due(target, every, tried, progress).await {
+        tracing::warn!(app = target.app, %error, "when accounts were listed last is not known; it is asked again");
+        target.clock.sleep_until(target.clock.now() + FIRST_RETRY).await;
     }
 }
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Time,
     store::{
-        StoreError, UserId,
+        StoreError, Transaction, UserId,
         roster_passes::{self, RosterPass, Turn},
         rosters::{self, Roster},
     },
@@ -153,8 +153,8 @@ async fn fail(target: &Target, owner: &str, reason: String) -> Result<(), StoreE
 ///
 /// # Errors
 /// When the database fails.
-pub async fn abandon_turns_of_servers(target: &Target) -> Result<(), StoreError> {
-    abandon(target, Caller::Server.prefix()).await
+pub async fn abandon_turns_of_servers(transaction: &mut Transaction, app: &str) -> Result<(), StoreError> {
+    roster_passes::abandon(transaction, app, Caller::Server.prefix()).await
 }
 
 async fn abandon(target: &Target, owners: &str) -> Result<(), StoreError> {

@@ -14,12 +14,11 @@ use crate::{
     converge::{Target, brake, breaker::Traffic},
     passthrough::{Condition, PassedThrough},
     store::{
+        StoreError,
         findings::{self, FindingKind},
         roster_passes, rosters, users,
     },
 };
-
-use super::Failure;
 
 /// A gauge, by its labels.
 #[derive(Clone, Default)]
@@ -35,6 +34,7 @@ impl Series {
 /// What is read at the time of the question.
 pub(super) struct Readings {
     registry: Registry,
+    database_up: Series,
     target_up: Series,
     credentials_refused: Series,
     users: Series,
@@ -71,6 +71,7 @@ impl Default for Readings {
             series
         };
         Self {
+            database_up: gauge("database_up", "1 while the database answers and takes writes"),
             target_up: gauge("target_up", "1 while calls reach the target, 0 while it fails or refuses us"),
             credentials_refused: gauge(
                 "target_credentials_refused",
@@ -136,14 +137,34 @@ impl Readings {
         }
     }
 
-    /// What there is to tell of a bridged app.
-    pub(super) async fn read_target(&self, target: &Target, now: Time) -> Result<(), Failure> {
+    /// Whether the database can be asked for the rest.
+    pub(super) fn read_database(&self, is_up: bool) {
+        self.database_up.set([], flag(is_up));
+    }
+
+    /// What the process knows of the target of a bridged app.
+    pub(super) fn read_target(&self, target: &Target) {
         let app = ("app", target.app.as_str());
         self.target_up.set([app], flag(!matches!(target.health.traffic(), Traffic::Stopped { .. })));
         self.credentials_refused.set([app], flag(target.health.credentials_refused().is_some()));
-        self.read_users(target, now).await?;
-        self.read_budget(target).await?;
-        self.read_roster(target, now).await?;
+    }
+
+    /// What the database knows of a bridged app. What cannot be read is left out.
+    pub(super) async fn read_work(&self, target: &Target, now: Time) {
+        let app = target.app.as_str();
+        leave_out("users", app, self.read_users(target).await);
+        // Where nothing is carried out, all waits, and is meant to.
+        if target.is_carried_out() {
+            leave_out("queue", app, self.read_queue(target, now).await);
+        }
+        leave_out("budget", app, self.read_budget(target).await);
+        leave_out("roster", app, self.read_roster(target, now).await);
+        leave_out("findings", app, self.read_findings(target).await);
+        leave_out("brake", app, self.read_room(target).await);
+    }
+
+    async fn read_room(&self, target: &Target) -> Result<(), StoreError> {
+        let app = ("app", target.app.as_str());
         if let Some(room) = brake::room(target).await? {
             self.revocations.set([app], number(room.used));
             self.revocations_limit.set([app], number(room.most));
@@ -151,7 +172,7 @@ impl Readings {
         Ok(())
     }
 
-    async fn read_users(&self, target: &Target, now: Time) -> Result<(), Failure> {
+    async fn read_users(&self, target: &Target) -> Result<(), StoreError> {
         let (store, name) = (&target.store, target.app.as_str());
         let app = ("app", name);
         let counts = users::counts(store, name).await?;
@@ -163,7 +184,12 @@ impl Readings {
         self.unmanaged.set([app], number(counts.unmanaged));
         let held = users::find_held(store, name).await?;
         self.held.set([app], held.map_or(0.0, |held| number(held.users)));
-        let depths = users::depth(store, name).await?;
+        Ok(())
+    }
+
+    async fn read_queue(&self, target: &Target, now: Time) -> Result<(), StoreError> {
+        let app = ("app", target.app.as_str());
+        let depths = users::depth(&target.store, &target.app).await?;
         for lane in Lane::ALL {
             let depth = depths.iter().find(|depth| depth.lane == lane);
             let labels = || [app, ("lane", lane.as_str())];
@@ -175,7 +201,7 @@ impl Readings {
         Ok(())
     }
 
-    async fn read_budget(&self, target: &Target) -> Result<(), Failure> {
+    async fn read_budget(&self, target: &Target) -> Result<(), StoreError> {
         let Some(usage) = target.budget.usage().await? else { return Ok(()) };
         let app = ("app", target.app.as_str());
         for (window, limit, used, others) in [
@@ -194,7 +220,7 @@ impl Readings {
         Ok(())
     }
 
-    async fn read_roster(&self, target: &Target, now: Time) -> Result<(), Failure> {
+    async fn read_roster(&self, target: &Target, now: Time) -> Result<(), StoreError> {
         if target.connector.directory().is_none() {
             return Ok(());
         }
@@ -206,7 +232,15 @@ impl Readings {
         }
         let failure = roster_passes::find(store, name).await?.failure;
         self.roster_failed.set([app], flag(failure.is_some()));
-        let open = findings::count_open(store, name).await?;
+        Ok(())
+    }
+
+    async fn read_findings(&self, target: &Target) -> Result<(), StoreError> {
+        if target.connector.directory().is_none() {
+            return Ok(());
+        }
+        let app = ("app", target.app.as_str());
+        let open = findings::count_open(&target.store, &target.app).await?;
         for kind in FindingKind::ALL {
             let open = open.iter().find(|(open, _)| *open == kind).map_or(0.0, |(_, open)| number(*open));
             self.findings.set([app, ("kind", kind.as_str())], open);
@@ -214,15 +248,23 @@ impl Readings {
         Ok(())
     }
 
-    /// What there is to tell of an app that is passed through.
-    pub(super) async fn read_passed_through(&self, app: &PassedThrough, now: Time) -> Result<(), Failure> {
+    /// What the database knows of an app that is passed through. What cannot be read is left out.
+    pub(super) async fn read_brake(&self, app: &PassedThrough) {
+        let name = ("app", app.name());
+        let read = app.brake_state().await.map(|brake| {
+            self.revocations.set([name], number(brake.passed));
+            self.revocations_limit.set([name], number(brake.most));
+        });
+        leave_out("brake", app.name(), read);
+    }
+
+    /// What the process knows of an app that is passed through.
+    pub(super) fn read_passed_through(&self, app: &PassedThrough, now: Time) {
         let name = ("app", app.name());
         self.target_up.set([name], flag(!matches!(app.condition(), Condition::Resting { .. })));
-        let brake = app.brake_state().await?;
-        self.revocations.set([name], number(brake.passed));
-        self.revocations_limit.set([name], number(brake.most));
+        self.credentials_refused.set([name], flag(app.credentials_refused_since().is_some()));
         self.under_way.set([name], app.under_way() as f64);
-        let Some(usage) = app.key_usage() else { return Ok(()) };
+        let Some(usage) = app.key_usage() else { return };
         for (counted_by, used, limit) in [
             ("workspace", usage.workspace_used, usage.workspace_limit),
             ("key", usage.key_used, usage.key_limit),
@@ -236,7 +278,13 @@ impl Readings {
         if let Some(ends_at) = usage.ends_at {
             self.key_expiry.set([name], seconds_left(ends_at, now));
         }
-        Ok(())
+    }
+}
+
+/// Says once a question what is missing from the answer.
+fn leave_out(what: &str, app: &str, read: Result<(), StoreError>) {
+    if let Err(error) = read {
+        tracing::warn!(app, metrics.missing = what, %error, "some figures could not be read, and are left out of /metrics");
     }
 }
 

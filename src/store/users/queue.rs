@@ -316,6 +316,12 @@ pub async fn bring_back(
     latest_due: Time,
     calls_seen_at: Time,
 ) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET asked_at = $2 WHERE app = $1 AND due_at IS NOT NULL AND asked_at > $3")
+        .bind(app)
+        .bind(now.as_micros())
+        .bind(latest_due.as_micros())
+        .execute(&mut *transaction)
+        .await?;
     sqlx::query("UPDATE users SET due_at = $2 WHERE app = $1 AND due_at > $3")
         .bind(app)
         .bind(now.as_micros())
@@ -347,8 +353,7 @@ pub struct QueueDepth {
     pub users: u64,
     /// When the first of them became or becomes due.
     pub oldest_due_at: Time,
-    /// Since when the first of them is to be different: attempts that fail make work due later, and no younger. Where it is not the
-    /// user that changed but what its groups give, when it is due.
+    /// Since when the first of them waits in this lane: attempts that fail make work due later, and no younger.
     pub oldest_asked_at: Time,
     /// How many of them failed at least once.
     pub failing: u64,
@@ -361,7 +366,7 @@ pub struct QueueDepth {
 pub async fn depth(store: &Store, app: &str) -> Result<Vec<QueueDepth>, StoreError> {
     let rows = sqlx::query(
         "SELECT lane, COUNT(*) AS users, MIN(due_at) AS oldest, \
-         MIN(CASE WHEN version > applied_version THEN modified_at ELSE due_at END) AS asked, \
+         MIN(COALESCE(asked_at, due_at)) AS asked, \
          COUNT(CASE WHEN attempts > 0 THEN 1 END) AS failing FROM users \
          WHERE app = $1 AND due_at IS NOT NULL AND held_at IS NULL GROUP BY lane ORDER BY lane",
     )

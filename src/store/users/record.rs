@@ -191,12 +191,12 @@ pub(super) use columns;
 /// What is written beside the columns that are read, and follows from them.
 macro_rules! derived_columns {
     () => {
-        "fragment, shown_active, account_enabled"
+        "fragment, shown_active, account_enabled, asked_at"
     };
 }
 pub(super) use derived_columns;
 
-/// Binds all columns of `user`, `$1` to `$30`, and the derived ones, `$31` to `$33`.
+/// Binds all columns of `user`, `$1` to `$30`, and the derived ones, `$31` to `$33`; `asked_at` follows from what stood there before.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.

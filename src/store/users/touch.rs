@@ -17,6 +17,7 @@ macro_rules! touched {
         "UPDATE users SET touched = touched + 1, \
          lane = CASE WHEN account_id IS NULL OR due_at IS NOT NULL AND lane < CAST(CAST($2 AS TEXT) AS BIGINT) THEN lane ELSE CAST(CAST($2 AS TEXT) AS BIGINT) END, \
          due_at = CASE WHEN account_id IS NULL OR due_at < CAST(CAST($3 AS TEXT) AS BIGINT) THEN due_at ELSE CAST(CAST($3 AS TEXT) AS BIGINT) END, \
+         asked_at = CASE WHEN account_id IS NULL OR due_at IS NOT NULL AND lane <= CAST(CAST($2 AS TEXT) AS BIGINT) THEN asked_at ELSE CAST(CAST($3 AS TEXT) AS BIGINT) END, \
          ownership = CASE WHEN ownership = 'unmanaged' THEN 'adopted' ELSE ownership END, \
          request_id = NULLIF(CAST($4 AS TEXT), ''), trace_parent = NULLIF(CAST($5 AS TEXT), '') \
          WHERE app = $1 AND deleted_at IS NULL AND id IN "

@@ -105,7 +105,7 @@ pub async fn insert(transaction: &mut Transaction, user: &User) -> Result<(), St
         ", ",
         derived_columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)"
+         $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $20)"
     ));
     bind(query, user)?.execute(&mut *transaction).await?;
     if user.is_live() {
@@ -124,6 +124,7 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
             .bind(user.id.as_str())
             .fetch_optional(&mut *transaction)
             .await?;
+    // Work gets its age when it first becomes due in a lane, and anew when a person releases it; not with each attempt.
     // Names that are the same to this version, but were not to the one that stored them, keep their keys.
     let query = sqlx::query(
         "UPDATE users SET app = $2, user_name_key = CASE WHEN EXISTS (SELECT 1 FROM users AS other WHERE other.app = $2 \
@@ -132,7 +133,9 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
          version = $8, applied_version = $9, created_at = $10, modified_at = $11, deleted_at = $12, account_id = $13, \
          observed = $14, observed_at = $15, enabled_administrator = $16, answered = $17, fallback = $18, lane = $19, \
          due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24, display = $25, \
-         uncertain = $26, held_at = $27, touched = $28, request_id = $29, trace_parent = $30, fragment = $31, shown_active = $32, account_enabled = $33 WHERE id = $1",
+         uncertain = $26, held_at = $27, touched = $28, request_id = $29, trace_parent = $30, fragment = $31, shown_active = $32, account_enabled = $33, \
+         asked_at = CASE WHEN CAST($20 AS BIGINT) IS NULL OR due_at IS NULL OR lane <> $19 OR held_at IS NOT NULL THEN $20 \
+         ELSE COALESCE(asked_at, due_at) END WHERE id = $1",
     );
     bind(query, user)?.execute(&mut *transaction).await?;
     match (was_live.is_some(), user.is_live()) {

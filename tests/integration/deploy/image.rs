@@ -37,8 +37,19 @@ fn is_in_context(path: &str) -> bool {
 #[test]
 fn it_builds_from_files_that_are_there_and_ends_without_a_compiler_and_without_root() {
     let instructions = instructions();
-    let known =
-        ["FROM", "WORKDIR", "COPY", "RUN", "VOLUME", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"];
+    let known = [
+        "FROM",
+        "WORKDIR",
+        "ARG",
+        "COPY",
+        "RUN",
+        "VOLUME",
+        "USER",
+        "EXPOSE",
+        "HEALTHCHECK",
+        "ENTRYPOINT",
+        "CMD",
+    ];
     assert!(instructions.iter().all(|(name, _)| known.contains(&name.as_str())), "{instructions:?}");
     let stages: Vec<_> = instructions.iter().filter(|(name, _)| name == "FROM").collect();
     assert_eq!(stages.len(), 2, "what compiles is not what runs");
@@ -56,6 +67,14 @@ fn it_builds_from_files_that_are_there_and_ends_without_a_compiler_and_without_r
     assert!(!is_in_context("scim-bridge.toml") && !is_in_context("scim-bridge.db") && !is_in_context(".git"));
     let compiles = build.iter().find(|(name, rest)| name == "RUN" && rest.contains("cargo build")).unwrap();
     assert!(compiles.1.contains("--release --locked --bin scim-bridge"), "{compiles:?}");
+    // Features are left out unless somebody asks for them, and the example names those that there are.
+    assert!(build.contains(&("ARG".into(), "FEATURES=\"\"".into())));
+    assert!(compiles.1.contains("--features \"${FEATURES}\""), "{compiles:?}");
+    let text = read(&repository().join("Dockerfile"));
+    let (_, named) = text.split_once("--build-arg FEATURES=").unwrap();
+    for feature in named.split_whitespace().next().unwrap().split(',') {
+        assert!(manifest["features"].get(feature).is_some(), "{feature}");
+    }
     let rust = manifest["package"]["rust-version"].as_str().unwrap();
     assert!(stages[0].1.starts_with(&format!("rust:{rust}-")), "{stages:?}");
     for (name, rest) in run.iter().filter(|(name, _)| name == "COPY") {

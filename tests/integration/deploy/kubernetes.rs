@@ -1,8 +1,9 @@
 //! The manifests for Kubernetes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use http::Method;
+use scim_bridge::config::Config;
 use serde_json::{Value, json};
 
 use super::{CONFIG, accepted, deploy, keys, secrets_in, yaml};
@@ -10,14 +11,20 @@ use crate::harness::{Answer, Setup};
 
 const SECRETS: &str = "/run/secrets/scim-bridge";
 
-/// All manifests, by kind.
-fn manifests() -> BTreeMap<String, Value> {
+/// All files of the folder, by name.
+fn files() -> BTreeMap<String, PathBuf> {
     let files = std::fs::read_dir(deploy().join("kubernetes")).unwrap();
-    let manifest = |file: std::io::Result<std::fs::DirEntry>| {
-        let manifest = yaml(&file.unwrap().path());
+    let named = files.map(|file| file.unwrap().path());
+    named.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path)).collect()
+}
+
+/// All manifests, the example too, by kind.
+fn manifests() -> BTreeMap<String, Value> {
+    let manifest = |path: PathBuf| {
+        let manifest = yaml(&path);
         (manifest["kind"].as_str().unwrap().to_owned(), manifest)
     };
-    files.map(manifest).collect()
+    files().into_values().map(manifest).collect()
 }
 
 fn configuration(manifests: &BTreeMap<String, Value>) -> String {
@@ -53,6 +60,21 @@ fn each_manifest_is_of_the_api_that_has_it_and_all_select_the_same_pods() {
         &manifests["Service"]["spec"]["selector"],
     ] {
         assert_eq!(labels, pods);
+    }
+}
+
+#[test]
+fn to_apply_the_folder_replaces_no_secret_and_those_of_the_example_are_refused() {
+    for (name, path) in files() {
+        // What kubectl takes from a folder.
+        let is_applied = [".json", ".yaml", ".yml"].iter().any(|end| name.ends_with(end));
+        assert_eq!(is_applied, yaml(&path)["kind"] != "Secret", "{name}");
+    }
+    for (name, text) in manifests()["Secret"]["stringData"].as_object().unwrap() {
+        let toml = format!("[apps.lab]\nconnector = 'memory'\ntokens = [{{ name = 'a', token = {text} }}]");
+        let problems = Config::parse(&toml, "a.toml", &deploy(), &|_| None).unwrap_err().to_string();
+        assert!(problems.contains("what the shipped example has in its place"), "{name}: {problems}");
+        assert!(!problems.contains(text.as_str().unwrap()), "{name}: {problems}");
     }
 }
 

@@ -62,6 +62,7 @@ pub struct Setup {
     brake: &'static str,
     credentials: String,
     catalogue: &'static str,
+    on_server: bool,
 }
 
 impl Setup {
@@ -92,6 +93,7 @@ impl Setup {
             brake: "brake = { max_revocations = 1_000_000 }",
             credentials: format!("api_key = '{DEMO_API_KEY}'"),
             catalogue: "catalogue = false",
+            on_server: false,
         }
     }
 
@@ -180,6 +182,12 @@ impl Setup {
         self
     }
 
+    /// Keeps the state on a server, where there may be [others](Bridge::another), wherever the other tests do.
+    #[must_use]
+    pub fn on_server(self) -> Self {
+        Self { on_server: true, ..self }
+    }
+
     /// Puts a file beside the configuration.
     #[must_use]
     pub fn file(mut self, name: &'static str, text: impl Into<String>) -> Self {
@@ -241,7 +249,8 @@ impl Setup {
             ),
             _ => String::new(),
         };
-        let database = TestDatabase::new(folder.path());
+        let database =
+            if self.on_server { TestDatabase::on_server() } else { TestDatabase::new(folder.path()) };
         let toml = format!(
             "[database]\nurl = '{}'\n{}\n[server]\n{}\n[apps.test]\nconnector = '{}'\n{target_keys}\
              tokens = [{{ name = 'idp', token = '{TOKEN}' }}]\n{}\n{}\n",
@@ -296,6 +305,16 @@ pub struct Bridge {
     _folder: TempDir,
 }
 
+/// A replica beside a [`Bridge`]. Stops when dropped.
+pub struct Another(Running);
+
+impl Another {
+    /// `http://127.0.0.1:<port>`.
+    pub fn root(&self) -> &str {
+        &self.0.root
+    }
+}
+
 struct Running {
     root: String,
     stopping: CancellationToken,
@@ -341,6 +360,11 @@ impl Bridge {
     /// `http://127.0.0.1:<port>`.
     pub fn root(&self) -> &str {
         &self.running.as_ref().unwrap().root
+    }
+
+    /// Another replica on the same database, which goes by the same clock. Needs [`Setup::on_server`].
+    pub async fn another(&self) -> Another {
+        Another(Running::start(&self.config, self.clock.clone(), false).await)
     }
 
     /// What is pasted into an IdP.

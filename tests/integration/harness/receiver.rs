@@ -1,6 +1,9 @@
 //! Somebody who takes webhooks, and answers as the test says.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -36,6 +39,8 @@ type Shared = Arc<Mutex<Inner>>;
 struct Inner {
     received: Vec<Received>,
     answer: StatusCode,
+    /// How long it takes to answer.
+    delay: Duration,
     /// How many followed a redirect.
     misled: usize,
 }
@@ -43,8 +48,12 @@ struct Inner {
 impl Receiver {
     /// Starts one that takes everything.
     pub async fn start() -> Self {
-        let state =
-            Shared::new(Mutex::new(Inner { received: Vec::new(), answer: StatusCode::OK, misled: 0 }));
+        let state = Shared::new(Mutex::new(Inner {
+            received: Vec::new(),
+            answer: StatusCode::OK,
+            delay: Duration::ZERO,
+            misled: 0,
+        }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/planted-url", listener.local_addr().unwrap());
         let routes = Router::new()
@@ -58,6 +67,11 @@ impl Receiver {
     /// Answers like this from now on.
     pub fn answer(&self, status: u16) {
         self.state.lock().unwrap().answer = StatusCode::from_u16(status).unwrap();
+    }
+
+    /// Takes so long to answer from now on.
+    pub fn delay(&self, delay: Duration) {
+        self.state.lock().unwrap().delay = delay;
     }
 
     /// All that came, whatever it was answered.
@@ -101,8 +115,12 @@ async fn receive(
 ) -> (StatusCode, [(HeaderName, &'static str); 1]) {
     super::secrets::assert_none("a notification", &text);
     assert!(!text.contains(DEMO_API_KEY), "{text}");
-    let mut state = state.lock().unwrap();
-    let body = serde_json::from_str(&text).unwrap();
-    state.received.push(Received { headers, text, body });
-    (state.answer, [(header::LOCATION, "/elsewhere")])
+    let (answer, delay) = {
+        let mut state = state.lock().unwrap();
+        let body = serde_json::from_str(&text).unwrap();
+        state.received.push(Received { headers, text, body });
+        (state.answer, state.delay)
+    };
+    tokio::time::sleep(delay).await;
+    (answer, [(header::LOCATION, "/elsewhere")])
 }

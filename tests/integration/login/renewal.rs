@@ -15,7 +15,7 @@ use serde_json::json;
 use sqlx::Connection;
 
 use super::*;
-use crate::harness::pass_time;
+use crate::harness::{pass_time, receiver::Receiver};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -48,6 +48,22 @@ async fn a_token_is_renewed_before_it_ends_once_for_all_who_call(#[case] refresh
         assert_eq!(calls.to("POST /oauth/token").len(), 1, "{calls}");
         assert!(calls.answered(401).is_empty(), "{calls}");
     }
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_can_renew_is_told_of_before_it_ends() {
+    let receiver = Receiver::start().await;
+    let (_, clock) = Setup::aha_with_manual_clock();
+    let rules = OAuthRules { lifetime: Some(20 * 24 * HOUR), ..OAuthRules::default() };
+    let notify = format!("[notify]\nurl = '{}'", receiver.url);
+    let bridge = setup(Arc::new(clock.clone()), rules).config(&notify).start_unready().await;
+    register(&bridge, "test");
+    assert_eq!(log_in(&bridge).await.0, 200);
+    let told = || receiver.received().into_iter().find(|told| told.body["kind"] == "token_expiring");
+    pass_time(&clock, Duration::from_secs(5), "it is told", async || told().is_some()).await;
+    let text = told().unwrap().body["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("app test: the login at Aha! expires in 20 days"), "{text}");
+    assert!(text.ends_with("log in again: scim-bridge login --config FILE --app test"), "{text}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use scim_bridge::{
     notify::Delivery,
     store::{
         Store, StoreError,
-        notifications::{self, Notice, NotificationKind},
+        notifications::{self, Attempt, Notice, Notification, NotificationKind},
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -110,6 +110,49 @@ async fn what_was_raised_survives_a_kill_and_is_received_once() {
     eventually("it is recorded", async || kept(&bridge).await[0].delivered_at.is_some()).await;
     super::wait(&clock, Duration::from_mins(3)).await;
     assert_eq!(receiver.received().len(), before + 1);
+}
+
+#[tokio::test]
+async fn what_is_being_posted_when_the_bridge_stops_is_received_once() {
+    let (mut bridge, clock, receiver) = with_a_notice(200).await;
+    receiver.delay(Duration::from_millis(300));
+    received(&receiver, &clock, 1).await;
+    bridge.stop().await;
+    assert!(kept(&bridge).await[0].delivered_at.is_some(), "it was recorded");
+    bridge.start_again().await;
+    super::wait(&clock, Duration::from_mins(3)).await;
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_took_too_long_records_nothing_of_what_another_one_has_taken() {
+    let (mut bridge, clock, receiver) = with_a_notice(500).await;
+    received(&receiver, &clock, 1).await;
+    // Nobody else is there.
+    bridge.stop().await;
+    let store = bridge.store().await;
+    let claim = async |now: Time| {
+        let claimed = store.write(move |transaction| {
+            let until = now + Duration::from_secs(60);
+            Box::pin(async move { notifications::claim(transaction, now, until).await })
+        });
+        claimed.await.map_err(|error: StoreError| error).unwrap()
+    };
+    let record = async |claimed: Notification, attempt: Attempt| {
+        let recorded = store.write(move |transaction| {
+            Box::pin(async move { notifications::record(transaction, &claimed, &attempt).await })
+        });
+        recorded.await.map_err(|error: StoreError| error).unwrap()
+    };
+    let now = clock.now() + Duration::from_hours(1);
+    let slow = claim(now).await.expect("it is due");
+    let later = now + Duration::from_secs(60);
+    let quick = claim(later).await.expect("it is due again");
+    assert!(!record(slow, Attempt::Failed { reason: "late".into(), due_at: later }).await);
+    assert!(record(quick, Attempt::Delivered { at: later }).await);
+    let [row] = notifications::list(&store, 10).await.unwrap().try_into().unwrap();
+    assert_eq!((row.delivered_at, row.due_at), (Some(later), None));
+    store.close().await;
 }
 
 #[tokio::test]

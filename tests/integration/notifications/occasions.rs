@@ -2,17 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::{Router, routing::get};
+use http::Method;
 use scim_bridge::{
     clock::{Clock, ManualClock, Time},
-    sim::aha::{DEMO_API_KEY, Fault},
+    sim::{
+        RunningSimulator,
+        aha::{DEMO_API_KEY, Fault},
+        scim::{SimulatedScim, Switches},
+    },
     store::notifications::NotificationKind,
 };
 use serde_json::json;
 
 use super::{SELDOM, assert_signed, kept, received, section, start, wait};
-use crate::harness::{
-    ADMINISTRATOR, Bridge, Setup, eventually, pass_time,
-    receiver::{Received, Receiver},
+use crate::{
+    group_rights::fixture as rights,
+    harness::{
+        ADMINISTRATOR, Bridge, Setup, TOKEN, eventually, pass_time,
+        receiver::{Received, Receiver},
+    },
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -147,6 +156,44 @@ async fn somebody_who_keeps_access_for_five_minutes_is_told_of_once() {
 }
 
 #[tokio::test]
+async fn somebody_who_keeps_a_right_that_a_group_gave_is_told_of_whatever_the_identity_provider_sends_meanwhile()
+ {
+    let (bridge, clock, receiver) =
+        start(|setup| rights::prepared(setup).app_keys("roster_every = '24h'\nconfirm_within = '0s'")).await;
+    let ids = people(&bridge, 1).await;
+    let group = rights::create_group(&bridge, "Aha PMs", &[&ids[0]]).await;
+    bridge.wait_until_idle().await;
+    bridge.aha.fault(Fault::html(503).always());
+    rights::leave(&bridge, &group, &ids[0]).await;
+    let asked_at = clock.now();
+    // A change every minute makes nobody's right younger.
+    for minute in 0..4 {
+        let title = json!([{ "op": "replace", "path": "title", "value": format!("Title {minute}") }]);
+        assert_eq!(bridge.patch(&format!("/Users/{}", ids[0]), title).await.status, 200);
+        wait(&clock, Duration::from_mins(1)).await;
+    }
+    assert_eq!(receiver.kinds(), [""; 0]);
+    let [told] = received(&receiver, &clock, 1).await.try_into().unwrap();
+    let late = clock.now().since(asked_at);
+    assert!(late > Duration::from_mins(5) && late < Duration::from_mins(6), "{late:?}");
+    assert_eq!(told.body["kind"], "revocations_overdue");
+}
+
+#[tokio::test]
+async fn somebody_who_is_not_given_a_right_keeps_none() {
+    let (bridge, clock, receiver) = start(|setup| rights::prepared(setup).app_keys(SELDOM)).await;
+    let ids = people(&bridge, 1).await;
+    let group = rights::create_group(&bridge, "Aha PMs", &[&ids[0]]).await;
+    bridge.wait_until_idle().await;
+    // One right is lost and is taken; another one cannot be given.
+    let broken = json!([{ "op": "Replace", "path": "displayName", "value": "Broken" }]);
+    bridge.patch(&group, broken).await.no_content();
+    assert!(rights::failure(&bridge, &ids[0]).await.contains("workspace 4711"));
+    wait(&clock, Duration::from_mins(10)).await;
+    assert_eq!(receiver.kinds(), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_token_that_ends_is_told_of_30_7_and_1_days_before_and_at_the_end() {
     let start = Time::from_micros(1_700_000_000_000_000);
     let clock = ManualClock::new(start);
@@ -172,6 +219,90 @@ async fn a_token_that_ends_is_told_of_30_7_and_1_days_before_and_at_the_end() {
     }
     drop(bridge);
     assert_eq!(receiver.received().len(), said.len());
+}
+
+const TARGET_TOKEN: &str = "planted-target-token-0123456789abcdef0123456789ab";
+
+/// An app that is passed through to `target`, with more lines.
+fn passed_through(target: &RunningSimulator, keys: &str) -> String {
+    format!(
+        "[apps.passed]\nconnector = 'scim'\nbase_url = '{}'\ntoken = '{TARGET_TOKEN}'\n\
+         tokens = [{{ name = 'idp', token = 'planted-passed' }}]\n{keys}\n",
+        target.base_url()
+    )
+}
+
+#[tokio::test]
+async fn a_target_behind_an_app_that_is_passed_through_may_refuse_the_key_as_well() {
+    let receiver = Receiver::start().await;
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let scim = SimulatedScim::new(Switches::default(), "another-token", Arc::new(clock.clone()));
+    let target = scim.start().await.unwrap();
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone()))
+        .config(&passed_through(&target, ""))
+        .config(&section(&receiver))
+        .start()
+        .await;
+    let refused = async || {
+        let answer = bridge.anonymous(Method::GET, "/metrics").bearer_auth(TOKEN).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        let series = "scim_bridge_target_credentials_refused{app=\"passed\"} ";
+        text.lines().find_map(|line| line.strip_prefix(series)).unwrap().to_owned()
+    };
+    assert_eq!(refused().await, "0.0");
+    let asked = bridge.anonymous(Method::GET, "/passed/scim/v2/Users").bearer_auth("planted-passed");
+    asked.send().await.unwrap();
+    assert_eq!(refused().await, "1.0");
+    let [told] = received(&receiver, &clock, 1).await.try_into().unwrap();
+    assert_signed(&told);
+    assert_eq!((&told.body["kind"], &told.body["app"]), (&json!("credentials_refused"), &json!("passed")));
+    assert!(
+        told.body["text"].as_str().unwrap().contains("does not accept the bridge's token"),
+        "{}",
+        told.text
+    );
+    wait(&clock, Duration::from_mins(4)).await;
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test]
+async fn the_ends_of_keys_and_of_tokens_for_metrics_are_told_of_too() {
+    let receiver = Receiver::start().await;
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let limits = json!({ "limits_and_usage": {
+        "units_usage_workspace": 5, "units_usage_api_key": 3, "api_key_expiration_date": "2023-11-16T00:00:00Z",
+    } });
+    let other_api = Router::new().route("/limits", get(move || async move { limits.to_string() }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let usage_url = format!("http://{}/limits", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, other_api).await });
+    let scim = SimulatedScim::new(Switches::default(), TARGET_TOKEN, Arc::new(clock.clone()));
+    let target = scim.start().await.unwrap();
+    let keys = format!("api_key = 'planted-api-key'\nusage_url = '{usage_url}'");
+    let metrics =
+        "[metrics]\ntokens = [{ name = 'prometheus', token = 'planted-reader', expires = '2023-11-20' }]";
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone()))
+        .config(&passed_through(&target, &keys))
+        .config(metrics)
+        .config(&section(&receiver))
+        .start()
+        .await;
+    let mut told: Vec<_> = received(&receiver, &clock, 2)
+        .await
+        .iter()
+        .map(|told| {
+            assert_signed(told);
+            assert_eq!(told.body["kind"], "token_expiring");
+            (told.body["app"].as_str().unwrap().to_owned(), told.body["text"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    told.sort();
+    let [(of_bridge, reader), (of_app, key)] = told.try_into().unwrap();
+    assert_eq!((of_bridge.as_str(), of_app.as_str()), ("", "passed"));
+    assert!(reader.starts_with("scim-bridge: the token prometheus expires in 6 days"), "{reader}");
+    assert!(reader.ends_with("give it to whoever reads /metrics"), "{reader}");
+    assert!(key.starts_with("scim-bridge, app passed: the API key of the target expires in 2 days"), "{key}");
+    drop(bridge);
 }
 
 #[tokio::test]

@@ -11,7 +11,10 @@ use tokio::{
 };
 
 use super::Installation;
-use crate::harness::process::{Ended, Process};
+use crate::harness::{
+    database::TestDatabase,
+    process::{Ended, Process},
+};
 
 /// Runs it, and finds what it says of one check of the app `aha`, or of the bridge.
 async fn examined(folder: &Path) -> (Ended, Value) {
@@ -55,6 +58,44 @@ async fn all_is_well_and_each_check_says_so() {
     // The same, for people.
     let ended = Process::run(installation.folder(), &["doctor", "--config", "bridge.toml"], &[]).await;
     assert!(ended.output.lines().count() >= 7 && ended.output.lines().all(|line| line.starts_with("ok ")));
+    drop(server);
+}
+
+#[tokio::test]
+async fn its_calls_are_counted_with_those_of_the_server() {
+    let installation = Installation::new().await;
+    let server = installation.serve().await;
+    let database = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+    let counted = async || {
+        let mut database = sqlx::AnyConnection::connect(&database).await.unwrap();
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM budget_calls");
+        count.fetch_one(&mut database).await.unwrap()
+    };
+    installation.aha.take_calls();
+    let before: i64 = counted().await;
+    examined(installation.folder()).await;
+    // What only asks for the time carries no key, and is none of Aha!'s API.
+    let calls = installation.aha.take_calls().lines();
+    let calls = calls.iter().filter(|line| !line.starts_with("HEAD ")).count();
+    let counted: i64 = counted().await;
+    assert!(calls > 3);
+    assert_eq!(usize::try_from(counted - before).unwrap(), calls);
+    drop(server);
+}
+
+#[tokio::test]
+async fn the_clock_that_it_judges_is_the_one_that_the_server_goes_by() {
+    let installation = Installation::new().await;
+    let database = TestDatabase::on_server();
+    installation.edit("sqlite:bridge.db", database.url());
+    let server = installation.serve().await;
+    let (_, said) = examined(installation.folder()).await;
+    assert_said(
+        &said,
+        "clock",
+        "ok",
+        "the clock of the database's server, by which all replicas go, is that of",
+    );
     drop(server);
 }
 
