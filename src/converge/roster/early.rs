@@ -29,12 +29,19 @@ const TIMES_AS_LONG: u32 = 4;
 #[derive(Debug, Default)]
 pub struct EarlyRoster {
     asked: Notify,
+    /// Rung when the wish stands in the database.
+    kept: Notify,
 }
 
 impl EarlyRoster {
     /// Something was changed at the target. Also while a pass is under way: it may have seen the account before that.
     pub fn ask(&self) {
         self.asked.notify_one();
+    }
+
+    /// Waits until a wish was written down for all processes.
+    pub(super) async fn kept(&self) {
+        self.kept.notified().await;
     }
 }
 
@@ -66,7 +73,7 @@ pub(in super::super) async fn pass_on(target: &Target) {
         let asked = target.store.write(move |transaction| {
             Box::pin(async move { roster_passes::ask(transaction, &app, now).await })
         });
-        if let Err(error) = asked.await {
+        if let Err(error) = asked.await.map(|()| target.early_roster.kept.notify_one()) {
             tracing::warn!(app = target.app, %error, "that accounts are to be listed early could not be kept; it is tried again");
             target.early_roster.ask();
             target.clock.sleep_until(target.clock.now() + FIRST_RETRY).await;

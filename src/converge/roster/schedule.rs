@@ -62,7 +62,10 @@ pub(super) async fn until_due(
                 tracing::debug!(app = target.app, %error, "whose credentials the bridge has is not known yet");
             }
         }
-        target.clock.sleep_until(due_at.min(now + LOOK_EVERY)).await;
+        tokio::select! {
+            () = target.clock.sleep_until(due_at.min(now + LOOK_EVERY)) => {}
+            () = target.early_roster.kept() => {}
+        }
     }
 }
 
