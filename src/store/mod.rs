@@ -175,6 +175,11 @@ impl Store {
         self.reader.pool.connect_options().database_url.scheme().starts_with("postgres")
     }
 
+    /// What tells whether a statement waits for its answer.
+    pub fn activity(&self) -> Activity {
+        Activity { pools: [self.reader.pool.clone(), self.writer.pool().clone()] }
+    }
+
     /// Where reads go.
     fn reader(&self) -> &Reader {
         &self.reader
@@ -184,6 +189,19 @@ impl Store {
     pub async fn close(&self) {
         self.writer.stop().await;
         self.reader.pool.close().await;
+    }
+}
+
+/// Whether a [`Store`] is at work. It does not keep the database from being closed.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    pools: [AnyPool; 2],
+}
+
+impl Activity {
+    /// Whether nothing that this process asked of the database is under way.
+    pub fn is_none(&self) -> bool {
+        self.pools.iter().all(|pool| pool.is_closed() || pool.num_idle() == pool.size() as usize)
     }
 }
 

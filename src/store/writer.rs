@@ -28,6 +28,7 @@ const ATTEMPTS: u32 = 5;
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
+    pool: AnyPool,
 }
 
 enum Message {
@@ -106,8 +107,13 @@ impl Writer {
     /// Starts the task. `pool` is its own.
     pub(super) fn start(pool: AnyPool, dialect: Dialect, limits: Option<Limits>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(Database { pool, dialect, limits }, waiting));
-        Self { queue }
+        tokio::spawn(run(Database { pool: pool.clone(), dialect, limits }, waiting));
+        Self { queue, pool }
+    }
+
+    /// Its connections.
+    pub(super) fn pool(&self) -> &AnyPool {
+        &self.pool
     }
 
     /// See [`Store::write`](super::Store::write).

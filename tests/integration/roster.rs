@@ -254,7 +254,8 @@ async fn a_page_that_is_older_than_a_write_does_not_undo_it() {
     .await;
     let id = find(&bridge, "sam.doe@example.com").await.unwrap()["id"].as_str().unwrap().to_owned();
     bridge.aha.take_calls();
-    bridge.aha.fault(Fault::delay(Duration::from_secs(5)).after_applying().on("GET /users"));
+    // For longer than a pass gives no sign of life.
+    bridge.aha.fault(Fault::delay(Duration::from_secs(15)).after_applying().on("GET /users"));
     pass_time(&clock, EVERY, "the next pass", async || !bridge.aha.calls().is_empty()).await;
     let listed = bridge.status().await["roster"]["completed_at"].clone();
     let patched = bridge
