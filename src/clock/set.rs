@@ -1,13 +1,13 @@
-//! A clock that is set by another one and runs by itself in between.
+//! A clock that is set by another one and runs by itself in between, also while the machine sleeps.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 
-use super::{Clock, Time};
+use super::{Clock, Time, mark::Mark};
 
 /// How often the other clock is looked at to set this one. The look that took the least time is the most exact.
 const LOOKS: usize = 5;
@@ -27,7 +27,7 @@ pub struct SetClock {
 struct State {
     /// The time at `mark`.
     time: Time,
-    mark: Instant,
+    mark: Mark,
     /// The latest time that was told: it never goes back.
     told: Time,
 }
@@ -63,9 +63,8 @@ impl SetClock {
 }
 
 impl Clock for SetClock {
-    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
     fn now(&self) -> Time {
-        self.lock().at(Instant::now())
+        self.lock().at(Mark::now())
     }
 
     fn sleep_until(&self, deadline: Time) -> BoxFuture<'static, ()> {
@@ -76,16 +75,16 @@ impl Clock for SetClock {
 
 impl State {
     /// The time at `mark`, by running on.
-    fn running(&self, mark: Instant) -> Time {
-        self.time + mark.saturating_duration_since(self.mark)
+    fn running(&self, mark: Mark) -> Time {
+        self.time + mark.since(self.mark)
     }
 
-    fn at(&mut self, mark: Instant) -> Time {
+    fn at(&mut self, mark: Mark) -> Time {
         self.told = self.told.max(self.running(mark));
         self.told
     }
 
-    fn set(&mut self, time: Time, mark: Instant) -> bool {
+    fn set(&mut self, time: Time, mark: Mark) -> bool {
         let is_followed = self.at(mark).since(time) <= FURTHEST_BACK;
         if is_followed {
             (self.time, self.mark) = (time, mark);
@@ -95,16 +94,15 @@ impl State {
 }
 
 /// The time of the other clock, and when it was that here: in the middle of the look that took the least.
-#[expect(clippy::disallowed_methods, reason = "this is a clock")]
-async fn best_look<E, F>(mut look: impl FnMut() -> F) -> Result<(Time, Instant), E>
+async fn best_look<E, F>(mut look: impl FnMut() -> F) -> Result<(Time, Mark), E>
 where
     F: Future<Output = Result<Time, E>>,
 {
-    let mut best: Option<(Duration, Time, Instant)> = None;
+    let mut best: Option<(Duration, Time, Mark)> = None;
     for _ in 0..LOOKS {
-        let before = Instant::now();
+        let before = Mark::now();
         let time = look().await?;
-        let took = before.elapsed();
+        let took = Mark::now().since(before);
         if best.is_none_or(|(least, ..)| took < least) {
             best = Some((took, time, before + took / 2));
         }
@@ -123,9 +121,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a mark to count from")]
     fn it_follows_the_other_clock_forward_and_waits_for_it_where_that_is_a_little_behind() {
-        let mark = Instant::now();
+        let mark = Mark::now();
         let mut state = State { time: START, mark, told: START };
         assert_eq!(state.at(mark + SECOND), START + SECOND);
         // Forward by as much as it takes.
