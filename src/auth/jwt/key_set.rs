@@ -2,7 +2,8 @@
 //!
 //! Issuers change their keys at any time, and publish the new ones first. So a key that is not known is looked for once, and
 //! then not again for a while: tokens with keys that do not exist must not make us call the issuer for each. Keys that are
-//! known are used for as long as the issuer cannot be reached, and fetched again behind the requests' back when they are old.
+//! known are fetched again behind the requests' back when they grow old, and before a request is answered when they are old. If
+//! the issuer cannot be reached they are used, for a day.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -26,6 +27,12 @@ use crate::{
 
 /// After this time keys are fetched again, although those that are asked for are known.
 const FRESH_FOR: Duration = Duration::from_hours(1);
+
+/// After this time requests wait until they are fetched: while nobody came nobody fetched them, and a key may have been withdrawn.
+const BELIEVED_FOR: Duration = Duration::from_hours(2);
+
+/// How old the keys may be that are used because the issuer cannot be reached.
+const USED_FOR: Duration = Duration::from_hours(24);
 
 /// The least time between two attempts to fetch them.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -93,6 +100,11 @@ impl KeySet {
         Self { source, documents, clock, state: RwLock::default(), fetching: tokio::sync::Mutex::default() }
     }
 
+    /// Where they are published.
+    pub(super) fn source(&self) -> &KeySource {
+        &self.source
+    }
+
     /// The key with that id for that algorithm. A token need not name its key if there is only one that it can be.
     ///
     /// # Errors
@@ -103,9 +115,11 @@ impl KeySet {
         algorithm: Algorithm,
     ) -> Result<Arc<Key>, Problem> {
         let state = self.state();
-        if let Some(key) = pick(&state.keys, id, algorithm) {
+        if !self.is_older_than(BELIEVED_FOR, &state)
+            && let Some(key) = pick(&state.keys, id, algorithm)
+        {
             let is_being_fetched = self.fetching.try_lock().is_err();
-            if self.is_due(&state) && !self.cools_down(&state) && !is_being_fetched {
+            if self.is_older_than(FRESH_FOR, &state) && !self.cools_down(&state) && !is_being_fetched {
                 // The request does not wait for it.
                 drop(self.fetch_in_background(state.attempted_at));
             }
@@ -118,7 +132,8 @@ impl KeySet {
             let _ = self.fetch_in_background(state.attempted_at).await;
             self.state()
         };
-        match (pick(&state.keys, id, algorithm), state.failure) {
+        let found = pick(&state.keys, id, algorithm).filter(|_| !self.is_older_than(USED_FOR, &state));
+        match (found, state.failure) {
             (Some(key), _) => Ok(key),
             (None, Some(failure)) => Err(Problem::KeysUnavailable(Shown::new(failure))),
             (None, None) => Err(Problem::UnknownKey(Shown::new(id.unwrap_or("(unnamed)")))),
@@ -129,9 +144,9 @@ impl KeySet {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn is_due(&self, state: &State) -> bool {
+    fn is_older_than(&self, age: Duration, state: &State) -> bool {
         let now = self.clock.now();
-        state.fetched_at.is_none_or(|fetched_at| fetched_at + FRESH_FOR <= now)
+        state.fetched_at.is_none_or(|fetched_at| fetched_at + age <= now)
     }
 
     fn cools_down(&self, state: &State) -> bool {

@@ -114,3 +114,65 @@ impl Drop for Answering {
         state.resting_since = now;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn setup() -> (Activity, ManualClock) {
+        let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+        (Activity::new(Arc::new(clock.clone())), clock)
+    }
+
+    fn is_over(activity: &Activity) -> bool {
+        activity.is_over().now_or_never().is_some()
+    }
+
+    #[test]
+    fn a_connection_is_over_when_nothing_was_answered_for_a_while_and_nothing_is_about_to_be() {
+        let (activity, clock) = setup();
+        activity.is_http2();
+        clock.advance(IDLE - Duration::from_secs(1));
+        assert!(!is_over(&activity));
+        // A write that waits for its target is nobody's fault.
+        let answering = activity.answering();
+        clock.advance(10 * IDLE);
+        assert!(!is_over(&activity) && activity.is_left().now_or_never().is_none());
+        drop(answering);
+        assert!(!is_over(&activity));
+        clock.advance(IDLE);
+        assert!(is_over(&activity));
+    }
+
+    #[tokio::test]
+    async fn it_is_over_when_it_is_old_and_has_a_while_to_finish() {
+        let (activity, clock) = setup();
+        activity.is_http2();
+        let answering = activity.answering();
+        clock.advance(MOST_AGE);
+        assert!(is_over(&activity) && activity.is_old());
+        let leaving = activity.clone();
+        let left = tokio::spawn(async move { leaving.is_left().await });
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+            clock.advance(CLOSING);
+        }
+        tokio::task::yield_now().await;
+        assert!(!left.is_finished());
+        drop(answering);
+        tokio::task::yield_now().await;
+        assert!(!left.is_finished());
+        clock.advance(CLOSING);
+        left.await.unwrap();
+    }
+
+    #[test]
+    fn http_1_ends_by_other_rules() {
+        let (activity, clock) = setup();
+        clock.advance(MOST_AGE);
+        assert!(!is_over(&activity) && activity.is_old());
+    }
+}

@@ -113,8 +113,15 @@ where
                     let handshake = certificates.accept(stream);
                     match until(&*clock, clock.now() + HANDSHAKE, handshake).await {
                         Some(Ok((stream, certificate))) => {
-                            serve_on(stream, routes, Peer { address, certificate }, &builder, &stopping, clock)
-                                .await
+                            serve_on(
+                                stream,
+                                routes,
+                                Peer { address, certificate },
+                                &builder,
+                                &stopping,
+                                clock,
+                            )
+                            .await
                         }
                         Some(Err(error)) => Err(error.into()),
                         None => return,

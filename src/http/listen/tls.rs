@@ -203,6 +203,12 @@ impl Certificates {
     }
 }
 
+/// Whether the certificate and its key can be used together, whoever the clients' authorities are.
+#[cfg(feature = "acme")]
+pub(super) fn check_pair(files: &Tls) -> Result<(), TlsError> {
+    read(&Tls { client_authorities: None, ..files.clone() }).map(drop)
+}
+
 fn read(files: &Tls) -> Result<Loaded, TlsError> {
     // Before the content: what changes in between is seen at the next look.
     let fingerprint = fingerprint_of(files)?;
