@@ -206,7 +206,7 @@ impl KeySet {
             KeySource::Keys(url) => url.clone(),
             KeySource::Metadata { url, issuers } => {
                 let metadata = self.documents.fetch(url).await?;
-                published_at(&metadata, issuers)
+                published_at(&metadata, issuers, url)
                     .map_err(|reason| KeysError::Metadata { url: url.clone(), reason })?
             }
         };
@@ -230,14 +230,19 @@ fn pick(keys: &[Arc<Key>], id: Option<&str>, algorithm: Algorithm) -> Option<Arc
     (!is_ambiguous).then(|| key.clone())
 }
 
-/// Where the metadata of one of `issuers` say that its keys are.
-fn published_at(metadata: &Value, issuers: &[String]) -> Result<String, &'static str> {
+/// Where the metadata of one of `issuers`, which were found at `found_at`, say that its keys are. On this machine they are only
+/// where the metadata are there as well: another's must not make us call what is meant for nobody else.
+fn published_at(metadata: &Value, issuers: &[String], found_at: &str) -> Result<String, &'static str> {
     let issuer = metadata["issuer"].as_str().ok_or("name no issuer")?;
     if !issuers.iter().any(|one| one == issuer) {
         return Err("are of another issuer");
     }
     let url = metadata["jwks_uri"].as_str().ok_or("do not say where the keys are")?;
+    let is_from_here = url::Url::parse(found_at).is_ok_and(|found_at| is_this_machine(&found_at));
     match url::Url::parse(url) {
+        Ok(parsed) if is_this_machine(&parsed) && !is_from_here => {
+            Err("name a place for the keys on the bridge's own machine")
+        }
         Ok(parsed) if parsed.scheme() == "https" || is_this_machine(&parsed) => Ok(url.to_owned()),
         _ => Err("name a place for the keys that is not https://"),
     }
@@ -270,4 +275,29 @@ fn key(value: &Value) -> Option<Key> {
     debug_assert!(key.family() != AlgorithmFamily::Hmac, "no secret key is published");
     let verified = VerifiedTokens::default();
     Some(Key { id: jwk.common.key_id, algorithm: jwk.common.key_algorithm, key, verified })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::elsewhere("https://login.example.com", "https://keys.example.com/keys", true)]
+    #[case::in_clear("https://login.example.com", "http://keys.example.com/keys", false)]
+    #[case::from_elsewhere_to_this_machine("https://login.example.com", "http://127.0.0.1:8080/keys", false)]
+    #[case::to_its_name("https://login.example.com", "https://localhost/keys", false)]
+    #[case::all_on_this_machine("http://127.0.0.1:8080", "http://127.0.0.1:8080/keys", true)]
+    fn metadata_lead_to_this_machine_only_from_there(
+        #[case] issuer: &str,
+        #[case] keys: &str,
+        #[case] is_followed: bool,
+    ) {
+        let metadata = json!({ "issuer": issuer, "jwks_uri": keys });
+        let found_at = format!("{issuer}/.well-known/openid-configuration");
+        let published = published_at(&metadata, &[issuer.to_owned()], &found_at);
+        assert_eq!(published.is_ok(), is_followed, "{published:?}");
+    }
 }

@@ -66,9 +66,14 @@ impl AccessTokens {
         self.lifetime
     }
 
+    /// Whether there is a key for a new one.
+    pub(super) fn can_issue(&self, now: Time) -> bool {
+        self.keys.signing(&self.app, now).is_some()
+    }
+
     /// A new one; `None` if there is no key.
     pub(super) fn issue(&self, statement: &Statement, now: Time) -> Option<String> {
-        let key = self.keys.signing(&self.app)?;
+        let key = self.keys.signing(&self.app, now)?;
         let ground = mark(&key, &statement.ground);
         let header =
             Header { typ: Some("at+jwt".to_owned()), kid: Some(key.id), ..Header::new(Algorithm::HS256) };

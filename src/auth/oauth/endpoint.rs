@@ -80,6 +80,10 @@ impl TokenEndpoint {
         let request = TokenRequest::read(headers, body)?;
         let statement = match request.proof {
             Proof::Secret(proof) => self.by_secret(&proof, from)?,
+            // What is good once must not be spent in vain.
+            Proof::Assertion { .. } if !self.access_tokens.can_issue(self.clock.now()) => {
+                return Err(GrantError::Unavailable);
+            }
             Proof::Assertion { client, assertion } => {
                 self.by_assertion(client.as_deref(), &assertion, refusals).await?
             }

@@ -86,8 +86,7 @@ impl SigningKeys {
     }
 
     /// The key that signs the access tokens of `app` now.
-    pub(super) fn signing(&self, app: &str) -> Option<AppKey> {
-        let now = self.clock.now();
+    pub(super) fn signing(&self, app: &str, now: Time) -> Option<AppKey> {
         self.current().iter().rfind(|key| key.active_at <= now).map(|key| key.of(app))
     }
 

@@ -338,7 +338,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (acme, files) = setup(folder.path(), "https://authority.example.com");
         for (path, text) in [(&files.certificate, certificate), (&files.key, key)] {
-            text.map(|text| fs::write(path, text).unwrap());
+            if let Some(text) = text {
+                fs::write(path, text).unwrap();
+            }
         }
         assert!(Certificates::load(files.clone()).is_err());
         prepare(&acme, &files).unwrap();
