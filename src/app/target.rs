@@ -14,6 +14,7 @@ use crate::{
         guard::Guard,
         health::HealthMonitor,
         in_hand::InHand,
+        orphans::Orphans,
         outcome::{Outcomes, Reach},
         replica::Replica,
         roster::EarlyRoster,
@@ -85,6 +86,7 @@ fn build(
         call_timeout,
         wake: Notify::new(),
         in_hand: InHand::default(),
+        orphans: Orphans::default(),
         early_roster: EarlyRoster::default(),
         replica,
     }))

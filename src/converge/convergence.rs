@@ -56,7 +56,7 @@ pub(super) async fn converge(
     held: Held,
     stopping: CancellationToken,
 ) {
-    let id = claimed.user.id.clone();
+    let user = claimed.user.clone();
     let mut permit = None;
     let attempted = attempt(&target, claimed, desired, &held, &mut permit, &stopping).await;
     if let Some(permit) = permit {
@@ -64,8 +64,11 @@ pub(super) async fn converge(
         permit.close().await;
     }
     if let Err(error) = attempted {
-        // The lease ends by itself, and the work is claimed again.
-        tracing::error!(app = target.app, user.id = %id, %error, "the work on a user could not be recorded");
+        // The work is claimed again once the lease has ended, by itself where the same would happen again.
+        if error.may_pass() {
+            target.orphans.add_work(&target, &user);
+        }
+        tracing::error!(app = target.app, user.id = %user.id, %error, "the work on a user could not be recorded");
     }
 }
 

@@ -29,6 +29,7 @@ pub mod health;
 pub mod held;
 pub mod in_hand;
 mod journal;
+pub mod orphans;
 pub mod outcome;
 mod pace;
 pub mod put_back;
@@ -55,6 +56,7 @@ use self::{
     guard::Guard,
     health::HealthMonitor,
     in_hand::InHand,
+    orphans::Orphans,
     outcome::Outcomes,
     replica::Replica,
     roster::EarlyRoster,
@@ -92,6 +94,8 @@ pub struct Target {
     pub wake: Notify,
     /// What the worker is at work on.
     pub in_hand: InHand,
+    /// What it claimed and lost hold of.
+    pub orphans: Orphans,
     /// Asked for the accounts to be listed before it is time.
     pub early_roster: EarlyRoster,
     /// This process among those that work for the target.

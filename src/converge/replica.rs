@@ -20,6 +20,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Time, until},
@@ -43,9 +44,16 @@ const KEEP_OUTCOMES: Duration = Duration::from_mins(5);
 /// This process.
 #[derive(Debug)]
 pub struct Replica {
-    life: Mutex<Life>,
+    lives: Mutex<Lives>,
     /// `None` where it is alone.
     company: Option<Company>,
+}
+
+/// Its lives. The next one has its name before it begins: signs that were given up may begin it, and then it is that one.
+#[derive(Clone, Debug)]
+struct Lives {
+    current: Life,
+    next: Life,
 }
 
 #[derive(Debug)]
@@ -53,6 +61,8 @@ struct Company {
     store: Store,
     clock: Arc<dyn Clock>,
     lease: Duration,
+    /// From then on it gives no signs.
+    leaving: CancellationToken,
 }
 
 /// Whether others were there when a process began.
@@ -74,6 +84,13 @@ struct LifeState {
     /// In microseconds.
     until: AtomicI64,
     claims: AtomicU64,
+}
+
+impl Lives {
+    fn new(now: Time, until: Time) -> Self {
+        let begin = |until| Life::new(UserId::new(now).to_string(), until);
+        Self { current: begin(until), next: begin(Time::default()) }
+    }
 }
 
 impl Life {
@@ -101,14 +118,14 @@ impl Life {
 impl Replica {
     /// A process that has the database to itself, or that claims nothing.
     pub fn alone(now: Time) -> Self {
-        Self { life: Mutex::new(Life::new(UserId::new(now).to_string(), Time::MAX)), company: None }
+        Self { lives: Mutex::new(Lives::new(now, Time::MAX)), company: None }
     }
 
     /// One that may have company in `store`, once it has [joined](Self::join). Who says nothing for as long as `lease` counts as gone.
     pub fn among(store: &Store, clock: &Arc<dyn Clock>, lease: Duration) -> Self {
-        let life = Life::new(UserId::new(clock.now()).to_string(), Time::default());
-        let company = Some(Company { store: store.clone(), clock: clock.clone(), lease });
-        Self { life: Mutex::new(life), company }
+        let leaving = CancellationToken::new();
+        let company = Some(Company { store: store.clone(), clock: clock.clone(), lease, leaving });
+        Self { lives: Mutex::new(Lives::new(clock.now(), Time::default())), company }
     }
 
     /// Joins those who work in `store`. Where none is there, whatever is left over is of processes that are gone: `begin_anew` sees to
@@ -192,51 +209,80 @@ impl Replica {
     /// When the database fails.
     pub async fn leave(&self) -> Result<(), StoreError> {
         let Some(company) = &self.company else { return Ok(()) };
-        let life = self.current();
-        life.ends_at(Time::default());
+        company.leaving.cancel();
+        let Lives { current, next } = self.lives();
+        current.ends_at(Time::default());
         company
             .store
-            .write(move |transaction| {
-                Box::pin(async move { replicas::delete(transaction, &life.0.id).await })
+            .write_apart(move |transaction| {
+                Box::pin(async move {
+                    // A sign that is being given may begin the next life.
+                    replicas::lock(transaction).await?;
+                    for life in [current, next] {
+                        replicas::delete(transaction, &life.0.id).await?;
+                    }
+                    Ok(())
+                })
             })
             .await
     }
 
     async fn give_sign(&self, company: &Company) -> Result<(), StoreError> {
-        let (life, now) = (self.current(), company.clock.now());
+        let (lives, now) = (self.lives(), company.clock.now());
         let until = now + company.lease;
-        let next = Life::new(UserId::new(now).to_string(), until - EARLIER_BY);
-        let (id, next_id) = (life.0.id.clone(), next.0.id.clone());
-        let goes_on = company
+        // Given up, it may still be carried out, and would speak of a time that is over.
+        let is_meant = company.leaving.child_token();
+        let _until_given_up = is_meant.clone().drop_guard();
+        let Lives { current, next } = lives.clone();
+        let given = company
             .store
-            .write(move |transaction| {
+            .write_apart(move |transaction| {
                 Box::pin(async move {
-                    let goes_on = replicas::extend(transaction, &id, now, until).await?;
+                    if is_meant.is_cancelled() {
+                        return Ok(None);
+                    }
+                    let goes_on = replicas::extend(transaction, &current.0.id, now, until).await?;
                     if !goes_on {
-                        replicas::insert(transaction, Presence { id: &next_id, started_at: now, until })
-                            .await?;
+                        // Who joins meanwhile may find nobody there, and begin anew before this one comes back.
+                        replicas::lock(transaction).await?;
+                        if is_meant.is_cancelled() {
+                            return Ok(None);
+                        }
                     }
                     bury_the_silent(transaction, now).await?;
+                    if !goes_on && !replicas::extend(transaction, &next.0.id, now, until).await? {
+                        let presence = Presence { id: &next.0.id, started_at: now, until };
+                        replicas::insert(transaction, presence).await?;
+                    }
                     outcomes::forget(transaction, now - KEEP_OUTCOMES).await?;
-                    Ok::<_, StoreError>(goes_on)
+                    Ok::<_, StoreError>(Some(goes_on))
                 })
             })
             .await?;
-        if goes_on {
-            life.ends_at(until - EARLIER_BY);
-        } else {
-            life.ends_at(Time::default());
-            *self.life.lock().unwrap_or_else(PoisonError::into_inner) = next;
-            tracing::warn!(
-                replica.lease_s = company.lease.as_secs_f64(),
-                "this replica was silent for longer than its lease, and others have taken over its work; it begins anew"
-            );
+        match given {
+            Some(true) => lives.current.ends_at(until - EARLIER_BY),
+            Some(false) => {
+                lives.current.ends_at(Time::default());
+                lives.next.ends_at(until - EARLIER_BY);
+                let next = Lives { current: lives.next, ..Lives::new(now, Time::default()) };
+                *self.lives.lock().unwrap_or_else(PoisonError::into_inner) = next;
+                tracing::warn!(
+                    replica.lease_s = company.lease.as_secs_f64(),
+                    "this replica was silent for longer than its lease, and others have taken over its work; it begins anew"
+                );
+            }
+            // It leaves.
+            None => {}
         }
         Ok(())
     }
 
     fn current(&self) -> Life {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lives().current
+    }
+
+    fn lives(&self) -> Lives {
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -256,10 +302,13 @@ async fn bury_the_silent(transaction: &mut Transaction, now: Time) -> Result<(),
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::Notify;
+    use tokio::sync::{Barrier, Notify};
 
     use super::*;
-    use crate::{clock::ManualClock, store::fixture::Database};
+    use crate::{
+        clock::{ManualClock, SystemClock},
+        store::{fixture::Database, network::Network},
+    };
 
     const LEASE: Duration = Duration::from_secs(10);
 
@@ -355,6 +404,142 @@ mod tests {
         for store in [store, beside] {
             store.close().await;
         }
+    }
+
+    #[tokio::test]
+    async fn signs_that_were_given_up_leave_no_life_behind_that_nobody_has() {
+        for leaves in [false, true] {
+            let database = Database::new();
+            let store = database.open().await;
+            let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+            let time: Arc<dyn Clock> = Arc::new(clock.clone());
+            let replica = Arc::new(Replica::among(&store, &time, LEASE));
+            replica.join(&store, |_| Box::pin(async { Ok(()) })).await.unwrap();
+            // Somebody has the row.
+            let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+            let holding = tokio::spawn({
+                let (store, held, go_on) = (store.clone(), held.clone(), go_on.clone());
+                let (life, now) = (replica.current(), clock.now());
+                async move {
+                    let work = store.write(move |transaction| {
+                        Box::pin(async move {
+                            replicas::extend(transaction, &life.0.id, now, now).await?;
+                            held.notify_one();
+                            go_on.notified().await;
+                            Ok::<_, StoreError>(())
+                        })
+                    });
+                    work.await.unwrap();
+                }
+            });
+            held.notified().await;
+            clock.advance(LEASE);
+            for _ in 0..2 {
+                let sign = replica.give_sign(replica.company.as_ref().unwrap());
+                assert!(tokio::time::timeout(Duration::from_millis(50), sign).await.is_err());
+            }
+            let last = tokio::spawn({
+                let replica = replica.clone();
+                async move {
+                    match leaves {
+                        true => replica.leave().await,
+                        false => replica.give_sign(replica.company.as_ref().unwrap()).await,
+                    }
+                }
+            });
+            go_on.notify_one();
+            holding.await.unwrap();
+            last.await.unwrap().unwrap();
+            assert_eq!(replica.life(clock.now()).is_some(), !leaves);
+            // What was given up is done by then as well.
+            store.close().await;
+            let store = Store::open_beside(&database.url).await.unwrap();
+            assert_eq!(replicas::count(&store, clock.now()).await.unwrap(), u64::from(!leaves));
+            store.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_back_waits_for_who_begins_anew() {
+        let database = Database::new();
+        let store = database.open().await;
+        let beside = Store::open_beside(&database.url).await.unwrap();
+        let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+        let time: Arc<dyn Clock> = Arc::new(clock.clone());
+        let silent = Arc::new(Replica::among(&store, &time, LEASE));
+        silent.join(&store, |_| Box::pin(async { Ok(()) })).await.unwrap();
+        clock.advance(LEASE);
+        let (began, came_back) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let coming_back = tokio::spawn({
+            let (silent, began, came_back) = (silent.clone(), began.clone(), came_back.clone());
+            async move {
+                began.notified().await;
+                silent.give_sign(silent.company.as_ref().unwrap()).await.unwrap();
+                came_back.notify_one();
+            }
+        });
+        let joining = Replica::among(&beside, &time, LEASE);
+        let others = joining.join(&beside, move |_| {
+            Box::pin(async move {
+                began.notify_one();
+                // As long as it would take to claim something in between.
+                let back = tokio::time::timeout(Duration::from_millis(200), came_back.notified());
+                assert!(back.await.is_err(), "it did not wait");
+                Ok(())
+            })
+        });
+        assert_eq!(others.await.unwrap(), Others::Gone);
+        coming_back.await.unwrap();
+        assert!(silent.life(clock.now()).is_some());
+        for store in [store, beside] {
+            store.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_life_goes_on_while_all_who_write_wait_for_a_server_that_vanished() {
+        const SHORT_LEASE: Duration = Duration::from_secs(2);
+        let database = Database::on_server();
+        let network = Network::before(&database.url).await;
+        let store = network.open(Duration::from_millis(300), Duration::from_mins(1)).await;
+        let time: Arc<dyn Clock> = Arc::new(SystemClock);
+        let replica = Replica::among(&store, &time, SHORT_LEASE);
+        replica.join(&store, |_| Box::pin(async { Ok(()) })).await.unwrap();
+        let life = replica.life(time.now()).unwrap();
+        // All who may write at a time are in the middle of it.
+        let (begun, vanished) = (Arc::new(Barrier::new(9)), Arc::new(Barrier::new(9)));
+        for _ in 0..8 {
+            let (store, begun, vanished) = (store.clone(), begun.clone(), vanished.clone());
+            let work = async move {
+                let write = store.write(move |transaction| {
+                    Box::pin(async move {
+                        replicas::delete(transaction, "of another").await?;
+                        begun.wait().await;
+                        vanished.wait().await;
+                        replicas::delete(transaction, "of another").await
+                    })
+                });
+                write.await
+            };
+            tokio::spawn(work);
+        }
+        let lives = async {
+            begun.wait().await;
+            network.vanish();
+            vanished.wait().await;
+            let vanished_at = time.now();
+            while time.now().since(vanished_at) < SHORT_LEASE * 2 {
+                assert!(life.lasts(time.now()), "{:?} after the end", time.now().since(vanished_at));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            () = replica.live() => panic!("the store is open"),
+            () = lives => {}
+        }
+        // They wait still, for a minute.
+        let another = store.write(|transaction| Box::pin(async { replicas::lock(transaction).await }));
+        assert!(tokio::time::timeout(Duration::from_millis(100), another).await.is_err());
     }
 
     #[tokio::test]

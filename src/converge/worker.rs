@@ -24,6 +24,7 @@ use super::{
     asks::desired_in,
     breaker::Traffic,
     convergence::{converge, lease_length},
+    orphans,
     replica::Life,
     settle::ACTOR,
 };
@@ -50,6 +51,10 @@ pub async fn run(target: Arc<Target>, stopping: CancellationToken) {
         Pool::new(Lane::Change, Lane::Grant, CONCURRENT),
     ];
     while !stopping.is_cancelled() {
+        if let Err(error) = orphans::let_go(&target).await {
+            // That the database fails is told where the queue is read.
+            tracing::debug!(app = target.app, %error, "claims of nobody stay as they are for now");
+        }
         let traffic = target.health.traffic();
         if let Traffic::Stopped { probe_at } = traffic {
             probe(&target, probe_at, &stopping).await;
@@ -177,6 +182,8 @@ impl Pool {
             }
             Err(StoreError::Closed) => Some(now + AFTER_STORE_FAILURE),
             Err(error) => {
+                // It may have been recorded all the same.
+                target.orphans.add_claim(&lease.owner);
                 tracing::error!(app = target.app, %error, "the queue could not be read");
                 Some(now + AFTER_STORE_FAILURE)
             }
@@ -278,5 +285,84 @@ async fn hasten_revocations(target: &Target) {
         .await;
     if let Err(error) = hastened {
         tracing::error!(app = target.app, %error, "revocations wait for longer than they must");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::{Notify, watch};
+
+    use super::*;
+    use crate::{
+        clock::{Clock, SystemClock},
+        config::Convergence,
+        connector::memory::Memory,
+        converge::{
+            budget::Budget, guard::Guard, health::HealthMonitor, in_hand::InHand, orphans::Orphans,
+            outcome::Outcomes, replica::Replica, roster::EarlyRoster,
+        },
+        store::{
+            Store,
+            fixture::{Database, user, write},
+            network::Network,
+        },
+    };
+
+    fn target(store: &Store) -> Target {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Target {
+            app: "a".into(),
+            connector: Arc::new(Memory),
+            credentials: None,
+            store: store.clone(),
+            clock: clock.clone(),
+            budget: Budget::new(None, store, &clock),
+            guard: Guard::new(&[], watch::channel(0).1),
+            health: HealthMonitor::default(),
+            outcomes: Outcomes::default(),
+            convergence: Convergence { brake: None, ..Convergence::default() },
+            call_timeout: Duration::ZERO,
+            wake: Notify::new(),
+            in_hand: InHand::default(),
+            orphans: Orphans::default(),
+            early_roster: EarlyRoster::default(),
+            replica: Arc::new(Replica::alone(clock.now())),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_nobody_knows_to_be_recorded_is_let_go_of_and_made_again() {
+        let database = Database::on_server();
+        let network = Network::before(&database.url).await;
+        let store = network.open(Duration::from_secs(1), Duration::from_secs(5)).await;
+        write(&store, |transaction| {
+            Box::pin(async move {
+                let mut due = user("u1", json!({ "userName": "sam@example.com", "active": true }));
+                (due.version, due.due_at) = (2, Some(Time::default()));
+                users::insert(transaction, &due).await
+            })
+        })
+        .await;
+        let target = Arc::new(target(&store));
+        network.lose_answer_to_commit();
+        let stopping = CancellationToken::new();
+        let working = tokio::spawn(run(target, stopping.clone()));
+        let applied = async {
+            loop {
+                let user = users::find_any(&store, "a", &"u1".into()).await.unwrap().unwrap();
+                if user.applied_version == 2 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        // Long before the lease of the first claim would end.
+        tokio::time::timeout(Duration::from_secs(10), applied).await.expect("it is claimed again");
+        let story = events::list(&store, "a", "u1", 10).await.unwrap();
+        assert!(story.iter().any(|event| event.kind == Some(EventKind::TakenOver)), "{story:?}");
+        stopping.cancel();
+        working.await.unwrap();
+        store.close().await;
     }
 }

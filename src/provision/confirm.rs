@@ -14,7 +14,7 @@ use crate::{
     scim::error::{Error, ScimType},
     store::{
         User,
-        events::{self, Event, EventKind, Subject},
+        events::{self, Event, EventKind, Recorded, Subject},
         users::{self, Answered, Fallback, Ownership},
     },
 };
@@ -32,6 +32,9 @@ const RETRY_AFTER_RELEASE: Duration = Duration::from_secs(60);
 
 /// How long to wait for a report that is certain to come.
 const REPORT_WAIT: Duration = Duration::from_secs(1);
+
+/// How much of what happened to a user is looked at: more than happens while a request waits.
+const STORY: u32 = 200;
 
 /// The user as it reads once [`confirm`] is done with it.
 pub(super) async fn finish(
@@ -74,8 +77,35 @@ pub(super) async fn confirm(
     }
 }
 
+/// The user as it is stored by now, which may be newer. A process that put a write back carries that out as well, and reports it to
+/// nobody by the name of the write: that is no answer for who asked for what was put back.
 async fn newest(app: &BridgedApp, user: User) -> Result<User, ProvisionError> {
-    Ok(users::find_any(&app.target.store, app.name(), &user.id).await?.unwrap_or(user))
+    let Some(stored) = users::find_any(&app.target.store, app.name(), &user.id).await? else {
+        return Ok(user);
+    };
+    if !is_as_asked(&stored, &user) && was_put_back(app, &user).await? {
+        return Err(ProvisionError::Unavailable {
+            detail: "This write was undone while it waited, and its reason did not arrive here; the events of the user tell it. \
+                     Nothing was changed; send it again."
+                .into(),
+            retry_after: REPORT_WAIT,
+        });
+    }
+    Ok(stored)
+}
+
+/// Whether what is stored is what was asked for with `user`.
+fn is_as_asked(stored: &User, user: &User) -> bool {
+    stored.resource == user.resource && stored.is_live() == user.is_live()
+}
+
+/// Whether the version of `user`, or a newer one that builds on it, was put back.
+async fn was_put_back(app: &BridgedApp, user: &User) -> Result<bool, ProvisionError> {
+    let story = events::list(&app.target.store, app.name(), user.id.as_str(), STORY).await?;
+    let is_of_it = |event: &Recorded| {
+        event.kind == Some(EventKind::PutBack) && event.version.is_some_and(|version| version >= user.version)
+    };
+    Ok(story.iter().any(is_of_it))
 }
 
 fn rejected(rejection: Rejection) -> ProvisionError {
@@ -115,7 +145,7 @@ async fn accept(app: &BridgedApp, user: User, mut watch: Watch) -> Result<User, 
 }
 
 /// Somebody else decided meanwhile: a newer version that was answered already, or a person who handed the user back, whose
-/// process reports to nobody here.
+/// process reports to nobody here, or a process that put it back and whose report was forgotten, or is of another version.
 async fn without_report(app: &BridgedApp, user: User) -> Result<User, ProvisionError> {
     let stored = users::find_any(&app.target.store, app.name(), &user.id).await?;
     let is_handed_back = match &stored {
@@ -131,7 +161,7 @@ async fn without_report(app: &BridgedApp, user: User) -> Result<User, ProvisionE
             retry_after: RETRY_AFTER_RELEASE,
         });
     }
-    Ok(stored.unwrap_or(user))
+    newest(app, user).await
 }
 
 /// Marks the version of `user` as promised, of which an event of that kind tells. `None` if it was settled before.

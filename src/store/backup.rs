@@ -12,7 +12,7 @@ use std::{
 use sqlx::{AnyConnection, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tempfile::TempPath;
 
-use super::{Creating, StoreError, connect};
+use super::{Creating, StoreError, Use, connect};
 use crate::secret::DatabaseUrl;
 
 /// A copy that was made and checked.
@@ -104,7 +104,7 @@ pub async fn write(url: impl Into<DatabaseUrl>, to: &Path) -> Result<Backup, Bac
 /// Writes the copy, and answers how many migrations the database has.
 async fn copy_to(url: &DatabaseUrl, copy: &TempPath) -> Result<i64, BackupError> {
     sqlx::any::install_default_drivers();
-    let database = connect(url, Creating::No, 1, None).await?;
+    let database = connect(url, Creating::No, Use::Read(1), None).await?;
     let copied = async {
         let mut connection = database.acquire().await?;
         let migrations = count_migrations(&mut connection).await?;

@@ -28,19 +28,20 @@ use tokio::{runtime::Handle, time::timeout};
 pub(super) struct Limits {
     /// Until it says that it is there.
     pub(super) sign: Duration,
-    /// Until a statement that reads has its answer.
+    /// Until a statement has its answer. One inside a transaction is waited for as long as the server is at work on it (`patience`).
     pub(super) statement: Duration,
-    /// Until a transaction has ended: it may be about a group of ten thousand.
-    pub(super) transaction: Duration,
+}
+
+impl Limits {
+    /// Where what is asked is short, and is of no use unless it is answered soon.
+    pub(super) const fn of_what_is_urgent(self) -> Self {
+        Self { statement: self.sign, ..self }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            sign: Duration::from_secs(2),
-            statement: Duration::from_secs(10),
-            transaction: Duration::from_secs(30),
-        }
+        Self { sign: Duration::from_secs(2), statement: Duration::from_secs(10) }
     }
 }
 
@@ -53,10 +54,13 @@ pub(super) async fn within<T>(
     answer: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     let Some(limit) = limit else { return answer.await };
-    timeout(limit, answer).await.unwrap_or_else(|_| {
-        let reason = format!("the server of the database did not answer within {limit:?}");
-        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, reason)))
-    })
+    timeout(limit, answer).await.unwrap_or_else(|_| Err(unanswered(limit)))
+}
+
+/// The error of an answer that did not come within `limit`.
+pub(super) fn unanswered(limit: Duration) -> sqlx::Error {
+    let reason = format!("the server of the database did not answer within {limit:?}");
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, reason))
 }
 
 /// A connection that is taken from a pool. Dropped in the middle of something it is closed: nobody knows what it will answer.
@@ -180,80 +184,13 @@ impl<'r> Executor<'r> for &'r Reader {
 mod tests {
     use std::sync::Arc;
 
-    use tokio::{
-        io::{AsyncRead, AsyncWrite, copy_bidirectional},
-        net::{TcpListener, TcpStream, UnixStream},
-        sync::watch,
-    };
+    use tokio::sync::Barrier;
     use url::Url;
 
     use super::*;
-    use crate::store::{Store, StoreError, fixture::Database};
+    use crate::store::{Store, StoreError, fixture::Database, network::Network};
 
-    const LIMITS: Limits = Limits {
-        sign: Duration::from_millis(300),
-        statement: Duration::from_millis(500),
-        transaction: Duration::from_millis(700),
-    };
-
-    trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-    impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
-    /// Stands between a store and the server, which it can make vanish: what is connected hears nothing more, and is not told.
-    struct Network {
-        url: String,
-        vanished: Arc<watch::Sender<u64>>,
-    }
-
-    impl Network {
-        async fn before(server: &str) -> Self {
-            let server = Url::parse(server).unwrap();
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut url = Url::parse(&format!("postgres://127.0.0.1{}", server.path())).unwrap();
-            url.set_username(&user(&server)).unwrap();
-            url.set_password(server.password()).unwrap();
-            url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
-            url.set_query(Some("sslmode=disable"));
-            let vanished = Arc::new(watch::Sender::new(0));
-            let of_network = vanished.clone();
-            tokio::spawn(async move {
-                while let Ok((mut client, _)) = listener.accept().await {
-                    let (mut vanished, server) = (of_network.subscribe(), server.clone());
-                    tokio::spawn(async move {
-                        let mut server = connect(&server).await;
-                        tokio::select! {
-                            _ = copy_bidirectional(&mut client, &mut server) => {}
-                            // Kept, and silent.
-                            _ = vanished.changed() => std::future::pending().await,
-                        }
-                    });
-                }
-            });
-            Self { url: url.into(), vanished }
-        }
-
-        /// The machine behind all connections is gone. New ones reach the one in its place.
-        fn vanish(&self) {
-            self.vanished.send_modify(|times| *times += 1);
-        }
-    }
-
-    fn user(server: &Url) -> String {
-        let in_query = server.query_pairs().find(|(key, _)| key == "user");
-        in_query.map_or_else(|| server.username().to_owned(), |(_, user)| user.into_owned())
-    }
-
-    async fn connect(server: &Url) -> Box<dyn Stream> {
-        let folder =
-            server.query_pairs().find(|(key, _)| key == "host").map(|(_, folder)| folder.into_owned());
-        match folder {
-            Some(folder) => Box::new(UnixStream::connect(format!("{folder}/.s.PGSQL.5432")).await.unwrap()),
-            None => {
-                let port = server.port().unwrap_or(5432);
-                Box::new(TcpStream::connect((server.host_str().unwrap(), port)).await.unwrap())
-            }
-        }
-    }
+    const LIMITS: Limits = Limits { sign: Duration::from_millis(300), statement: Duration::from_millis(500) };
 
     async fn read(store: &Store) -> Result<i64, sqlx::Error> {
         sqlx::query_scalar("SELECT COUNT(*) FROM rosters").fetch_one(store.reader()).await
@@ -313,6 +250,52 @@ mod tests {
         let answers: Vec<_> =
             futures_util::future::join_all(answers).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(answers, (0..8).collect::<Vec<_>>());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_ended_by_the_server() {
+        let database = Database::on_server();
+        let store = Store::open_within(database.url.as_str().into(), Some(LIMITS)).await.unwrap();
+        const SLOW: &str = "SELECT CAST(pg_sleep(60) AS TEXT)";
+        for _ in 0..4 {
+            let slow = sqlx::query_scalar::<_, String>(SLOW).fetch_one(store.reader());
+            // Some give up, some wait for as long as it is allowed.
+            let _ = timeout(LIMITS.sign, slow).await;
+        }
+        assert!(sqlx::query_scalar::<_, String>(SLOW).fetch_one(store.reader()).await.is_err());
+        let ended = async {
+            let at_work = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+                           AND state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+            while sqlx::query_scalar::<_, i64>(at_work).fetch_one(store.reader()).await.unwrap() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), ended).await.expect("the server works for nobody");
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn when_all_connections_are_idle_and_dead_the_first_write_finds_the_server_in_their_place() {
+        let database = Database::on_server();
+        let network = Network::before(&database.url).await;
+        let store = Store::open_within(network.url.as_str().into(), Some(LIMITS)).await.unwrap();
+        let all = Arc::new(Barrier::new(8));
+        let meet = (0..8).map(|_| {
+            let all = all.clone();
+            store.write(move |transaction| {
+                Box::pin(async move {
+                    transaction.execute("SELECT 1").await?;
+                    all.wait().await;
+                    Ok::<_, StoreError>(())
+                })
+            })
+        });
+        futures_util::future::try_join_all(meet).await.unwrap();
+        // Until they are asked whether they still are there.
+        tokio::time::sleep(super::super::IDLE + LIMITS.sign).await;
+        network.vanish();
+        write(&store).await.unwrap();
         store.close().await;
     }
 

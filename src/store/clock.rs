@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    StoreError,
+    StoreError, Use,
     bounded::Reader,
     connect,
     dialect::{Creating, Dialect},
@@ -31,7 +31,7 @@ pub async fn clock_of(url: impl Into<DatabaseUrl>) -> Result<Arc<dyn Clock>, Sto
     let Some(statement) = Dialect::of(&url).time() else { return Ok(Arc::new(SystemClock)) };
     sqlx::any::install_default_drivers();
     let limits = Dialect::of(&url).limits();
-    let reader = Reader { pool: connect(&url, Creating::No, 1, limits).await?, limits };
+    let reader = Reader { pool: connect(&url, Creating::No, Use::Read(1), limits).await?, limits };
     let clock = Arc::new(SetClock::by(|| look(reader.clone(), statement)).await?);
     tokio::spawn(keep_set(Arc::downgrade(&clock), reader, statement));
     Ok(clock)

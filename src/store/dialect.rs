@@ -113,6 +113,14 @@ impl Dialect {
         }
     }
 
+    /// How many transactions may give signs of life at a time; `None` where they are not apart from others. One may have been given up.
+    pub(super) const fn writers_apart(self) -> Option<u32> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(2),
+        }
+    }
+
     /// How much work one transaction takes along at the most.
     pub(super) const fn batch(self) -> usize {
         match self {
@@ -122,12 +130,34 @@ impl Dialect {
         }
     }
 
-    /// Begins a transaction that writes.
+    /// Begins a transaction that writes. Answers what [`is_at_work`](Self::is_at_work) asks for, if it does.
     pub(super) const fn begin(self) -> &'static str {
         match self {
             // Takes the write lock now, so that no statement later on finds it taken.
             Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
+            Self::Postgres => {
+                "BEGIN; SELECT CAST(pg_backend_pid() AS BIGINT), CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)"
+            }
+        }
+    }
+
+    /// What asks whether a transaction is at work: whether there is one of this process of the server, which began at that time, and
+    /// is in the middle of a statement.
+    pub(super) const fn is_at_work(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                "SELECT COUNT(*) FROM pg_stat_activity WHERE pid = $1 AND state = 'active' \
+                 AND CAST(EXTRACT(EPOCH FROM xact_start) * 1000000 AS BIGINT) = $2",
+            ),
+        }
+    }
+
+    /// What makes a connection's server end statements by itself that take longer than so many milliseconds.
+    pub(super) const fn end_statements_after(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT set_config('statement_timeout', $1, false)"),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How the database fails.
 
+use super::dialect::Obstacle;
+
 /// A failure of the database. Its text is for the log; clients are told only that the bridge failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -60,8 +62,9 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The transaction that the work was part of could not be committed, so nothing of it is stored.
-    #[error("the transaction could not be committed: {0}")]
+    /// The transaction that the work was part of could not be committed. It was undone; or it was committed all the same, where the
+    /// answer to that was lost, so whoever goes by it looks again.
+    #[error("the transaction could not be committed, as far as is known: {0}")]
     Commit(String),
     /// The store is shutting down.
     #[error("the database is closed")]
@@ -69,4 +72,12 @@ pub enum StoreError {
     /// The work itself panicked; nothing of it is stored.
     #[error("the work on the database panicked")]
     Panicked,
+}
+
+impl StoreError {
+    /// Whether it is about the database or the way to it, and not about what was asked: the same may go well another time.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Commit(_) | Self::Query(sqlx::Error::PoolTimedOut))
+            || Obstacle::behind(self).is_some()
+    }
 }

@@ -30,12 +30,15 @@ mod lock;
 pub mod logins;
 mod marks;
 pub mod members;
+#[cfg(test)]
+pub(crate) mod network;
 pub mod notifications;
 #[cfg(test)]
 mod on_postgres;
 pub mod outcomes;
 pub mod own_keys;
 pub mod passed_revocations;
+mod patience;
 pub mod protected_accounts;
 pub mod replicas;
 pub mod roster_passes;
@@ -93,6 +96,8 @@ const LONGEST_LIFE: Duration = Duration::from_mins(10);
 pub struct Store {
     reader: Reader,
     writer: Writer,
+    /// For what must not stand behind other work.
+    writer_apart: Writer,
     /// Of the process that works in a file; commands beside it have none, and a server keeps order by itself.
     _lock: Option<Arc<Lock>>,
 }
@@ -113,9 +118,18 @@ impl Store {
     async fn open_within(url: DatabaseUrl, limits: Option<Limits>) -> Result<Self, StoreError> {
         let dialect = Dialect::of(&url);
         let (writing, lock) = open_to_write(&url, Creating::Yes, limits).await?;
-        let pool = connect(&url, Creating::Yes, dialect.readers(), limits).await?;
+        let pool = connect(&url, Creating::Yes, Use::Read(dialect.readers()), limits).await?;
         let reader = Reader { pool, limits };
-        Ok(Self { reader, writer: Writer::start(writing, dialect, limits), _lock: lock })
+        let writer = Writer::start(writing, dialect, limits);
+        let writer_apart = match dialect.writers_apart() {
+            None => writer.clone(),
+            Some(writers) => {
+                let limits = limits.map(Limits::of_what_is_urgent);
+                let pool = connect(&url, Creating::No, Use::Write(writers), limits).await?;
+                Writer::start(pool, dialect, limits)
+            }
+        };
+        Ok(Self { reader, writer, writer_apart, _lock: lock })
     }
 
     /// Opens the database at `url` for a command beside the process that works in it, if there is one: to look, and to leave
@@ -128,9 +142,10 @@ impl Store {
         let url = url.into();
         let dialect = Dialect::of(&url);
         let limits = dialect.limits();
-        let reader = Reader { pool: connect(&url, Creating::No, 1, limits).await?, limits };
-        let writing = connect(&url, Creating::No, 1, limits).await?;
-        let store = Self { reader, writer: Writer::start(writing, dialect, limits), _lock: None };
+        let reader = Reader { pool: connect(&url, Creating::No, Use::Read(1), limits).await?, limits };
+        let writing = connect(&url, Creating::No, Use::Write(1), limits).await?;
+        let writer = Writer::start(writing, dialect, limits);
+        let store = Self { reader, writer_apart: writer.clone(), writer, _lock: None };
         store.check().await?;
         Ok(store)
     }
@@ -148,6 +163,20 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
     {
         self.writer.write(work).await
+    }
+
+    /// The same for what is short and must not stand behind other work: signs of life. While a server is gone without a word, all who
+    /// write otherwise may be waiting for it.
+    ///
+    /// # Errors
+    /// What `work` fails with; and a [`StoreError`] when the database does.
+    pub async fn write_apart<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Error + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+    {
+        self.writer_apart.write(work).await
     }
 
     /// Whether the database answers, takes writes, and all migrations are there.
@@ -177,7 +206,9 @@ impl Store {
 
     /// What tells whether a statement waits for its answer.
     pub fn activity(&self) -> Activity {
-        Activity { pools: [self.reader.pool.clone(), self.writer.pool().clone()] }
+        Activity {
+            pools: [&self.reader.pool, self.writer.pool(), self.writer_apart.pool()].map(AnyPool::clone),
+        }
     }
 
     /// Where reads go.
@@ -188,6 +219,7 @@ impl Store {
     /// Finishes what is waiting to be written and closes the database.
     pub async fn close(&self) {
         self.writer.stop().await;
+        self.writer_apart.stop().await;
         self.reader.pool.close().await;
     }
 }
@@ -195,7 +227,7 @@ impl Store {
 /// Whether a [`Store`] is at work. It does not keep the database from being closed.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    pools: [AnyPool; 2],
+    pools: [AnyPool; 3],
 }
 
 impl Activity {
@@ -217,21 +249,36 @@ async fn open_to_write(
         Dialect::Sqlite => Some(lock::take(url.as_str())?),
         Dialect::Postgres => None,
     };
-    let writing = connect(url, creating, dialect.writers(), limits).await?;
+    let writing = connect(url, creating, Use::Write(dialect.writers()), limits).await?;
     dialect.migrator(&MIGRATOR).run(&writing).await.map_err(StoreError::Migrate)?;
     complete::rows(&writing).await?;
     marks::renew(&writing).await?;
     Ok((writing, lock))
 }
 
-/// A pool of at most `size` connections to the database.
+/// What connections are for, and how many there are at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// To read, one statement after another.
+    Read(u32),
+    /// To write, in transactions.
+    Write(u32),
+}
+
+/// A pool of connections to the database.
 async fn connect(
     url: &DatabaseUrl,
     creating: Creating,
-    size: u32,
+    purpose: Use,
     limits: Option<Limits>,
 ) -> Result<AnyPool, StoreError> {
     let dialect = Dialect::of(url);
+    let (Use::Read(size) | Use::Write(size)) = purpose;
+    // A little after who reads has given up, and all that reads gives up. Of what writes, the server is asked.
+    let ends_after = match purpose {
+        Use::Read(_) => limits.map(|limits| (limits.statement + limits.sign).as_millis().to_string()),
+        Use::Write(_) => None,
+    };
     let not_opened = |source| match dialect {
         Dialect::Sqlite => StoreError::Open { url: url.to_string(), source },
         Dialect::Postgres => StoreError::Connect { url: url.to_string(), source },
@@ -239,7 +286,8 @@ async fn connect(
     let options = AnyConnectOptions::from_str(&dialect.connect_to(url, creating)).map_err(not_opened)?;
     AnyPoolOptions::new()
         .max_connections(size)
-        .acquire_timeout(limits.map_or(ACQUIRE_WITHIN, |limits| limits.statement))
+        // One that is asked whether it is there and does not answer, and a new one.
+        .acquire_timeout(limits.map_or(ACQUIRE_WITHIN, |limits| limits.sign + limits.statement))
         .idle_timeout(None)
         // Asking each time would double what a read costs.
         .test_before_acquire(false)
@@ -254,11 +302,15 @@ async fn connect(
         })
         .max_lifetime((dialect == Dialect::Postgres).then_some(LONGEST_LIFE))
         .after_connect(move |connection, _| {
+            let end_statements = dialect.end_statements_after().zip(ends_after.clone());
             Box::pin(async move {
                 let limit = limits.map(|limits| limits.statement);
                 within(limit, connection.execute(dialect.prepare_connection())).await?;
                 if let Some(statement) = dialect.expect_writable() {
                     within(limit, connection.execute(statement)).await?;
+                }
+                if let Some((statement, milliseconds)) = end_statements {
+                    within(limit, sqlx::query(statement).bind(milliseconds).execute(connection)).await?;
                 }
                 Ok(())
             })

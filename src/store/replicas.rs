@@ -38,8 +38,8 @@ pub async fn insert(transaction: &mut Transaction, presence: Presence<'_>) -> Re
     Ok(())
 }
 
-/// A process is there until `until`. Whether it still was at `now`: who has been silent for too long has lost what it had, and
-/// begins anew.
+/// A process is there until `until`, or for longer where it has said so: signs of life may arrive late. Whether it still was at
+/// `now`: who has been silent for too long has lost what it had, and begins anew.
 ///
 /// # Errors
 /// When the database fails.
@@ -49,12 +49,15 @@ pub async fn extend(
     now: Time,
     until: Time,
 ) -> Result<bool, StoreError> {
-    let extended = sqlx::query("UPDATE replicas SET alive_until = $1 WHERE id = $2 AND alive_until > $3")
-        .bind(until.as_micros())
-        .bind(id)
-        .bind(now.as_micros())
-        .execute(transaction)
-        .await?;
+    let extended = sqlx::query(
+        "UPDATE replicas SET alive_until = CASE WHEN alive_until < $1 THEN $1 ELSE alive_until END \
+         WHERE id = $2 AND alive_until > $3",
+    )
+    .bind(until.as_micros())
+    .bind(id)
+    .bind(now.as_micros())
+    .execute(transaction)
+    .await?;
     Ok(extended.rows_affected() > 0)
 }
 
@@ -190,6 +193,23 @@ mod tests {
             })
         });
         assert_eq!(extended.await, (false, false, true));
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_sign_of_life_that_arrives_late_takes_nothing_back() {
+        let database = Database::new();
+        let store = database.open().await;
+        let alive = write(&store, |transaction| {
+            Box::pin(async move {
+                insert(transaction, presence("there", at(10))).await?;
+                assert!(extend(transaction, "there", at(7), at(17)).await?);
+                assert!(extend(transaction, "there", NOW, at(10)).await?);
+                delete_silent(transaction, at(16)).await
+            })
+        });
+        assert_eq!(alive.await, 0);
+        assert_eq!(count(&store, at(16)).await.unwrap(), 1);
         store.close().await;
     }
 

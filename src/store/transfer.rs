@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::TryStreamExt;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor, Row, any::AnyRow, query::Query};
 
-use super::{Creating, Dialect, MIGRATOR, StoreError, Transaction, connect, open_to_write};
+use super::{Creating, Dialect, MIGRATOR, StoreError, Transaction, Use, connect, open_to_write};
 use crate::secret::DatabaseUrl;
 
 /// How many rows one statement inserts; the widest table has under forty columns, and a statement at most 65,535 parameters.
@@ -77,9 +77,9 @@ pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<Vec<(Strin
     }
     // 1. Both have the tables of this version, and nobody else works in the file.
     // Of a file that is not there, not even the lock beside it is made.
-    connect(from, Creating::No, 1, None).await?.close().await;
+    connect(from, Creating::No, Use::Read(1), None).await?.close().await;
     let (source, _lock) = open_to_write(from, Creating::No, None).await?;
-    let target = connect(to, Creating::No, 1, None).await?;
+    let target = connect(to, Creating::No, Use::Write(1), None).await?;
     Dialect::Postgres.migrator(&MIGRATOR).run(&target).await.map_err(StoreError::Migrate)?;
     let mut connection = target.acquire().await?;
     let mut transaction = connection.begin().await?;

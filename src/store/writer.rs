@@ -14,8 +14,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     StoreError,
-    bounded::{Lent, Limits, within},
+    bounded::{Lent, Limits},
     dialect::{Dialect, Obstacle},
+    patience::{Progress, Whereabouts},
 };
 
 /// How much work may wait before callers wait to hand over more.
@@ -146,6 +147,12 @@ struct Database {
     limits: Option<Limits>,
 }
 
+impl Database {
+    fn whereabouts(&self) -> Whereabouts<'_> {
+        Whereabouts { pool: &self.pool, dialect: self.dialect, limits: self.limits }
+    }
+}
+
 async fn run(database: Database, mut queue: mpsc::Receiver<Message>) {
     let Database { pool, dialect, .. } = &database;
     let writers = pool.options().get_max_connections();
@@ -196,11 +203,13 @@ async fn commit(database: &Database, mut batch: Vec<Box<dyn Work>>) {
 async fn transact(database: &Database, batch: &mut [Box<dyn Work>]) -> Result<(), sqlx::Error> {
     for attempt in 1.. {
         let mut connection = Lent::from(&database.pool, database.limits).await?;
-        let limit = database.limits.map(|limits| limits.transaction);
-        // Within the limit or not at all: where it was not answered in time, nobody knows whether it was committed.
-        let ended =
-            within(limit, async { Ok(transact_on(&mut connection, database.dialect, batch).await) }).await;
-        let ended = ended.unwrap_or_else(|error| Err(Unfinished::NotCommitted(error)));
+        let progress = Progress::default();
+        let transaction = transact_on(&mut connection, database.dialect, batch, &progress);
+        let ended = database.whereabouts().wait_for(&progress, transaction).await;
+        let ended = ended.unwrap_or_else(|error| match progress.may_be_committed() {
+            true => Err(Unfinished::NotCommitted(error)),
+            false => Err(Unfinished::NotEnded(error)),
+        });
         if matches!(ended, Ok(()) | Err(Unfinished::Obstructed(Obstacle::Conflict))) {
             // Otherwise, whatever state it is in, the next batch starts on a fresh one.
             connection.finished();
@@ -208,7 +217,7 @@ async fn transact(database: &Database, batch: &mut [Box<dyn Work>]) -> Result<()
         drop(connection);
         match ended {
             Ok(()) => break,
-            Err(Unfinished::NotBegun(error)) if attempt == ATTEMPTS || Obstacle::behind(&error).is_none() => {
+            Err(Unfinished::NotEnded(error)) if attempt == ATTEMPTS || Obstacle::behind(&error).is_none() => {
                 return Err(error);
             }
             Err(Unfinished::NotCommitted(error)) => return Err(error),
@@ -222,8 +231,8 @@ async fn transact(database: &Database, batch: &mut [Box<dyn Work>]) -> Result<()
 /// Why a transaction left nothing, as far as is known.
 #[derive(Debug)]
 enum Unfinished {
-    /// It did not begin.
-    NotBegun(sqlx::Error),
+    /// It did not come to its end, or did not even begin.
+    NotEnded(sqlx::Error),
     /// Something was in the way of its work, whose error is kept with it.
     Obstructed(Obstacle),
     /// The commit failed. It may have been carried out all the same, so nothing is tried again.
@@ -234,8 +243,10 @@ async fn transact_on(
     connection: &mut AnyConnection,
     dialect: Dialect,
     batch: &mut [Box<dyn Work>],
+    progress: &Progress,
 ) -> Result<(), Unfinished> {
-    connection.execute(dialect.begin()).await.map_err(Unfinished::NotBegun)?;
+    let begun = connection.fetch_all(dialect.begin()).await.map_err(Unfinished::NotEnded)?;
+    progress.begun(&begun).map_err(Unfinished::NotEnded)?;
     let end = match batch {
         [work] => match work.run(connection).await {
             Outcome::Done => dialect.commit(),
@@ -252,6 +263,7 @@ async fn transact_on(
             dialect.commit()
         }
     };
+    progress.commits();
     connection.execute(end).await.map_err(Unfinished::NotCommitted)?;
     Ok(())
 }

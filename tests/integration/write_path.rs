@@ -7,12 +7,14 @@ use http::Method;
 use rstest::rstest;
 use scim_bridge::{
     clock::{Clock, ManualClock},
+    converge::put_back,
     sim::aha::{
         Fault, Outcome, Person, SimulatedAha,
         switches::{
             DisabledOwner, DisabledUsers, DuplicateEmail, EmailFilter, RateRules, StoredEmail, Windows,
         },
     },
+    store::{UserId, users},
 };
 use serde_json::{Value, json};
 
@@ -692,4 +694,34 @@ async fn a_target_that_holds_nothing_itself_takes_the_same_way_and_loses_nothing
     assert_eq!(bridge.delete(&id).await.status, 204);
     assert_eq!(bridge.get(&id).await.status, 404);
     assert_eq!(counts(&bridge.aha), []);
+}
+
+#[tokio::test]
+async fn a_write_that_another_process_undid_is_not_answered_as_done_where_no_report_of_it_comes() {
+    let (bridge, clock) = start(|setup| setup).await;
+    let created = as_time_passes(&clock, STEP, bridge.post("/Users", &user(SAM))).await;
+    let (id, beside) = (UserId::from(created.id()), bridge.beside().await);
+    idle(&bridge, &clock).await;
+    bridge.aha.fault(Fault::html(503).times(1_000_000));
+    let path = created.path();
+    let writing = bridge.patch(&path, replace("active", false));
+    tokio::pin!(writing);
+    let undoing = async {
+        let asked = async || {
+            let stored = users::find_any(&beside.store, &beside.app, &id).await.unwrap().unwrap();
+            stored.is_pending().then_some(stored.version)
+        };
+        eventually("it is asked for", async || asked().await.is_some()).await;
+        let version = asked().await.unwrap();
+        // It keeps no word for other processes, as an older version kept none that this one understands.
+        put_back::withdraw(&beside, &id, version, "the key is refused").await.unwrap();
+    };
+    tokio::select! {
+        answer = &mut writing => panic!("it waits: {answer}"),
+        () = undoing => {}
+    }
+    let answer = as_time_passes(&clock, STEP, writing).await;
+    assert_eq!(answer.status, 503, "{answer}");
+    assert!(answer.body["detail"].as_str().unwrap().contains("was undone while it waited"), "{answer}");
+    assert_eq!(bridge.get(&path).await.body["active"], true);
 }

@@ -31,7 +31,7 @@ pub use self::{
     narrowing::{Narrowing, count_matching, page},
     overdue::{Overdue, find_overdue},
     queue::{
-        Ahead, Claim, Claimed, Outlook, QueueDepth, Wanted, ahead, bring_back, claim, depth,
+        Ahead, Claim, Claimed, Outlook, QueueDepth, Wanted, ahead, bring_back, claim, depth, end_leases_of,
         end_leases_of_the_gone, hasten_revocations, look, release_all, renew, wanted,
     },
     read::{count, find_all, find_any, find_shown},

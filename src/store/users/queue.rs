@@ -133,6 +133,25 @@ pub async fn end_leases_of_the_gone(transaction: &mut Transaction, now: Time) ->
     Ok(ended.rows_affected())
 }
 
+/// Ends at `now` the leases of `owner` in an app. They are taken over as any lease that ran out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_leases_of(
+    transaction: &mut Transaction,
+    app: &str,
+    owner: &str,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET lease_until = $1 WHERE app = $2 AND lease_until > $1 AND lease_owner = $3")
+        .bind(now.as_micros())
+        .bind(app)
+        .bind(owner)
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
 /// What is wanted of a user, as numbers that change with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -160,7 +179,7 @@ pub async fn wanted(store: &Store, ids: &[UserId]) -> Result<Vec<(UserId, Wanted
     Ok(wanted)
 }
 
-/// Makes a lease that its owner still has last longer.
+/// Makes a lease that its owner still has last until another time.
 ///
 /// # Errors
 /// When the database fails.

@@ -5,6 +5,7 @@ use std::path::Path;
 use http::Method;
 use scim_bridge::sim::aha::Fault;
 use serde_json::json;
+use sqlx::Connection as _;
 
 use super::{FILE, Installation, SECRETS};
 use crate::harness::{
@@ -84,6 +85,63 @@ async fn ids_links_groups_tokens_and_pending_work_move_and_the_work_goes_on() {
     assert_eq!((left.id, left.enabled), (account, false));
     assert!(installation.aha.find_user_by_email("ben@example.com").is_some());
     assert_eq!(installation.aha.invitations().len(), 2);
+}
+
+/// What these columns hold, as text.
+async fn rows(url: &str, of: &'static str) -> Vec<String> {
+    sqlx::any::install_default_drivers();
+    let mut database = sqlx::AnyConnection::connect(url).await.unwrap();
+    sqlx::query_scalar(of).fetch_all(&mut database).await.unwrap()
+}
+
+#[tokio::test]
+async fn logins_who_is_held_since_when_work_waits_and_what_is_to_be_told_move_as_they_are() {
+    let installation = Installation::promising_at_once().await;
+    let server = installation.serve().await;
+    installation.aha.fault(Fault::html(503).times(1_000_000));
+    assert_eq!(server.send(Method::POST, "/Users", Some(&user("ann@example.com"))).await.status, 201);
+    server.process.signal("TERM");
+    assert_eq!(server.process.ended().await.code, Some(0));
+    let file = format!("sqlite:{}", installation.folder().join("bridge.db").display());
+    let mut database = sqlx::AnyConnection::connect(&file).await.unwrap();
+    for row in [
+        "UPDATE users SET held_at = 17, asked_at = 16 WHERE user_name_key = 'ann@example.com'",
+        "INSERT INTO target_tokens VALUES ('aha', 3, 11, 'sealed access', 'sealed refresh', 12, 0)",
+        "INSERT INTO logins VALUES ('l1', 'aha', 'abc', 'https://scim.example.com', 13, 14, NULL, 'refused')",
+        "INSERT INTO notifications VALUES ('n1', 'aha', 'held', 'since 17', 'Look', 18, 19, 2, 20, NULL, 'no answer')",
+    ] {
+        assert_eq!(sqlx::query(row).execute(&mut database).await.unwrap().rows_affected(), 1, "{row}");
+    }
+    database.close().await.unwrap();
+
+    let to = TestDatabase::on_server();
+    let moved = move_to(installation.folder(), FILE, to.url()).await;
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    for (of, expected) in [
+        (
+            "SELECT user_name_key || ' ' || held_at || ' ' || asked_at FROM users WHERE held_at IS NOT NULL",
+            "ann@example.com 17 16",
+        ),
+        (
+            "SELECT app || ' ' || version || ' ' || logged_in_at || ' ' || access_token || ' ' || refresh_token || ' ' \
+             || expires_at || ' ' || renewing_until FROM target_tokens",
+            "aha 3 11 sealed access sealed refresh 12 0",
+        ),
+        (
+            "SELECT id || ' ' || app || ' ' || state_digest || ' ' || redirect_uri || ' ' || expires_at || ' ' || used_at \
+             || ' ' || COALESCE(done_at, -1) || ' ' || failure FROM logins",
+            "l1 aha abc https://scim.example.com 13 14 -1 refused",
+        ),
+        (
+            "SELECT id || ' ' || kind || ' ' || occurrence || ' ' || text || ' ' || raised_at || ' ' || first_try_at || ' ' \
+             || attempts || ' ' || due_at || ' ' || COALESCE(delivered_at, -1) || ' ' || failure \
+             FROM notifications WHERE id = 'n1'",
+            "n1 held since 17 Look 18 19 2 20 -1 no answer",
+        ),
+    ] {
+        assert_eq!(rows(&file, of).await, [expected]);
+        assert_eq!(rows(to.url(), of).await, [expected]);
+    }
 }
 
 #[tokio::test]
