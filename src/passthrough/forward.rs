@@ -114,6 +114,7 @@ fn was_not_done(result: &Result<Response<AnswerBody>, Failure>) -> bool {
                 | Failure::Unreachable { .. }
                 | Failure::TooLarge(_)
                 | Failure::IncompleteBody
+                | Failure::WebPage { status: 400..500, .. }
         ),
     }
 }
