@@ -33,7 +33,7 @@ use crate::{
     passthrough,
     provision::{BridgedApp, Cursors, groups::UnknownMembers},
     scim::{extension, registry::Registry},
-    store::{Activity, Store, StoreError, Transaction, admissions, rosters, users},
+    store::{Activity, Store, StoreError, Transaction, admissions, notifications, rosters, users},
     telemetry::metrics::Metrics,
     upstream::{Calls, Documents, SetupError},
 };
@@ -44,8 +44,11 @@ use self::{
     ways_in::{Shared, authenticator, metrics_readers},
 };
 
-/// How long the last writes and the database may take to end once everything else has.
-const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+/// How long calls that are out may take once no request is in flight.
+const END_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long the last writes and the database may take to end after that.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A bridge that is ready to run.
 #[derive(Debug)]
@@ -315,9 +318,13 @@ impl App {
             }
         };
         workers_stopping.cancel();
-        let deadline = self.clock.now() + CLOSE_WITHIN;
-        if until(&*self.clock, deadline, async {
-            tasks.wait().await;
+        if until(&*self.clock, self.clock.now() + END_WITHIN, tasks.wait()).await.is_none() {
+            tracing::warn!(
+                "calls to targets were still out at the end, or notifications; these are looked up at the next start, or sent again"
+            );
+        }
+        // Whatever else hangs: what was promised is written down, and the others need not wait for this one's lease to end.
+        let closed = until(&*self.clock, self.clock.now() + CLOSE_WITHIN, async {
             for credentials in credentials {
                 credentials.settle().await;
             }
@@ -327,11 +334,10 @@ impl App {
             }
             self.store.close().await;
         })
-        .await
-        .is_none()
-        {
+        .await;
+        if closed.is_none() {
             tracing::warn!(
-                "calls to targets were still out at the end; they are looked up at the next start"
+                "the database did not come to an end; what is in it is looked through at the next start"
             );
         }
         served.unwrap_or_else(|panic| Err(io::Error::other(panic)))
@@ -395,17 +401,22 @@ async fn mount(
 /// carried out by now and twice the time that it may take, or never will be. How many invitations are sent may have been
 /// changed, and the clock may have been set back.
 async fn start_anew(targets: Vec<Arc<Target>>, transaction: &mut Transaction) -> Result<(), StoreError> {
+    // Whole tables would have to be looked through for times that lie ahead. The calls of several apps are those of one account,
+    // and to bring them back shows it only once: the clock is that of all.
+    let mut was_set_back = false;
+    for target in &targets {
+        was_set_back |= target.budget.start_anew(transaction).await?;
+    }
     for target in targets {
         let (app, now) = (&target.app, target.clock.now());
         let calls_seen_at = target.in_doubt_until(now);
         let latest_due = calls_seen_at.max(now + LONGEST_WAIT);
-        // Whole tables would have to be looked through for times that lie ahead.
-        let was_set_back = target.budget.start_anew(transaction).await?;
         users::release_all(transaction, app, calls_seen_at).await?;
         admissions::forget_turns(transaction, app, now).await?;
         if was_set_back {
             users::bring_back(transaction, app, now, latest_due, calls_seen_at).await?;
             admissions::bring_back(transaction, app, now).await?;
+            notifications::bring_back(transaction, app, now).await?;
         }
         roster::abandon_turns_of_servers(transaction, app).await?;
     }

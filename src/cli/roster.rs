@@ -7,7 +7,7 @@ use crate::{
     converge::{
         Target,
         roster::{
-            self, Caller,
+            self, Caller, Wanted,
             report::{self, Advised, Report},
         },
     },
@@ -57,7 +57,7 @@ impl RosterCommand {
 
 async fn sync(target: &Target) -> anyhow::Result<()> {
     let stopping = signal::stopping(signal::Hangup::Stops, || {})?;
-    match roster::sync(target, Caller::Command, &stopping).await {
+    match roster::sync(target, Caller::Command, Wanted::New, &stopping).await {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => Err(anyhow!(
             "the accounts of {} could not be listed now: {error}. The report above is that of the last listing",

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 
-use super::rights::{Entitlement, Given};
+use super::rights::{AdministratorRole, Entitlement, Given};
 
 /// What was last seen of a user at the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether it may manage users of the target's account, as far as was told: of its administrator roles only one allows that.
+    pub fn manages_users(&self) -> bool {
+        match &self.entitlement.seen.administrator {
+            Some(roles) => roles.contains(&AdministratorRole::Account),
+            None => self.administrator,
+        }
+    }
+
     /// Takes over what only we know from an earlier sighting of the same account.
     pub fn remembering(mut self, earlier: &Account) -> Self {
         if self.written_name.is_none() && self.name == earlier.name {

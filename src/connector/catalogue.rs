@@ -67,15 +67,27 @@ impl Catalogue {
         self
     }
 
-    /// The workspace that `text` names: by its id, its prefix or its name, the latter two without case. Of several of the same
-    /// name the first counts.
+    /// The workspace that `text` names: by its id, its prefix or its name, the latter two without case. Ids and prefixes are given
+    /// once. A name that several have names none of them; nor does one that another had which is not listed any more, since that
+    /// one may be meant.
     pub fn find_workspace(&self, text: &str) -> Option<&Workspace> {
         let folded = fold(text);
         let find =
             |is_it: &dyn Fn(&Workspace) -> bool| self.workspaces.iter().find(|workspace| is_it(workspace));
         find(&|workspace| workspace.id == text)
             .or_else(|| find(&|workspace| fold(&workspace.key) == folded))
-            .or_else(|| find(&|workspace| fold(&workspace.name) == folded))
+            .or_else(|| {
+                let mut called = self.workspaces_called(text);
+                let only = called.next().filter(|_| called.next().is_none())?;
+                let may_be_another = self.former_workspaces(text).any(|id| !self.has_workspace(id));
+                (!may_be_another).then_some(only)
+            })
+    }
+
+    /// The workspaces of this name, without case.
+    pub fn workspaces_called(&self, name: &str) -> impl Iterator<Item = &Workspace> {
+        let folded = fold(name).into_owned();
+        self.workspaces.iter().filter(move |workspace| fold(&workspace.name) == folded)
     }
 
     /// The ids of the workspaces that `text` named once, by prefix or name.

@@ -12,6 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::Lane;
+use crate::clock::Time;
 
 /// A role in a workspace. The stronger one is the greater one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -140,10 +141,34 @@ pub struct Entitlement {
     pub seen: SeenRights,
     /// Those that the bridge gave, or has begun to give.
     pub given: Given,
+    /// What is not known of them, since answers were lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+}
+
+/// Changes whose answers were lost. Each may have taken effect, or may do so yet: also after something else was said about the
+/// same right, which it then undoes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Until when the last of them may take effect.
+    pub until: Time,
+    /// Those about which nothing was said since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RightChange>,
+    /// Those that were said again, and carried out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said_again: Vec<RightChange>,
+    /// What the bridge gave and took away again since.
+    #[serde(default)]
+    pub taken: Given,
+    /// Whether something else was said since, so that what came of it must be seen once all is over.
+    #[serde(default)]
+    pub is_contradicted: bool,
 }
 
 /// A change of one right: one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RightChange {
     /// Give a role in a workspace, in place of the one held there.
     GiveRole {
@@ -197,9 +222,38 @@ impl RightChange {
         if self.takes() { Lane::Revoke } else { Lane::Grant }
     }
 
-    /// Whether an administrator role is lost.
+    /// Whether the account cannot manage users any more.
     pub fn demotes(&self) -> bool {
-        matches!(self, Self::Administrator { takes, .. } if !takes.is_empty())
+        matches!(self, Self::Administrator { takes, .. } if takes.contains(&AdministratorRole::Account))
+    }
+
+    /// Whether both are about the same right, so that the later one counts.
+    fn is_about_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::GiveRole { workspace: one, .. } | Self::TakeRole { workspace: one, .. },
+                Self::GiveRole { workspace: other, .. } | Self::TakeRole { workspace: other, .. },
+            ) => one == other,
+            (Self::GiveCustomRole(_) | Self::TakeCustomRoles { .. }, other) => {
+                matches!(other, Self::GiveCustomRole(_) | Self::TakeCustomRoles { .. })
+            }
+            (Self::Administrator { .. }, other) => matches!(other, Self::Administrator { .. }),
+            (Self::JoinSeatGroup(_) | Self::LeaveSeatGroup(_), other) => {
+                matches!(other, Self::JoinSeatGroup(_) | Self::LeaveSeatGroup(_))
+            }
+            (Self::GiveRole { .. } | Self::TakeRole { .. }, _) => false,
+        }
+    }
+
+    /// Whether both say the same, whatever was there before.
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::GiveRole { workspace: one, role, .. },
+                Self::GiveRole { workspace: other, role: other_role, .. },
+            ) => one == other && role == other_role,
+            _ => self == other,
+        }
     }
 
     /// What is to be done: a fragment that "account 7" follows, such as "give the role viewer in workspace 5 to".
@@ -238,6 +292,51 @@ impl RightChange {
     }
 }
 
+impl Lost {
+    /// Something is said about a right: what was lost of it before may undo it, if it says something else.
+    fn settle(&mut self, change: &RightChange) {
+        let is_said = |lost: &mut RightChange| lost.is_about_the_same_as(change);
+        let earlier: Vec<_> =
+            self.changes.extract_if(.., is_said).chain(self.said_again.extract_if(.., is_said)).collect();
+        let (same, other): (Vec<_>, Vec<_>) =
+            earlier.into_iter().partition(|lost| lost.says_the_same_as(change));
+        self.is_contradicted |= !other.is_empty();
+        self.said_again.extend(same.into_iter().take(1));
+    }
+}
+
+impl Given {
+    /// Takes over from `given` what `change` takes away.
+    fn keep_what_is_taken(&mut self, given: &Given, change: &RightChange) {
+        match change {
+            RightChange::TakeRole { workspace, .. } => {
+                if let Some(role) = given.rights.workspaces.get(workspace) {
+                    self.rights.workspaces.insert(workspace.clone(), *role);
+                }
+                if let Some(before) = given.instead_of.get(workspace) {
+                    self.instead_of.insert(workspace.clone(), *before);
+                }
+            }
+            RightChange::TakeCustomRoles { workspace } => self.rights.custom_roles.extend(
+                given.rights.custom_roles.iter().filter(|role| role.workspace == *workspace).cloned(),
+            ),
+            RightChange::Administrator { takes, .. } => {
+                self.rights.administrator.extend(given.rights.administrator.intersection(takes));
+            }
+            RightChange::LeaveSeatGroup(group) => {
+                self.rights.seat_group = given
+                    .rights
+                    .seat_group
+                    .clone()
+                    .filter(|given| given == group)
+                    .or(self.rights.seat_group.take());
+            }
+            RightChange::GiveRole { .. } | RightChange::GiveCustomRole(_) | RightChange::JoinSeatGroup(_) => {
+            }
+        }
+    }
+}
+
 impl Entitlement {
     /// Takes over what only an earlier sighting of the same account tells.
     pub fn remember(&mut self, earlier: &Self) {
@@ -253,6 +352,83 @@ impl Entitlement {
         if self.given == Given::default() {
             self.given.clone_from(&earlier.given);
         }
+        if self.lost.is_none() {
+            self.lost.clone_from(&earlier.lost);
+        }
+    }
+
+    /// Whether it is not known which role the account has in `workspace`: an answer was lost, and nothing was said since.
+    pub fn is_unsure_of(&self, workspace: &str) -> bool {
+        self.lost.iter().flat_map(|lost| &lost.changes).any(|change| match change {
+            RightChange::GiveRole { workspace: other, .. }
+            | RightChange::TakeRole { workspace: other, .. } => workspace == other,
+            _ => false,
+        })
+    }
+
+    /// Whether it is not known which administrator roles the account has.
+    pub fn is_unsure_of_administration(&self) -> bool {
+        self.lost.as_ref().is_some_and(|lost| {
+            let is_about_it = |change: &RightChange| matches!(change, RightChange::Administrator { .. });
+            lost.is_contradicted || lost.changes.iter().any(is_about_it)
+        })
+    }
+
+    /// The answer to `change` was lost, which may take effect until `until`: what was seen of the right before says nothing.
+    pub fn lose(&mut self, change: &RightChange, until: Time) {
+        self.begin(change);
+        match change {
+            RightChange::GiveRole { .. } | RightChange::TakeRole { .. } => {}
+            RightChange::GiveCustomRole(_) | RightChange::TakeCustomRoles { .. } => {
+                self.seen.custom_roles = None;
+            }
+            RightChange::Administrator { .. } => self.seen.administrator = None,
+            RightChange::JoinSeatGroup(_) | RightChange::LeaveSeatGroup(_) => self.seen.seat_groups = None,
+        }
+        let lost = self.lost.get_or_insert_with(|| Lost {
+            until,
+            changes: Vec::new(),
+            said_again: Vec::new(),
+            taken: Given::default(),
+            is_contradicted: false,
+        });
+        lost.until = lost.until.max(until);
+        lost.settle(change);
+        lost.changes.push(change.clone());
+    }
+
+    /// When the account must be looked at again, since what was said last may have been undone by something older.
+    pub fn look_at(&self) -> Option<Time> {
+        self.lost.as_ref().filter(|lost| lost.is_contradicted).map(|lost| lost.until)
+    }
+
+    /// Forgets at `now` what was lost and said again, once nothing of it can take effect any more.
+    pub fn forget_lost(&mut self, now: Time) {
+        self.lost.take_if(|lost| lost.until <= now && lost.changes.is_empty() && !lost.is_contradicted);
+    }
+
+    /// Nothing that was lost takes effect any more, and the account was seen since. What was given and taken away counts as given,
+    /// where it is there after all.
+    pub fn is_certain(&mut self) {
+        let Some(Lost { taken: Given { rights, instead_of }, .. }) = self.lost.take() else { return };
+        let (seen, given) = (&self.seen, &mut self.given.rights);
+        for (workspace, role) in rights.workspaces {
+            let is_there = seen.workspaces.as_ref().is_some_and(|seen| seen.get(&workspace) == Some(&role));
+            if is_there && !given.workspaces.contains_key(&workspace) {
+                if let Some(before) = instead_of.get(&workspace) {
+                    self.given.instead_of.insert(workspace.clone(), *before);
+                }
+                given.workspaces.insert(workspace, role);
+            }
+        }
+        // Where no answer tells, it is taken once more.
+        let is_there = |role: &CustomRole| seen.custom_roles.as_ref().is_none_or(|seen| seen.contains(role));
+        given.custom_roles.extend(rights.custom_roles.into_iter().filter(is_there));
+        let is_there =
+            |role: &AdministratorRole| seen.administrator.as_ref().is_none_or(|seen| seen.contains(role));
+        given.administrator.extend(rights.administrator.into_iter().filter(is_there));
+        let is_there = |group: &String| seen.seat_groups.as_ref().is_none_or(|seen| seen.contains(group));
+        given.seat_group = given.seat_group.take().or(rights.seat_group.filter(is_there));
     }
 
     /// Whether `change` would undo what others did at the target. Else it is for the bridge to bring about: groups give, or do
@@ -298,7 +474,11 @@ impl Entitlement {
     /// `change` was carried out.
     pub fn finish(&mut self, change: &RightChange) {
         self.begin(change);
-        let Self { seen, given: Given { rights, instead_of } } = self;
+        if let Some(lost) = &mut self.lost {
+            lost.settle(change);
+            lost.taken.keep_what_is_taken(&self.given, change);
+        }
+        let Self { seen, given: Given { rights, instead_of }, .. } = self;
         match change {
             RightChange::GiveRole { workspace, role, .. } => {
                 seen.workspaces.get_or_insert_default().insert(workspace.clone(), *role);
@@ -333,5 +513,91 @@ impl Entitlement {
                 seen.seat_groups.get_or_insert_default().remove(group);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OVER: Time = Time::from_micros(1_700_000_000_000_000);
+
+    fn give(role: WorkspaceRole) -> RightChange {
+        RightChange::GiveRole { workspace: "1".into(), from: None, role }
+    }
+
+    fn take(leaving: Option<WorkspaceRole>) -> RightChange {
+        RightChange::TakeRole { workspace: "1".into(), leaving }
+    }
+
+    #[test]
+    fn what_was_lost_is_not_known_until_it_is_said_again() {
+        let mut entitlement = Entitlement::default();
+        let change = give(WorkspaceRole::Viewer);
+        entitlement.lose(&change, OVER);
+        assert!(entitlement.is_unsure_of("1") && !entitlement.is_unsure_of("2"));
+        assert_eq!(entitlement.given.rights.workspaces.len(), 1, "it may have been given");
+        entitlement.finish(&change);
+        assert!(!entitlement.is_unsure_of("1"));
+        assert_eq!(entitlement.look_at(), None);
+        entitlement.forget_lost(OVER);
+        assert_eq!(entitlement.lost, None);
+    }
+
+    #[test]
+    fn what_contradicts_something_that_was_lost_is_looked_at_once_that_is_over() {
+        for is_said_again in [false, true] {
+            let mut entitlement = Entitlement::default();
+            let change = give(WorkspaceRole::Owner);
+            entitlement.begin(&RightChange::GiveRole {
+                workspace: "1".into(),
+                from: Some(WorkspaceRole::Viewer),
+                role: WorkspaceRole::Owner,
+            });
+            entitlement.lose(&change, OVER);
+            if is_said_again {
+                entitlement.finish(&change);
+            }
+            entitlement.finish(&take(Some(WorkspaceRole::Viewer)));
+            assert_eq!(entitlement.given.rights, Rights::default());
+            assert_eq!(entitlement.look_at(), Some(OVER));
+            entitlement.forget_lost(OVER);
+            // It is kept with the account, and there after all.
+            let kept = serde_json::to_string(&entitlement).unwrap();
+            let mut entitlement: Entitlement = serde_json::from_str(&kept).unwrap();
+            let seen = SeenRights {
+                workspaces: Some([("1".into(), WorkspaceRole::Owner)].into()),
+                ..SeenRights::default()
+            };
+            entitlement.seen = seen;
+            entitlement.is_certain();
+            assert_eq!(entitlement.given.rights.workspaces["1"], WorkspaceRole::Owner);
+            assert_eq!(entitlement.given.instead_of["1"], WorkspaceRole::Viewer);
+            assert_eq!(entitlement.look_at(), None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_after_all_is_not_taken_again() {
+        let mut entitlement = Entitlement::default();
+        entitlement.lose(&give(WorkspaceRole::Owner), OVER);
+        entitlement.finish(&take(None));
+        entitlement.seen.workspaces = Some(BTreeMap::new());
+        entitlement.is_certain();
+        assert_eq!(entitlement.given, Given::default());
+    }
+
+    #[test]
+    fn other_rights_have_nothing_to_do_with_what_was_lost() {
+        let mut entitlement = Entitlement::default();
+        entitlement.lose(&give(WorkspaceRole::Owner), OVER);
+        let seat = RightChange::JoinSeatGroup("7".into());
+        entitlement.finish(&seat);
+        entitlement.finish(&RightChange::LeaveSeatGroup("7".into()));
+        assert_eq!(entitlement.look_at(), None);
+        entitlement.lose(&seat, OVER);
+        assert_eq!(entitlement.seen.seat_groups, None);
+        entitlement.finish(&RightChange::LeaveSeatGroup("7".into()));
+        assert_eq!(entitlement.look_at(), Some(OVER));
     }
 }

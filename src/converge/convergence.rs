@@ -98,6 +98,20 @@ async fn attempt(
     let mut calls = 0;
     let mut most_calls: Option<(bool, usize)> = None;
     let mut desired_in = (user.version, user.touched);
+    if let Some(account) = doubt::to_look_at(target, &sighting.observed) {
+        let called_at = target.clock.now();
+        let looked = doubt::look_again(target, &account).await;
+        sighting.calls.add_look_at_account(target, &account, user.version, called_at, &looked);
+        match looked {
+            Ok(mut observed) => {
+                if let Observed::Present(account) = &mut observed {
+                    account.entitlement.is_certain();
+                }
+                sighting.observed = observed;
+            }
+            Err(error) => return give_up(target, user, sighting, error).await,
+        }
+    }
     loop {
         if desired_in != (user.version, user.touched) {
             desired = asks::desired(&target.store, &*target.connector, &user).await?;
@@ -283,10 +297,15 @@ async fn attempt(
                 match call {
                     Call::Find { .. } => {}
                     Call::Create { .. } => sighting.observed = user.observed.clone(),
-                    // What was begun stands in the row.
-                    Call::ChangeRight { account, .. } => {
-                        let account = user.account().cloned().unwrap_or(account);
-                        sighting.observed = Observed::Uncertain { account, until };
+                    // What was begun stands in the row. The account itself is as it was: to say all of it again would undo what
+                    // somebody did to it by hand.
+                    Call::ChangeRight { account, change } => {
+                        let mut account = user.account().cloned().unwrap_or(account);
+                        account.entitlement.lose(&change, until);
+                        sighting.observed = match sighting.observed {
+                            Observed::Uncertain { until, .. } => Observed::Uncertain { account, until },
+                            _ => Observed::Present(account),
+                        };
                     }
                     Call::Update { account, .. } | Call::Delete { account } => {
                         sighting.observed = Observed::Uncertain { account, until }

@@ -89,6 +89,13 @@ pub(super) async fn note(target: &Target, user: &mut User, call: &Call) -> Resul
     Ok(noted)
 }
 
+/// The account whose rights something older may have changed after what was said last, which shows by now.
+pub(super) fn to_look_at(target: &Target, observed: &Observed) -> Option<Account> {
+    let Observed::Present(account) = observed else { return None };
+    let is_over = account.entitlement.look_at().is_some_and(|until| until <= target.clock.now());
+    (is_over && target.connector.directory().is_some()).then(|| account.clone())
+}
+
 /// What is known of an account after a call of it said that it is not there.
 ///
 /// # Errors

@@ -144,7 +144,7 @@ impl Guard {
                 account.email
             )));
         }
-        if account.administrator
+        if account.manages_users()
             && !users::has_other_enabled_administrator(store, app, &account.id, leaving).await?
         {
             return Ok(Some(format!(

@@ -48,11 +48,13 @@ pub struct HealthMonitor {
 struct State {
     health: Health,
     breaker: Breaker,
+    /// When our credentials were last accepted.
+    accepted_at: Option<Time>,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { health: Health::Unknown, breaker: Breaker::default() }
+        Self { health: Health::Unknown, breaker: Breaker::default(), accepted_at: None }
     }
 }
 
@@ -73,6 +75,11 @@ impl HealthMonitor {
     /// The state now.
     pub fn current(&self) -> Health {
         self.state.borrow().health.clone()
+    }
+
+    /// When the target last accepted our credentials, as far as this process knows.
+    pub fn accepted_at(&self) -> Option<Time> {
+        self.state.borrow().accepted_at
     }
 
     /// What may be sent now.
@@ -164,6 +171,9 @@ impl HealthMonitor {
         };
         self.state.send_if_modified(|state| {
             let before = state.breaker.traffic();
+            if ending == Ending::Answered {
+                state.accepted_at = Some(now);
+            }
             state.breaker.record(purpose, ending, now, app);
             let next = next(state, ending, now, reason);
             let is_news = std::mem::discriminant(&next) != std::mem::discriminant(&state.health);

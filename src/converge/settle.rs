@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Time,
-    connector::{Account, Observed, error::RejectionKind},
+    connector::{Account, Lane, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
@@ -83,6 +83,9 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                 if sighting.observed != starting_point(&worked) {
                     see(&mut user, &sighting, now);
                 }
+                if let Observed::Present(account) = &mut user.observed {
+                    account.entitlement.forget_lost(now);
+                }
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);
                 if !refusal.is_empty() {
@@ -97,6 +100,11 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                         _ if user.failure.is_some() => {
                             user.lane = worked.lane;
                             Some(now + backoff::after_rejection(user.attempts))
+                        }
+                        // A right may come back that was taken.
+                        Observed::Present(account) if account.entitlement.look_at().is_some() => {
+                            user.lane = Lane::Revoke;
+                            account.entitlement.look_at()
                         }
                         _ => None,
                     };

@@ -27,8 +27,10 @@ use super::{
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// How long the database may take to say that it is there: less than Prometheus waits for all of the answer.
+/// How long the database may take to say that it is there, and how long until all is read from it: less than Prometheus waits for
+/// the answer, which is ten seconds if nothing else is said.
 const DATABASE_WITHIN: Duration = Duration::from_secs(2);
+const READ_WITHIN: Duration = Duration::from_secs(6);
 
 /// Answers all meters.
 pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -> Result<Response, Failure> {
@@ -39,6 +41,7 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -
     let database = until(&*service.clock, now + DATABASE_WITHIN, service.store.check()).await;
     let is_up = matches!(database, Some(Ok(())));
     readings.read_database(is_up);
+    let deadline = now + READ_WITHIN;
     for (name, app) in &service.apps {
         readings.read_tokens(name, app.authenticator().credentials(), now);
         match app {
@@ -47,9 +50,17 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -
         }
         // Each of many questions would be waited for in vain.
         if is_up {
-            match app {
-                Mounted::Bridged(app) => readings.read_work(&app.bridged.target, now).await,
-                Mounted::PassedThrough(mount) => readings.read_brake(&mount.app).await,
+            let read = async {
+                match app {
+                    Mounted::Bridged(app) => readings.read_work(&app.bridged.target, now).await,
+                    Mounted::PassedThrough(mount) => readings.read_brake(&mount.app).await,
+                }
+            };
+            if until(&*service.clock, deadline, read).await.is_none() {
+                tracing::warn!(
+                    app = name.as_str(),
+                    "the database answers so slowly that figures are left out of /metrics"
+                );
             }
         }
     }

@@ -107,7 +107,7 @@ impl Watch {
                 );
                 self.raise(app, kind, STANDING, QUIET, text, now).await
             }
-            Health::Working => self.end(app, kind).await,
+            Health::Working => self.end(app, kind, target.health.accepted_at()).await,
             // Nobody knows.
             Health::Unknown | Health::Failing { .. } | Health::Down { .. } | Health::Recovering => Ok(()),
         }
@@ -119,7 +119,7 @@ impl Watch {
         }
         let (app, kind) = (&target.app, NotificationKind::RevocationsOverdue);
         let Some(overdue) = users::find_overdue(&self.store, app, now - OVERDUE_AFTER).await? else {
-            return self.end(app, kind).await;
+            return self.end(app, kind, Some(now)).await;
         };
         let text = format!(
             "people who are to lose access still have it: {}, the first since {}. /status says how {} is; `scim-bridge explain` \
@@ -133,7 +133,9 @@ impl Watch {
 
     async fn look_at_token_of_target(&self, app: &PassedThrough, now: Time) -> Result<(), StoreError> {
         let (name, kind) = (app.name(), NotificationKind::CredentialsRefused);
-        let Some(since) = app.credentials_refused_since() else { return self.end(name, kind).await };
+        let Some(since) = app.credentials_refused_since() else {
+            return self.end(name, kind, app.credentials_accepted_at()).await;
+        };
         let text = format!(
             "{} does not accept the bridge's token since {since} (401), and so none of the identity provider's requests. Have another \
              one made there, set it as token, and restart",
@@ -205,14 +207,16 @@ impl Watch {
             .await
     }
 
-    async fn end(&self, app: &str, kind: NotificationKind) -> Result<(), StoreError> {
+    /// It is over, as far as this process saw so at `seen_at`; `None`: it saw nothing.
+    async fn end(&self, app: &str, kind: NotificationKind, seen_at: Option<Time>) -> Result<(), StoreError> {
+        let Some(seen_at) = seen_at else { return Ok(()) };
         if !notifications::stands(&self.store, app, kind, STANDING).await? {
             return Ok(());
         }
         let app = app.to_owned();
         self.store
             .write(move |transaction| {
-                Box::pin(async move { notifications::end(transaction, &app, kind, STANDING).await })
+                Box::pin(async move { notifications::end(transaction, &app, kind, STANDING, seen_at).await })
             })
             .await
     }

@@ -163,6 +163,11 @@ impl PassedThrough {
         self.refused.since()
     }
 
+    /// When the target last accepted it, as far as this process knows.
+    pub fn credentials_accepted_at(&self) -> Option<Time> {
+        self.refused.accepted_at()
+    }
+
     /// How the brake stands.
     ///
     /// # Errors

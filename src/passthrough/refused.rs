@@ -6,24 +6,37 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::{clock::Time, upstream::StatusOfTarget};
 
-/// Since when it is refused.
+/// What the answers tell.
 #[derive(Debug, Default)]
-pub(super) struct Refused(Mutex<Option<Time>>);
+pub(super) struct Refused(Mutex<State>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// Since when it is refused, while it is.
+    since: Option<Time>,
+    /// When it was last accepted.
+    accepted_at: Option<Time>,
+}
 
 impl Refused {
     /// Takes the status of an answer to heart. Whoever refuses for another reason may not have looked at the token.
     pub(super) fn heed(&self, status: StatusOfTarget, now: Time) {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if status == StatusOfTarget::UNAUTHORIZED {
-            since.get_or_insert(now);
+            state.since.get_or_insert(now);
         } else if status.is_success() {
-            *since = None;
+            *state = State { since: None, accepted_at: Some(now) };
         }
     }
 
     /// Since when, while it is.
     pub(super) fn since(&self) -> Option<Time> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).since
+    }
+
+    /// When it was last accepted, as far as this process knows.
+    pub(super) fn accepted_at(&self) -> Option<Time> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).accepted_at
     }
 }
 

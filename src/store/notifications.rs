@@ -130,7 +130,8 @@ pub async fn raise(transaction: &mut Transaction, notice: Notice<'_>) -> Result<
     Ok(raised.rows_affected() > 0)
 }
 
-/// What was told is over: when it comes again, it is told again.
+/// What was told is over as far as it was raised before `since`: when it comes again, it is told again. Of several processes one may
+/// know only how it was before another one raised it.
 ///
 /// # Errors
 /// When the database fails.
@@ -139,13 +140,32 @@ pub async fn end(
     app: &str,
     kind: NotificationKind,
     occurrence: &str,
+    since: Time,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE notifications SET occurrence = NULL WHERE app = $1 AND kind = $2 AND occurrence = $3",
+        "UPDATE notifications SET occurrence = NULL WHERE app = $1 AND kind = $2 AND occurrence = $3 AND raised_at < $4",
     )
     .bind(app)
     .bind(kind.as_str())
     .bind(occurrence)
+    .bind(since.as_micros())
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
+/// Brings times back that lie ahead of `now`, as they do where the clock was set back since they were stored: until then nothing
+/// else of the kind would be told, and nothing be tried again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_back(transaction: &mut Transaction, app: &str, now: Time) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE notifications SET raised_at = $2, due_at = CASE WHEN due_at > $2 THEN $2 ELSE due_at END \
+         WHERE app = $1 AND raised_at > $2",
+    )
+    .bind(app)
+    .bind(now.as_micros())
     .execute(transaction)
     .await?;
     Ok(())

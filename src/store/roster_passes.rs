@@ -12,6 +12,8 @@ use super::{Store, StoreError, Transaction};
 pub struct RosterPass {
     /// Who makes one now, or died making one.
     pub owner: Option<String>,
+    /// How long it counts as being made, without a further word.
+    pub lease_until: Option<Time>,
     /// When the latest one began.
     pub began_at: Option<Time>,
     /// When the latest one ended.
@@ -24,13 +26,20 @@ pub struct RosterPass {
     pub asked_at: Option<Time>,
 }
 
+impl RosterPass {
+    /// Whether nobody makes one at `now`: neither does anybody who gives signs of life.
+    pub fn is_free(&self, now: Time) -> bool {
+        self.owner.is_none() || self.lease_until.is_none_or(|until| until <= now)
+    }
+}
+
 /// Where the passes of an app stand.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(store: &Store, app: &str) -> Result<RosterPass, StoreError> {
     let row = sqlx::query(
-        "SELECT owner, began_at, ended_at, failure, failures, asked_at FROM roster_passes WHERE app = $1",
+        "SELECT owner, lease_until, began_at, ended_at, failure, failures, asked_at FROM roster_passes WHERE app = $1",
     )
     .bind(app)
     .fetch_optional(store.reader())
@@ -39,6 +48,7 @@ pub async fn find(store: &Store, app: &str) -> Result<RosterPass, StoreError> {
     let time = |column| Ok::<_, StoreError>(row.try_get::<Option<i64>, _>(column)?.map(Time::from_micros));
     Ok(RosterPass {
         owner: row.try_get("owner")?,
+        lease_until: time("lease_until")?,
         began_at: time("began_at")?,
         ended_at: time("ended_at")?,
         failure: row.try_get("failure")?,
@@ -152,4 +162,20 @@ pub async fn abandon(transaction: &mut Transaction, app: &str, owners: &str) -> 
         .execute(transaction)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_pass_is_made_by_who_gave_a_sign_of_life_lately() {
+        let now = Time::from_micros(1_700_000_000_000_000);
+        let made = |lease_until| RosterPass { owner: Some("a".into()), lease_until, ..RosterPass::default() };
+        assert!(RosterPass::default().is_free(now));
+        assert!(!made(Some(now + Duration::from_micros(1))).is_free(now));
+        assert!(made(Some(now)).is_free(now));
+    }
 }

@@ -17,7 +17,7 @@ use scim_bridge::{
 use serde_json::json;
 use sqlx::Connection as _;
 
-use crate::harness::{Bridge, Setup, TOKEN, eventually, pass_time, user};
+use crate::harness::{Bridge, Setup, TOKEN, as_time_passes, eventually, pass_time, user};
 
 /// What Prometheus reads.
 async fn scraped(bridge: &Bridge) -> String {
@@ -176,6 +176,23 @@ async fn calls_to_the_target_are_counted_and_timed_by_call_and_outcome_and_never
 async fn execute(bridge: &Bridge, statement: &'static str) {
     let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
     sqlx::query(statement).execute(&mut database).await.unwrap();
+}
+
+/// One who reads all metrics in vain does not read them again.
+#[tokio::test]
+async fn a_database_that_answers_slowly_costs_its_own_figures_and_not_all_of_them() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = setup.on_server().start().await;
+    let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
+    let mut blocking = sqlx::Connection::begin(&mut database).await.unwrap();
+    sqlx::query("LOCK TABLE users").execute(&mut *blocking).await.unwrap();
+    let text = as_time_passes(&clock, Duration::from_millis(500), scraped(&bridge)).await;
+    assert_eq!(value(&text, "scim_bridge_database_up{}"), Some(1.0), "{text}");
+    assert_eq!(value(&text, "scim_bridge_target_up{app=\"test\"}"), Some(1.0), "{text}");
+    assert_eq!(value(&text, "scim_bridge_users{app=\"test\",state=\"active\"}"), None, "{text}");
+    blocking.rollback().await.unwrap();
+    let text = scraped(&bridge).await;
+    assert!(value(&text, "scim_bridge_users{app=\"test\",state=\"active\"}").is_some(), "{text}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use http::Method;
 use rstest::rstest;
 use scim_bridge::{
     clock::ManualClock,
-    sim::aha::{Fault, Person, SimulatedAha, switches::DisabledOwner},
+    sim::aha::{AdministratorRoles, Fault, Person, SimulatedAha, switches::DisabledOwner},
 };
 use serde_json::{Value, json};
 
@@ -271,6 +271,33 @@ async fn two_administrators_who_leave_at_once_do_not_leave_the_account_without_o
     assert_eq!(statuses, [200, 403], "{ann} {bob}");
     let left = ["ann@example.com", "bob@example.com"].map(|email| is_enabled(&bridge.aha, email));
     assert_eq!(left.iter().filter(|enabled| **enabled).count(), 1);
+}
+
+/// Who has only the bills in hand can manage nobody.
+#[tokio::test]
+async fn an_administrator_of_billing_alone_is_not_one_who_is_left() {
+    let (bridge, clock) = start(|setup| {
+        setup.with(|aha| {
+            aha.seed(Person::new("Ann", "Admin", "ann@example.com").administrator());
+            let bob = aha.seed(Person::new("Bob", "Bills", "bob@example.com"));
+            aha.set_administrator_roles(
+                bob,
+                AdministratorRoles { billing: true, ..AdministratorRoles::default() },
+            );
+            aha.change(|switches| switches.disabled_owner = DisabledOwner::KeepsKey);
+        })
+    })
+    .await;
+    bridge.aha.disable(bridge.aha.find_user_by_email(ADMINISTRATOR).unwrap().id);
+    bridge.next_roster(&clock, EVERY).await;
+    let leave = replace("active", false);
+    let (ann, bob) =
+        (path(&id_of(&bridge, "ann@example.com").await), path(&id_of(&bridge, "bob@example.com").await));
+    let ann = as_time_passes(&clock, STEP, bridge.patch(&ann, leave.clone())).await;
+    assert_eq!(ann.status, 403, "{ann}");
+    assert!(is_enabled(&bridge.aha, "ann@example.com"));
+    let bob = as_time_passes(&clock, STEP, bridge.patch(&bob, leave)).await;
+    assert_eq!(bob.status, 200, "{bob}");
 }
 
 // --- leases ---

@@ -100,7 +100,7 @@ impl Client {
             administrator: Some(BTreeSet::new()),
             seat_groups: None,
         };
-        let entitlement = Box::new(Entitlement { seen, given });
+        let entitlement = Box::new(Entitlement { seen, given, lost: None });
         Ok(Account { written_name: Some(name.clone()), entitlement, ..user.into_account() })
     }
 

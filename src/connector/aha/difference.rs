@@ -2,7 +2,8 @@
 //!
 //! By default (`roles = "additive"`) the bridge takes away only what it gave. A role that somebody else gave stays as long as
 //! it is no weaker than what a group gives; where a group gave more, the weaker role that was there before comes back
-//! when the group does not any more. With `roles = "authoritative"` all is taken that no group gives, with these exceptions,
+//! when the group does not any more (`reviewer` for `developer`, which Aha! shows and lets nobody give), unless somebody has changed
+//! the role since. With `roles = "authoritative"` all is taken that no group gives, with these exceptions,
 //! since to take it would be wrong or lead nowhere:
 //!
 //! - the default role in the default workspace, which new accounts are created with;
@@ -60,24 +61,28 @@ fn roles(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<RightCh
     let is_authoritative = policy.rules.roles == OtherRoles::Authoritative;
     let change = |workspace: &String| {
         let (have, gave) = (seen.get(workspace).copied(), given.get(workspace).copied());
-        let is_ours = gave.is_some() && (have == gave || have.is_none());
-        let before = held.given.instead_of.get(workspace).copied().filter(|_| !is_authoritative);
+        let is_unsure = held.is_unsure_of(workspace);
+        let is_ours = gave.is_some() && (have == gave || have.is_none() || is_unsure);
+        // Who was seen to have no role has lost it by hand, and the one before with it.
+        let may_come_back = have == gave || is_unsure || held.seen.workspaces.is_none();
+        let before = held.given.instead_of.get(workspace).copied();
+        let before = before.filter(|_| is_ours && may_come_back && !is_authoritative).map(givable);
         let default = policy.default_role.filter(|(id, _)| id == workspace).map(|(_, role)| role);
         let give = |role| RightChange::GiveRole { workspace: workspace.clone(), from: have, role };
         let take = |leaving| RightChange::TakeRole { workspace: workspace.clone(), leaving };
         match wanted.workspaces.get(workspace).copied() {
             Some(want) => {
-                let want = before.filter(|_| is_ours).map_or(want, |before| want.max(before));
-                match have {
+                match have.filter(|_| !is_unsure) {
+                    // What was there before is enough, and is not the bridge's to take away.
+                    _ if before.is_some_and(|before| before >= want) => Some(take(before)),
                     Some(have) if have == want => None,
                     Some(have) if have > want && !is_ours && !is_authoritative => None,
                     _ => Some(give(want)),
                 }
             }
             None if is_ours => {
-                Some(take(before.or(default.filter(|_| is_authoritative)).filter(|role| {
-                    gave.is_some_and(|gave| *role < gave) && *role != WorkspaceRole::Developer
-                })))
+                let default = default.filter(|_| is_authoritative);
+                Some(take(before.or(default).filter(|role| gave.is_some_and(|gave| *role <= gave))))
             }
             None => {
                 let have = have.filter(|_| is_authoritative)?;
@@ -88,6 +93,14 @@ fn roles(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<RightCh
         }
     };
     workspaces.into_iter().filter_map(change).collect()
+}
+
+/// The strongest role no stronger than this one that can be given.
+fn givable(role: WorkspaceRole) -> WorkspaceRole {
+    match role {
+        WorkspaceRole::Developer => WorkspaceRole::Reviewer,
+        role => role,
+    }
 }
 
 /// Whether a role may be one that a line hands down to its workspaces, or a workspace to its line.

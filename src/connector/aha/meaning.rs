@@ -9,8 +9,8 @@
 //! matters.
 //!
 //! A name may mean something that is not listed any more: the API key's owner does not see it now, or somebody renamed a
-//! workspace that a rule names. Then it is [doubtful](Doubtful) what the name gives: nobody gets it, and nobody who has it loses
-//! it because of that. One listing that tells less than the one before must not take the roles of hundreds.
+//! workspace that a rule names. Or several workspaces have the name. Then it is [doubtful](Doubtful) what the name gives: nobody gets it,
+//! and nobody who has it loses it because of that. One listing that tells less than the one before must not take the roles of hundreds.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ impl Doubtful {
 
     /// What `grant` gave.
     fn note(&mut self, grant: &Grant, catalogue: &Catalogue) {
-        let workspaces = |text| catalogue.former_workspaces(text).map(str::to_owned);
+        let workspaces = |text| may_be_meant(catalogue, text).map(str::to_owned);
         match grant {
             Grant::Role { workspace, .. } => self.roles_in.extend(workspaces(workspace)),
             Grant::CustomRole { workspace, .. } => self.custom_roles_in.extend(workspaces(workspace)),
@@ -119,7 +119,7 @@ impl<'a> Meanings<'a> {
         for name in names {
             let grants = self.grants(name);
             if grants.is_empty() {
-                asked.doubtful.roles_in.extend(self.unlisted_workspaces(name).map(str::to_owned));
+                asked.doubtful.roles_in.extend(self.doubtful_workspaces(name).map(str::to_owned));
             }
             for grant in grants {
                 // Those who ask what a single name means are told of problems.
@@ -165,6 +165,15 @@ impl<'a> Meanings<'a> {
         named.flat_map(|(catalogue, (workspace, _))| {
             catalogue.former_workspaces(workspace).filter(|id| !catalogue.has_workspace(id))
         })
+    }
+
+    /// The workspaces one of which a name of the catalogue may be about, though it is not known which.
+    fn doubtful_workspaces(self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.catalogue.zip(workspace_and_role(name)).into_iter();
+        let called = named.flat_map(|(catalogue, (workspace, _))| {
+            catalogue.workspaces_called(workspace).map(|workspace| workspace.id.as_str())
+        });
+        self.unlisted_workspaces(name).chain(called)
     }
 
     /// Adds what `grant` gives to `rights`; says what that is, or why it cannot be given.
@@ -221,11 +230,21 @@ impl<'a> Meanings<'a> {
         }
         Err(match self.catalogue {
             None => format!("the workspaces of Aha! were not listed yet, so {text:?} is not known"),
+            Some(catalogue) if catalogue.workspaces_called(text).next().is_some() => format!(
+                "{text:?} is not the name of one workspace alone, or was that of one that is not listed any more; write the \
+                 prefix or the id of the workspace in `workspace`"
+            ),
             Some(_) => format!(
                 "there is no workspace {text:?} that the bridge's administrator can see; correct `workspace`, or write its id"
             ),
         })
     }
+}
+
+/// The ids of the workspaces that `text` named once, or that have it as their name.
+fn may_be_meant<'a>(catalogue: &'a Catalogue, text: &'a str) -> impl Iterator<Item = &'a str> {
+    let called = catalogue.workspaces_called(text).map(|workspace| workspace.id.as_str());
+    catalogue.former_workspaces(text).chain(called)
 }
 
 /// The two parts of `{workspace}: {role}`.

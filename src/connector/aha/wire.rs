@@ -157,6 +157,7 @@ fn role_of_code(code: u32) -> Option<WorkspaceRole> {
 /// The name that a role is written with. [`WorkspaceRole::Developer`] cannot be written, and is never asked for.
 pub fn written_role(role: WorkspaceRole) -> &'static str {
     match role {
+        // `developer` is never asked for (`difference`).
         WorkspaceRole::Owner => "product_owner",
         WorkspaceRole::Contributor | WorkspaceRole::Developer => "contributor",
         WorkspaceRole::Reviewer => "reviewer",

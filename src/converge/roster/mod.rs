@@ -51,7 +51,7 @@ pub use self::{
     catalogue::recall,
     early::EarlyRoster,
     progress::{Progress, RosterState},
-    turn::{Caller, abandon_turns_of_servers, sync},
+    turn::{Caller, Wanted, abandon_turns_of_servers, sync},
 };
 pub(super) use self::{
     finding::{Scope, resolve, resolve_drift_of},
@@ -106,21 +106,25 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
         let due = async {
             // Where nobody else makes any, there is nothing to look up.
             match target.replica.has_company() {
-                false => early::wait(&target, last_began_at, next_at).await,
-                true => until_due(&target, every, tried, &progress).await,
+                false => {
+                    early::wait(&target, last_began_at, next_at).await;
+                    None
+                }
+                true => Some(until_due(&target, every, tried, &progress).await),
             }
         };
-        tokio::select! {
+        let last_end = tokio::select! {
             () = stopping.cancelled() => return,
-            () = due => {}
-        }
+            last_end = due => last_end,
+        };
         // While the target is not to be called, the worker's probe is the only call.
         tokio::select! {
             () = stopping.cancelled() => return,
             () = target.health.while_stopped() => {}
         }
         last_began_at = target.clock.now();
-        let Some(result) = sync(&target, Caller::Server, &stopping).await else { return };
+        let wanted = last_end.map_or(Wanted::New, Wanted::After);
+        let Some(result) = sync(&target, Caller::Server, wanted, &stopping).await else { return };
         tried = Tried::Yes;
         next_at = match &result {
             Ok(roster) => {
@@ -139,11 +143,16 @@ pub async fn run(target: Arc<Target>, every: Duration, progress: Progress, stopp
     }
 }
 
-/// Waits until it is time for the next pass, of whichever process.
-async fn until_due(target: &Target, every: Duration, tried: Tried, progress: &Progress) {
-    while let Err(error) = schedule::until_due(target, every, tried, progress).await {
-        tracing::warn!(app = target.app, %error, "when accounts were listed last is not known; it is asked again");
-        target.clock.sleep_until(target.clock.now() + FIRST_RETRY).await;
+/// Waits until it is time for the next pass, of whichever process, and answers when the latest one ended.
+async fn until_due(target: &Target, every: Duration, tried: Tried, progress: &Progress) -> Option<Time> {
+    loop {
+        match schedule::until_due(target, every, tried, progress).await {
+            Ok(last_end) => return last_end,
+            Err(error) => {
+                tracing::warn!(app = target.app, %error, "when accounts were listed last is not known; it is asked again");
+                target.clock.sleep_until(target.clock.now() + FIRST_RETRY).await;
+            }
+        }
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) enum Tried {
 }
 
 /// Waits until a pass is due: `every` so often from beginning to beginning, some time after one that failed, whoever made it, or
-/// early, because the target said that something was changed.
+/// early, because the target said that something was changed. Answers when the latest one ended: whoever ended one since has made
+/// the one that is due.
 ///
 /// # Errors
 /// When the database fails.
@@ -41,7 +42,7 @@ pub(super) async fn until_due(
     every: Duration,
     tried: Tried,
     progress: &Progress,
-) -> Result<(), StoreError> {
+) -> Result<Option<Time>, StoreError> {
     let mut learned = None;
     loop {
         let roster = rosters::find(&target.store, &target.app).await?;
@@ -49,11 +50,9 @@ pub(super) async fn until_due(
             progress.know();
         }
         let pass = roster_passes::find(&target.store, &target.app).await?;
-        let Some(due_at) = due_at(&pass, roster.as_ref(), every, tried) else { return Ok(()) };
         let now = target.clock.now();
-        if due_at <= now {
-            return Ok(());
-        }
+        let due_at = due_at(&pass, roster.as_ref(), every, tried, now);
+        let Some(due_at) = due_at.filter(|due_at| *due_at > now) else { return Ok(pass.ended_at) };
         learn_catalogue(target, &mut learned).await?;
         // Who makes no pass is not told by one.
         if !target.guard.knows_credentials_owner() && target.health.stopped().is_none() {
@@ -69,23 +68,32 @@ pub(super) async fn until_due(
     }
 }
 
-/// When the next pass is due; `None` where none was ever ended: who is making the first one is waited for.
-fn due_at(pass: &RosterPass, roster: Option<&Roster>, every: Duration, tried: Tried) -> Option<Time> {
+/// When the next pass is due; `None` where none was ever ended: who is making the first one is waited for. What lies ahead of `now`
+/// was stored before the clock was set back.
+fn due_at(
+    pass: &RosterPass,
+    roster: Option<&Roster>,
+    every: Duration,
+    tried: Tried,
+    now: Time,
+) -> Option<Time> {
     let regularly = match (pass.ended_at, &pass.failure, roster) {
         (Some(ended_at), Some(_), _) => {
             let retry = match tried {
                 Tried::Yes => FIRST_RETRY * 2_u32.saturating_pow(pass.failures.saturating_sub(1).min(16)),
                 Tried::No => FIRST_RETRY,
             };
-            ended_at + retry.min(every)
+            ended_at.min(now) + retry.min(every)
         }
-        (_, _, Some(roster)) => roster.started_at + every,
+        (_, _, Some(roster)) => roster.started_at.min(now) + every,
         (_, _, None) => return None,
     };
     // A pass under way counts as well: it may have seen the account before that.
     let is_asked_for =
         pass.asked_at.is_some_and(|asked_at| roster.is_none_or(|roster| asked_at >= roster.started_at));
-    if !is_asked_for {
+    // One that failed since is repeated ever more seldom, as any.
+    let was_tried = pass.failure.is_some() && pass.began_at > pass.asked_at;
+    if !is_asked_for || was_tried {
         return Some(regularly);
     }
     let early = early::earliest(pass.began_at.unwrap_or_default(), roster);
@@ -146,7 +154,16 @@ mod tests {
         #[case] tried: Tried,
         #[case] due: Option<u64>,
     ) {
-        assert_eq!(due_at(&pass, roster.as_ref(), EVERY, tried), due.map(at));
+        assert_eq!(due_at(&pass, roster.as_ref(), EVERY, tried, at(2000)), due.map(at));
+    }
+
+    #[test]
+    fn where_the_clock_was_set_back_a_pass_is_not_due_for_later_than_from_now_on() {
+        let a_day = 86_400;
+        let complete = pass(a_day, a_day + 3, 0);
+        let due = due_at(&complete, roster(a_day, a_day + 3).as_ref(), EVERY, Tried::Yes, at(10));
+        assert_eq!(due, Some(at(910)));
+        assert_eq!(due_at(&pass(a_day, a_day + 1, 1), None, EVERY, Tried::Yes, at(10)), Some(at(15)));
     }
 
     /// The target says at this second that something was changed.
@@ -155,7 +172,7 @@ mod tests {
     #[case::while_it_was_made(pass(100, 103, 0), roster(100, 103), 101, 220)]
     #[case::after_it(pass(100, 103, 0), roster(100, 103), 300, 220)]
     #[case::after_one_that_took_long(pass(100, 200, 0), roster(100, 200), 300, 500)]
-    #[case::the_one_that_began_since_failed_often(pass(400, 401, 9), roster(100, 103), 300, 520)]
+    #[case::the_one_that_began_since_failed_often(pass(400, 401, 9), roster(100, 103), 300, 1301)]
     #[case::the_one_that_began_since_failed_once(pass(400, 401, 1), roster(100, 103), 300, 406)]
     fn a_pass_that_is_asked_for_is_due(
         #[case] pass: RosterPass,
@@ -164,6 +181,6 @@ mod tests {
         #[case] due: u64,
     ) {
         let pass = RosterPass { asked_at: Some(at(asked_at)), ..pass };
-        assert_eq!(due_at(&pass, roster.as_ref(), EVERY, Tried::Yes), Some(at(due)));
+        assert_eq!(due_at(&pass, roster.as_ref(), EVERY, Tried::Yes, at(2000)), Some(at(due)));
     }
 }

@@ -44,6 +44,15 @@ impl Caller {
     }
 }
 
+/// Which pass somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// One that has not ended yet.
+    New,
+    /// Any that ended after the one that did then; `None`: any.
+    After(Option<Time>),
+}
+
 /// Makes a pass, or waits for the one that is under way and answers what that came to. `None` when `stopping` came first.
 ///
 /// # Errors
@@ -51,13 +60,14 @@ impl Caller {
 pub async fn sync(
     target: &Target,
     caller: Caller,
+    wanted: Wanted,
     stopping: &CancellationToken,
 ) -> Option<Result<Roster, RosterError>> {
     let owner = format!("{}{}", caller.prefix(), UserId::new(target.clock.now()));
     let result = tokio::select! {
         biased;
         () = stopping.cancelled() => None,
-        result = in_turn(target, &owner) => Some(result),
+        result = in_turn(target, &owner, wanted) => Some(result),
     };
     if result.is_none() {
         // Whoever is next need not wait until the lease is over.
@@ -68,18 +78,23 @@ pub async fn sync(
     result
 }
 
-async fn in_turn(target: &Target, owner: &str) -> Result<Roster, RosterError> {
+async fn in_turn(target: &Target, owner: &str, wanted: Wanted) -> Result<Roster, RosterError> {
     let (store, app) = (&target.store, target.app.as_str());
-    let last_end = roster_passes::find(store, app).await?.ended_at;
+    let mut pass = roster_passes::find(store, app).await?;
+    let last_end = match wanted {
+        Wanted::New => pass.ended_at,
+        Wanted::After(last_end) => last_end,
+    };
     loop {
-        if take(target, owner, last_end).await? {
-            return make(target, owner).await;
-        }
-        let pass = roster_passes::find(store, app).await?;
         if pass.ended_at != last_end {
             return outcome(target, pass).await;
         }
+        // Whoever waits for another only looks: to ask for the turn is a write.
+        if pass.is_free(target.clock.now()) && take(target, owner, last_end).await? {
+            return make(target, owner).await;
+        }
         target.clock.sleep_until(target.clock.now() + POLL).await;
+        pass = roster_passes::find(store, app).await?;
     }
 }
 

@@ -104,7 +104,15 @@ mod tests {
         (leaver.held_at, leaver.due_at) = (None, Some(at(300)));
         save(&store, &leaver).await;
         assert_eq!(since(&store).await, Some(at(300)));
+        // It is done, but for an earlier call in doubt.
+        leaver.applied_version = leaver.version;
+        leaver.observed =
+            Observed::Suspected { email: "u1@example.com".into(), given: Box::default(), until: at(360) };
+        leaver.due_at = Some(at(360));
+        save(&store, &leaver).await;
+        assert_eq!(since(&store).await, Some(at(360)));
         // It is done, and something else is wanted.
+        leaver.observed = Observed::Absent;
         leaver.due_at = None;
         save(&store, &leaver).await;
         assert_eq!(since(&store).await, None);

@@ -210,8 +210,10 @@ pub(super) fn bind<'q>(
         Observed::Unknown | Observed::Absent | Observed::Present(_) => 0,
     };
     // Who counts as an administrator that is left must be one for certain.
-    let enabled_administrator =
-        uncertain_until == 0 && account.is_some_and(|account| account.administrator && account.enabled);
+    let enabled_administrator = uncertain_until == 0
+        && account.is_some_and(|account| {
+            account.enabled && account.manages_users() && !account.entitlement.is_unsure_of_administration()
+        });
     let seen = match &user.observed {
         Observed::Unknown => None,
         Observed::Absent => Some(Seen::Nothing(())),

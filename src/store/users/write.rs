@@ -124,7 +124,8 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
             .bind(user.id.as_str())
             .fetch_optional(&mut *transaction)
             .await?;
-    // Work gets its age when it first becomes due in a lane, and anew when a person releases it; not with each attempt.
+    // Work gets its age when it first becomes due in a lane, and anew when a person releases it; not with each attempt. What is done
+    // and is only to be said again later, for an earlier call in doubt, is not late before that.
     // Names that are the same to this version, but were not to the one that stored them, keep their keys.
     let query = sqlx::query(
         "UPDATE users SET app = $2, user_name_key = CASE WHEN EXISTS (SELECT 1 FROM users AS other WHERE other.app = $2 \
@@ -134,7 +135,8 @@ pub async fn save(transaction: &mut Transaction, user: &User) -> Result<(), Stor
          observed = $14, observed_at = $15, enabled_administrator = $16, answered = $17, fallback = $18, lane = $19, \
          due_at = $20, attempts = $21, failure = $22, lease_owner = $23, lease_until = $24, display = $25, \
          uncertain = $26, held_at = $27, touched = $28, request_id = $29, trace_parent = $30, fragment = $31, shown_active = $32, account_enabled = $33, \
-         asked_at = CASE WHEN CAST($20 AS BIGINT) IS NULL OR due_at IS NULL OR lane <> $19 OR held_at IS NOT NULL THEN $20 \
+         asked_at = CASE WHEN CAST($20 AS BIGINT) IS NULL OR due_at IS NULL OR lane <> $19 OR held_at IS NOT NULL \
+         OR $22 IS NULL AND $8 = $9 AND $26 <> 0 THEN $20 \
          ELSE COALESCE(asked_at, due_at) END WHERE id = $1",
     );
     bind(query, user)?.execute(&mut *transaction).await?;

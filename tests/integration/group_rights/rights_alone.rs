@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use scim_bridge::sim::aha::{Fault, Person, Role, switches::RateRules};
 use serde_json::json;
 
 use super::fixture::{at_aha, create_group, failure, prepared, rename, roles, set_active, setup, writes};
-use crate::harness::{Setup, as_time_passes, eventually, user};
+use crate::harness::{Setup, as_time_passes, eventually, pass_time, user};
 
 const SAM: &str = "sam.doe@example.com";
 const EVERY: Duration = Duration::from_secs(3_700);
@@ -25,6 +26,37 @@ async fn a_group_that_changes_gives_nobody_the_access_back_that_somebody_took_by
     assert_eq!(writes(&bridge).await.len(), 2);
     assert!(!at_aha(&bridge.aha, SAM).enabled);
     assert_eq!(roles(&bridge, SAM), [("PRJ2", Role::Viewer)].into());
+}
+
+#[rstest]
+#[case::it_is_busy(Fault::html(503))]
+#[case::the_answer_is_lost(Fault::drop_connection().after_applying())]
+#[case::it_does_not_arrive(Fault::drop_connection())]
+#[tokio::test]
+async fn a_call_about_a_right_that_fails_gives_nobody_the_access_back_either(
+    #[case] fault: Fault,
+    #[values("POST /users/:id/product_roles", "DELETE /users/:id/product_roles/:product_id")]
+    on: &'static str,
+) {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = prepared(setup).start().await;
+    let sam = bridge.create_user(SAM).await;
+    let group = create_group(&bridge, "Aha PMs", &[&sam]).await;
+    bridge.wait_until_idle().await;
+    bridge.aha.disable(at_aha(&bridge.aha, SAM).id);
+    bridge.next_roster(&clock, EVERY).await;
+    bridge.calls();
+    bridge.aha.fault(fault.on(on));
+    rename(&bridge, &group, "Readers DE").await;
+    pass_time(&clock, Duration::from_millis(500), "the other role", async || {
+        roles(&bridge, SAM) == [("PRJ2", Role::Viewer)].into()
+    })
+    .await;
+    as_time_passes(&clock, Duration::from_secs(5), bridge.wait_until_idle()).await;
+    assert!(!bridge.aha.has_faults());
+    assert!(!at_aha(&bridge.aha, SAM).enabled);
+    assert_eq!(bridge.aha.calls().to("PUT /users/:id").len(), 0, "{}", bridge.aha.calls());
+    assert_eq!(bridge.failure_of(&sam).await, None);
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! When Aha! says no to a right, fails, or does not answer.
 
+use std::time::Duration;
+
 use scim_bridge::sim::aha::{Fault, Role, switches::Permission};
 use serde_json::json;
 
-use super::fixture::{at_aha, create_group, expect_roles, failure, roles, setup};
-use crate::harness::{eventually, user};
+use super::fixture::{at_aha, create_group, expect_roles, failure, join, leave, prepared, roles, setup};
+use crate::harness::{Setup, as_time_passes, eventually, pass_time, user};
 
 const SAM: &str = "sam.doe@example.com";
 
@@ -70,6 +72,48 @@ async fn a_role_whose_answer_was_lost_is_taken_when_the_group_is_left_at_once() 
         expect_roles(&bridge, SAM, []).await;
         let account = at_aha(&bridge.aha, SAM);
         assert_eq!((account.custom_roles.len(), account.seat_group), (0, None), "{on}");
+    }
+}
+
+/// What was lost on its way takes effect after what was said since.
+#[tokio::test]
+async fn what_takes_effect_late_is_undone() {
+    for is_group_left in [true, false] {
+        let (setup, clock) = Setup::aha_with_manual_clock();
+        let bridge = prepared(setup).start().await;
+        let (sam, step) = (bridge.create_user(SAM).await, Duration::from_millis(500));
+        let is_idle = async || as_time_passes(&clock, step, bridge.wait_until_idle()).await;
+        let group = create_group(&bridge, "Aha PMs", &[]).await;
+        if !is_group_left {
+            join(&bridge, &group, &sam).await;
+        }
+        is_idle().await;
+        let lost = |call| Fault::drop_connection().on(call);
+        bridge.aha.fault(lost("POST /users/:id/product_roles"));
+        bridge.aha.fault(lost("DELETE /users/:id/product_roles/:product_id"));
+        let change = async |is_member: bool| match is_member {
+            true => join(&bridge, &group, &sam).await,
+            false => leave(&bridge, &group, &sam).await,
+        };
+        change(is_group_left).await;
+        failure(&bridge, &sam).await;
+        bridge.aha.clear_faults();
+        change(!is_group_left).await;
+        let settled = async || bridge.failure_of(&sam).await.is_none();
+        pass_time(&clock, step, "the newer change", settled).await;
+        let prj1 = bridge.aha.find_workspace("PRJ1").unwrap();
+        let late = is_group_left.then_some(Role::Contributor);
+        bridge.aha.set_role(at_aha(&bridge.aha, SAM).id, prj1, late);
+        is_idle().await;
+        let expected = if is_group_left { None } else { Some(("PRJ1", Role::Contributor)) };
+        assert_eq!(roles(&bridge, SAM), expected.into_iter().collect(), "{}", bridge.aha.calls());
+        // It is over: nothing is looked at any more.
+        bridge.aha.take_calls();
+        change(is_group_left).await;
+        change(!is_group_left).await;
+        is_idle().await;
+        assert_eq!(roles(&bridge, SAM), expected.into_iter().collect());
+        assert!(bridge.aha.calls().to("GET /users/:id").is_empty(), "{}", bridge.aha.calls());
     }
 }
 

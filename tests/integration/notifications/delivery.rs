@@ -12,6 +12,7 @@ use scim_bridge::{
         notifications::{self, Attempt, Notice, Notification, NotificationKind},
     },
 };
+use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 
 use super::{STEP, kept, received, section};
@@ -49,6 +50,27 @@ async fn with_a_notice(answer: u16) -> (crate::harness::Bridge, ManualClock, Rec
     assert!(!raise(&store, &clock, "one").await, "it stands");
     store.close().await;
     (bridge, clock, receiver)
+}
+
+/// Of several processes, the others need not wait until it has been silent for long.
+#[tokio::test]
+async fn a_receiver_that_hangs_does_not_keep_the_bridge_from_ending_in_order() {
+    let receiver = Receiver::start().await;
+    receiver.delay(Duration::from_secs(60));
+    let mut bridge = Setup::memory().on_server().config(&section(&receiver)).start().await;
+    let store = bridge.store().await;
+    let clock = ManualClock::new(scim_bridge::clock::SystemClock.now());
+    assert!(raise(&store, &clock, "one").await);
+    store.close().await;
+    eventually("it is being posted", async || {
+        kept(&bridge).await.iter().any(|notification| notification.attempts > 0)
+    })
+    .await;
+    bridge.stop().await;
+    let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
+    let left: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM replicas").fetch_one(&mut database).await.unwrap();
+    assert_eq!(left, 0);
 }
 
 #[rstest]

@@ -19,7 +19,7 @@ use super::{SELDOM, assert_signed, kept, received, section, start, wait};
 use crate::{
     group_rights::fixture as rights,
     harness::{
-        ADMINISTRATOR, Bridge, Setup, TOKEN, eventually, pass_time,
+        ADMINISTRATOR, Answer, Bridge, Setup, TOKEN, eventually, pass_time,
         receiver::{Received, Receiver},
     },
 };
@@ -130,6 +130,35 @@ async fn a_key_that_is_refused_is_told_once_until_another_one_is() {
     .await;
 }
 
+/// In larger steps than [`wait`].
+async fn wait_for_hours(clock: &ManualClock, hours: u64) {
+    let end = clock.now() + Duration::from_hours(hours);
+    pass_time(clock, Duration::from_secs(30), "the end of it", async || clock.now() >= end).await;
+}
+
+/// The other was answered before that, and sends nothing since.
+#[tokio::test]
+async fn a_key_that_is_refused_is_told_once_where_another_replica_knows_nothing_of_it() {
+    let (bridge, clock, receiver) = start(|setup| setup.on_server().app_keys(SELDOM)).await;
+    let other = bridge.another().await;
+    let state = async || {
+        let request = reqwest::Client::new().get(format!("{}/status", other.root())).bearer_auth(TOKEN);
+        Answer::of(request).await.body["apps"]["test"]["target"]["state"].clone()
+    };
+    pass_time(&clock, Duration::from_secs(5), "the other works", async || state().await == "working").await;
+    let ids = people(&bridge, 1).await;
+    bridge.aha.revoke_api_key(DEMO_API_KEY);
+    let off = json!([{ "op": "replace", "path": "active", "value": false }]);
+    bridge.patch(&format!("/Users/{}", ids[0]), off).await.error(503, "");
+    pass_time(&clock, Duration::from_secs(5), "it is told", async || {
+        receiver.kinds().contains(&"credentials_refused".to_owned())
+    })
+    .await;
+    wait_for_hours(&clock, 3).await;
+    let told = receiver.kinds().iter().filter(|kind| *kind == "credentials_refused").count();
+    assert_eq!(told, 1, "{:?}", receiver.kinds());
+}
+
 #[tokio::test]
 async fn somebody_who_keeps_access_for_five_minutes_is_told_of_once() {
     let (bridge, clock, receiver) =
@@ -238,21 +267,21 @@ async fn a_target_behind_an_app_that_is_passed_through_may_refuse_the_key_as_wel
     let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
     let scim = SimulatedScim::new(Switches::default(), "another-token", Arc::new(clock.clone()));
     let target = scim.start().await.unwrap();
-    let bridge = Setup::memory_with_clock(Arc::new(clock.clone()))
+    let mut bridge = Setup::memory_with_clock(Arc::new(clock.clone()))
         .config(&passed_through(&target, ""))
         .config(&section(&receiver))
         .start()
         .await;
-    let refused = async || {
+    let refused = async |bridge: &Bridge| {
         let answer = bridge.anonymous(Method::GET, "/metrics").bearer_auth(TOKEN).send().await.unwrap();
         let text = answer.text().await.unwrap();
         let series = "scim_bridge_target_credentials_refused{app=\"passed\"} ";
         text.lines().find_map(|line| line.strip_prefix(series)).unwrap().to_owned()
     };
-    assert_eq!(refused().await, "0.0");
+    assert_eq!(refused(&bridge).await, "0.0");
     let asked = bridge.anonymous(Method::GET, "/passed/scim/v2/Users").bearer_auth("planted-passed");
     asked.send().await.unwrap();
-    assert_eq!(refused().await, "1.0");
+    assert_eq!(refused(&bridge).await, "1.0");
     let [told] = received(&receiver, &clock, 1).await.try_into().unwrap();
     assert_signed(&told);
     assert_eq!((&told.body["kind"], &told.body["app"]), (&json!("credentials_refused"), &json!("passed")));
@@ -263,6 +292,13 @@ async fn a_target_behind_an_app_that_is_passed_through_may_refuse_the_key_as_wel
     );
     wait(&clock, Duration::from_mins(4)).await;
     assert_eq!(receiver.received().len(), 1);
+    // One that starts again has seen nothing yet.
+    bridge.restart().await;
+    wait_for_hours(&clock, 2).await;
+    let asked = bridge.anonymous(Method::GET, "/passed/scim/v2/Users").bearer_auth("planted-passed");
+    asked.send().await.unwrap();
+    wait(&clock, Duration::from_mins(4)).await;
+    assert_eq!(receiver.received().len(), 1, "{:?}", receiver.kinds());
 }
 
 #[tokio::test]

@@ -59,6 +59,17 @@ async fn a_first_listing_that_fails_is_tried_again_after_waits_that_double() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_listed_regularly_is_listed_by_one() {
+    let (setup, clock) = setup();
+    let bridge = setup.on_server().app_keys("roster_every = '15m'").start().await;
+    let _other = bridge.another().await;
+    let _third = bridge.another().await;
+    let before = listings(&bridge.aha);
+    pass(&clock, Duration::from_mins(2 * 60 + 5)).await;
+    assert_eq!(listings(&bridge.aha) - before, 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_is_told_while_another_lists_is_listed_again() {
     let (setup, clock) = setup();
     let (bridge, other) = start(setup).await;

@@ -11,6 +11,8 @@ use crate::{
 };
 
 const VIEWER: WorkspaceRole = WorkspaceRole::Viewer;
+const REVIEWER: WorkspaceRole = WorkspaceRole::Reviewer;
+const DEVELOPER: WorkspaceRole = WorkspaceRole::Developer;
 const CONTRIBUTOR: WorkspaceRole = WorkspaceRole::Contributor;
 const OWNER: WorkspaceRole = WorkspaceRole::Owner;
 
@@ -37,6 +39,7 @@ fn change(
             rights: Rights { workspaces: in_workspace(given.map(|(role, _)| role)), ..Rights::default() },
             instead_of: in_workspace(given.and_then(|(_, before)| before)),
         },
+        lost: None,
     };
     let rules = rules(roles);
     let policy =
@@ -61,7 +64,14 @@ fn take(leaving: Option<WorkspaceRole>) -> Option<RightChange> {
 #[case::more(Some(OWNER), Some(VIEWER), None, give(Some(VIEWER), OWNER))]
 #[case::somebody_else_gave_more(Some(VIEWER), Some(OWNER), None, None)]
 #[case::less_than_was_given(Some(VIEWER), Some(OWNER), Some((OWNER, None)), give(Some(OWNER), VIEWER))]
-#[case::less_but_not_than_before(Some(VIEWER), Some(OWNER), Some((OWNER, Some(CONTRIBUTOR))), give(Some(OWNER), CONTRIBUTOR))]
+#[case::less_but_not_than_before(Some(VIEWER), Some(OWNER), Some((OWNER, Some(CONTRIBUTOR))), take(Some(CONTRIBUTOR)))]
+#[case::less_and_as_before(Some(VIEWER), Some(OWNER), Some((OWNER, Some(VIEWER))), take(Some(VIEWER)))]
+#[case::given_as_before(None, Some(VIEWER), Some((VIEWER, Some(VIEWER))), take(Some(VIEWER)))]
+#[case::less_than_developer_before(Some(REVIEWER), Some(CONTRIBUTOR), Some((CONTRIBUTOR, Some(DEVELOPER))), take(Some(REVIEWER)))]
+#[case::no_more_and_developer_before(None, Some(CONTRIBUTOR), Some((CONTRIBUTOR, Some(DEVELOPER))), take(Some(REVIEWER)))]
+#[case::developer_by_hand(Some(REVIEWER), Some(DEVELOPER), None, None)]
+#[case::taken_by_hand(None, None, Some((CONTRIBUTOR, Some(VIEWER))), take(None))]
+#[case::taken_by_hand_and_wanted(Some(CONTRIBUTOR), None, Some((CONTRIBUTOR, Some(VIEWER))), give(None, CONTRIBUTOR))]
 #[case::no_more(None, Some(CONTRIBUTOR), Some((CONTRIBUTOR, None)), take(None))]
 #[case::no_more_and_back(None, Some(CONTRIBUTOR), Some((CONTRIBUTOR, Some(VIEWER))), take(Some(VIEWER)))]
 #[case::begun_and_not_seen(None, None, Some((CONTRIBUTOR, None)), take(None))]
@@ -132,6 +142,7 @@ fn several_administrator_roles_are_one_change_and_those_of_others_stay() {
             rights: Rights { administrator: [Configuration].into(), ..Rights::default() },
             ..Given::default()
         },
+        lost: None,
     };
     let wanted = Rights { administrator: [Account].into(), ..Rights::default() };
     let changes_by =

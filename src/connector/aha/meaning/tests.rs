@@ -115,6 +115,37 @@ fn the_first_rule_that_fits_decides_and_the_strongest_of_its_roles_counts() {
     assert_eq!(rights_of("PRJ1: owner"), [].into());
 }
 
+/// A name that several workspaces have, or may have, gives nothing and takes nothing.
+#[test]
+fn a_name_of_more_than_one_workspace_is_that_of_none() {
+    let listing = |workspaces: Vec<Workspace>| Catalogue { workspaces, ..Catalogue::default() };
+    let (one, other) = (workspace("1", "ONE", "Mobile"), workspace("2", "TWO", "mobile"));
+    let both = listing(vec![one.clone(), other.clone()]);
+    let one_less = listing(vec![other.clone()]).remembering(both.clone());
+    let named_like_a_prefix = workspace("3", "THREE", "ONE");
+    let prefix_gone = listing(vec![named_like_a_prefix.clone()]).remembering(listing(vec![one.clone()]));
+    let made_again = listing(vec![workspace("4", "ONE", "Mobile")]).remembering(listing(vec![one.clone()]));
+    let rules =
+        GroupRules { rules: vec![rule("Ruled", [role("Mobile", Role::Viewer)])], ..GroupRules::default() };
+    for (catalogue, name, gives, doubtful) in [
+        (&both, "Mobile: owner", None, &["1", "2"][..]),
+        (&both, "Ruled", None, &["1", "2"]),
+        (&both, "TWO: owner", Some("2"), &[]),
+        (&one_less, "Mobile: owner", None, &["1", "2"]),
+        (&one_less, "Ruled", None, &["1", "2"]),
+        (&prefix_gone, "ONE: owner", None, &["1", "3"]),
+        (&made_again, "ONE: owner", Some("4"), &[]),
+        (&listing(vec![one.clone(), workspace("5", "MOBILE", "Other")]), "mobile: owner", Some("5"), &[]),
+    ] {
+        let names = [name.to_owned()].into();
+        let asked = Meanings { rules: &rules, catalogue: Some(catalogue) }.asked(&names);
+        let given: Vec<_> = asked.rights.workspaces.keys().map(String::as_str).collect();
+        assert_eq!(given, gives.into_iter().collect::<Vec<_>>(), "{name} {catalogue:?}");
+        let expected: BTreeSet<_> = doubtful.iter().map(|id| (*id).to_owned()).collect();
+        assert_eq!(asked.doubtful.roles_in, expected, "{name} {catalogue:?}");
+    }
+}
+
 /// What a name gave is not taken because it is not listed any more.
 #[rstest]
 #[case::a_workspace_that_a_rule_names(&["Broken"], &["11", "8"])]
