@@ -6,21 +6,20 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body, Frame};
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::{body::Incoming, ext::ReasonPhrase};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::clock::Time;
+use crate::clock::{Time, until};
 
 use super::{
     Below, Failure, PassedThrough,
-    beginning::{self, Beginning},
-    body::{AnswerBody, AnswerLimits, BodyError, Deadline, Download, Interruption, Rewritten, data},
-    call::Call,
+    beginning::{self, Beginning, Resumed},
+    body::{AnswerLimits, BodyError, Download, Interruption, Rewritten, data},
     coding::{self, Coding},
+    handover::{AnswerBody, Content, Exchange},
     head,
-    request::is_json,
-    rewrite::Rewriter,
+    request::{is_json, may_be_json},
+    rewrite::{Looks, Rewriter},
 };
 
 /// What an answer is to.
@@ -40,7 +39,7 @@ pub(super) async fn pass(
     app: &Arc<PassedThrough>,
     asked: &Asked<'_>,
     response: Response<Incoming>,
-    (place, call): (OwnedSemaphorePermit, Call),
+    mut exchange: Exchange,
 ) -> Result<Response<AnswerBody>, Failure> {
     let (parts, body) = response.into_parts();
     refuse_redirect(app, asked, &parts)?;
@@ -54,9 +53,12 @@ pub(super) async fn pass(
     let mut headers = head::of_answer(&parts.headers, &app.allowed);
     head::translate(&mut headers, &app.to_client);
     let body = if has_body {
-        let limits = AnswerLimits { idle: app.idle_timeout, deadline: asked.deadline, bytes: limit };
-        let body = Download::new(body, (place, call), limits, app.clock.clone());
-        body_of(app, &mut headers, body, (length, asked.whole_by)).await?
+        let limits = AnswerLimits { idle: app.idle_timeout, bytes: limit };
+        let body = Download::new(body, limits, app.allowed.clone(), app.clock.clone());
+        match content_of(app, asked, &mut headers, length, body).await {
+            Ok(content) => AnswerBody::new(content, exchange, asked.deadline, app.clock.clone()),
+            Err(error) => return Err(of_error(app, &mut exchange, &error)),
+        }
     } else {
         AnswerBody::empty()
     };
@@ -75,22 +77,28 @@ fn refuse_redirect(
     asked: &Asked<'_>,
     parts: &http::response::Parts,
 ) -> Result<(), Failure> {
-    let location = parts.headers.get(header::LOCATION);
     let is_followed = matches!(parts.status.as_u16(), 301 | 302 | 303 | 307 | 308);
-    let Some(location) = location.filter(|_| is_followed) else { return Ok(()) };
-    let location = head::text(location);
+    // Which of several a client goes by is not known.
+    let locations = parts.headers.get_all(header::LOCATION).iter().filter(|_| is_followed).map(head::text);
+    match locations.into_iter().find(|location| !stays(app, asked, location)) {
+        Some(location) => {
+            let location = location.chars().take(200).collect();
+            Err(Failure::Redirected { target: app.target.clone(), location })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a redirect leads on below the base.
+fn stays(app: &PassedThrough, asked: &Asked<'_>, location: &str) -> bool {
     let is_relative = !location.starts_with('/') && !location.contains(':');
     // Many clients take a backslash for a slash, so that two of them lead to another host.
     let is_plain = !location.contains('\\');
-    let stays = match app.to_client.find_reference(&location) {
-        Some(below) => below != asked.below.as_str(),
-        None => is_relative,
-    };
-    if is_plain && stays {
-        return Ok(());
-    }
-    let location = location.chars().take(200).collect();
-    Err(Failure::Redirected { target: app.target.clone(), location })
+    is_plain
+        && match app.to_client.find_reference(location) {
+            Some(below) => below != asked.below.as_str(),
+            None => is_relative,
+        }
 }
 
 /// A page for people, where a client wants JSON, is the mark of a wrong URL, of a login, or of a proxy whose server is down.
@@ -112,63 +120,65 @@ fn refuse_page(app: &PassedThrough, parts: &http::response::Parts, has_body: boo
 }
 
 /// The body with the target's URLs turned into ours, where it is JSON. What does not tell its length is held back a moment.
-async fn body_of(
-    app: &Arc<PassedThrough>,
+async fn content_of(
+    app: &PassedThrough,
+    asked: &Asked<'_>,
     headers: &mut HeaderMap,
+    length: Option<u64>,
     body: Download,
-    (length, whole_by): (Option<u64>, Time),
-) -> Result<AnswerBody, Failure> {
-    // A part of a JSON text is none, and its bytes are counted in `Content-Range`. What does not say what it is, is looked at.
-    let has = |name| headers.contains_key(name);
-    let is_untold = !has(header::CONTENT_TYPE) && !has(header::CONTENT_ENCODING);
-    let is_rewritten = (is_json(headers) || is_untold) && !has(header::CONTENT_RANGE);
-    if !is_rewritten {
+) -> Result<Content, BodyError> {
+    // A part of a JSON text is none, and its bytes are counted in `Content-Range`. What does not say that it is JSON may look so.
+    let may_be_json = may_be_json(headers) && !headers.contains_key(header::CONTENT_RANGE);
+    let (looks, body) = match (may_be_json, is_json(headers)) {
+        (true, true) => (Looks::LikeJson, Resumed::untouched(body)),
+        (true, false) => beginning::look(body, &*app.clock).await?,
+        (false, _) => (Looks::Otherwise, Resumed::untouched(body)),
+    };
+    if looks == Looks::Otherwise {
         return match length {
-            Some(_) => {
-                let watch = body.deadline().watch();
-                Ok(AnswerBody::streamed(body, watch))
-            }
-            None => held(app, headers, body.deadline(), body).await,
+            Some(_) => Ok(Content::streamed(body)),
+            None => held(app, headers, body).await,
         };
     }
-    let codings = coding::of(headers).map_err(|error| unreadable(app, error.to_string()))?;
+    let codings = coding::of(headers)?;
     let mut rewriter = Rewriter::new(app.to_client.clone());
     match length {
         Some(length) if codings.is_empty() && length <= beginning::MOST => {
-            let bytes =
-                body.whole(whole_by).await.map_err(|interruption| of_interruption(app, &interruption))?;
+            let by = asked.deadline.min(asked.whole_by);
+            let collected = until(&*app.clock, by, body.collect()).await.ok_or(Interruption::Total)??;
+            let mut trailers = collected.trailers().cloned();
+            let bytes = collected.to_bytes();
             let mut output = Vec::new();
             rewriter.push(&bytes, &mut output);
             rewriter.finish(&mut output);
             if rewriter.replaced() == 0 {
-                return Ok(AnswerBody::whole(bytes));
+                return Ok(Content::Whole { bytes, trailers });
             }
             head::forget_bytes(headers);
+            trailers.iter_mut().for_each(head::forget_bytes);
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(output.len()));
-            Ok(AnswerBody::whole(output.into()))
+            Ok(Content::Whole { bytes: output.into(), trailers })
         }
         Some(_) if codings.is_empty() => {
             head::forget_bytes(headers);
-            let watch = body.deadline().watch();
-            Ok(AnswerBody::streamed(Rewritten::new(body, rewriter), watch))
+            Ok(Content::streamed(Rewritten::new(body, rewriter)))
         }
         None if codings.is_empty() => {
             head::forget_bytes(headers);
-            held(app, headers, body.deadline(), Rewritten::new(body, rewriter)).await
+            held(app, headers, Rewritten::new(body, rewriter)).await
         }
         _ => {
             head::forget_bytes(headers);
             headers.remove(header::CONTENT_ENCODING);
-            let deadline = body.deadline();
             let plain = decoded(body, &codings, app.max_answer_bytes);
-            held(app, headers, deadline, Rewritten::new(plain, rewriter)).await
+            held(app, headers, Rewritten::new(plain, rewriter)).await
         }
     }
 }
 
 /// The body without its codings, at most `limit` bytes of it.
 fn decoded(
-    body: Download,
+    body: Resumed<Download>,
     codings: &[Coding],
     limit: u64,
 ) -> impl Body<Data = Bytes, Error = io::Error> + Send + Unpin + 'static {
@@ -185,37 +195,31 @@ fn decoded(
 }
 
 /// A body that does not tell its length.
-async fn held<B>(
-    app: &Arc<PassedThrough>,
-    headers: &mut HeaderMap,
-    deadline: Deadline,
-    body: B,
-) -> Result<AnswerBody, Failure>
+async fn held<B>(app: &PassedThrough, headers: &mut HeaderMap, body: B) -> Result<Content, BodyError>
 where
     B: Body<Data = Bytes, Error: Into<BodyError>> + Send + Unpin + 'static,
 {
-    match beginning::hold(body, &*app.clock).await {
-        Ok(Beginning::Whole(bytes)) => {
+    match beginning::hold(body, &*app.clock).await.map_err(Into::into)? {
+        Beginning::Whole(bytes) => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-            Ok(AnswerBody::whole(bytes))
+            Ok(Content::whole(bytes))
         }
-        Ok(Beginning::Part(body)) => Ok(AnswerBody::streamed(body, deadline.watch())),
-        Err(error) => Err(of_error(app, &error.into())),
+        Beginning::Part(body) => Ok(Content::streamed(body)),
     }
 }
 
 /// What a client is told of an answer that failed before it went on, maybe in the middle of being decoded.
-fn of_error(app: &PassedThrough, error: &BodyError) -> Failure {
+fn of_error(app: &PassedThrough, exchange: &mut Exchange, error: &BodyError) -> Failure {
     let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let interruption = error.downcast_ref().or_else(|| within.and_then(|error| error.downcast_ref()));
+    let interruption: Option<&Interruption> =
+        error.downcast_ref().or_else(|| within.and_then(|error| error.downcast_ref()));
     match interruption {
-        Some(interruption) => of_interruption(app, interruption),
-        None => unreadable(app, error.to_string()),
+        Some(interruption) => {
+            exchange.call.failed(interruption);
+            of_interruption(app, interruption)
+        }
+        None => Failure::Unreadable { target: app.target.clone(), reason: error.to_string() },
     }
-}
-
-fn unreadable(app: &PassedThrough, reason: String) -> Failure {
-    Failure::Unreadable { target: app.target.clone(), reason }
 }
 
 /// What a client is told of an answer of which it has seen nothing yet.

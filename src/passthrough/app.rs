@@ -63,7 +63,7 @@ pub struct PassedThrough {
     /// From the target's URLs to ours, and back.
     pub(super) to_client: Arc<Translation>,
     pub(super) to_target: Arc<Translation>,
-    pub(super) allowed: Vec<HeaderName>,
+    pub(super) allowed: Arc<[HeaderName]>,
     pub(super) repairs: Vec<Repair>,
     /// What repairs go by.
     pub(super) registry: Registry,
@@ -121,7 +121,7 @@ impl PassedThrough {
             authorization,
             to_client: Arc::new(Translation::new(target, &base_url)),
             to_target: Arc::new(Translation::new(&base_url, target)),
-            allowed: config.forward.clone(),
+            allowed: config.forward.as_slice().into(),
             repairs: config.repairs.clone(),
             registry: Registry::default(),
             request_timeout: config.request_timeout,
@@ -132,7 +132,7 @@ impl PassedThrough {
             places: Arc::new(Semaphore::new(max_concurrent)),
             max_concurrent,
             memory: Arc::new(Semaphore::new(memory)),
-            breaker: Breaker::new(clock.clone()),
+            breaker: Breaker::new(clock.clone(), config.request_timeout),
             refused: Refused::default(),
             key: Key::of(config)?,
             brake: config.brake,

@@ -12,7 +12,11 @@ use crate::{
     },
 };
 
-use super::{Below, PassedThrough, path::meant_segments, revocation::BulkOperation};
+use super::{
+    Below, PassedThrough,
+    path::{Segment, meant_segments},
+    revocation::BulkOperation,
+};
 
 /// How much of a path is recorded.
 const MOST_PATH_CHARACTERS: usize = 300;
@@ -102,12 +106,12 @@ impl Drop for Record {
 }
 
 /// What follows the name of a collection. One that SCIM knows may stand behind a version (`/v2/Users/7`); others come first.
-fn id(segments: &[String]) -> Option<String> {
+fn id(segments: &[Segment]) -> Option<String> {
     let is_known =
-        |segment: &String| ["Users", "Groups"].iter().any(|known| segment.eq_ignore_ascii_case(known));
+        |segment: &Segment| ["Users", "Groups"].iter().any(|known| segment.meant.eq_ignore_ascii_case(known));
     let collection = segments.iter().position(is_known).unwrap_or(0);
     let id = segments.get(collection + 1)?;
-    Some(id.chars().take(MOST_PATH_CHARACTERS).collect())
+    Some(id.whole.chars().take(MOST_PATH_CHARACTERS).collect())
 }
 
 /// The target has done what it did: that it could not be recorded is told in the log, and changes nothing.

@@ -17,6 +17,8 @@ use http_body_util::BodyExt;
 
 use crate::clock::{Clock, until};
 
+use super::rewrite::Looks;
+
 /// How many bytes are held back. It is more than nearly all answers, and little for a server.
 pub(super) const MOST: u64 = 64 * 1024;
 
@@ -36,6 +38,42 @@ pub(super) struct Resumed<B> {
     first: VecDeque<Frame<Bytes>>,
     /// `None` when those were all.
     rest: Option<B>,
+}
+
+impl<B> Resumed<B> {
+    /// A body of which nothing was taken yet.
+    pub(super) fn untouched(body: B) -> Self {
+        Self { first: VecDeque::new(), rest: Some(body) }
+    }
+}
+
+/// Waits until it shows what `body`, which does not say what it is, looks like. What does not show it in time may be JSON.
+///
+/// # Errors
+/// When it ends in one.
+pub(super) async fn look<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
+    clock: &dyn Clock,
+) -> Result<(Looks, Resumed<B>), B::Error> {
+    let deadline = clock.now() + HELD;
+    let mut first = VecDeque::new();
+    let mut length = 0;
+    while length <= MOST {
+        match until(clock, deadline, body.frame()).await {
+            Some(Some(frame)) => {
+                let frame = frame?;
+                let looks = frame.data_ref().and_then(|data| Looks::of(data));
+                length += frame.data_ref().map_or(0, |data| data.len() as u64);
+                first.push_back(frame);
+                if let Some(looks) = looks {
+                    return Ok((looks, Resumed { first, rest: Some(body) }));
+                }
+            }
+            Some(None) => return Ok((Looks::Otherwise, Resumed { first, rest: None })),
+            None => break,
+        }
+    }
+    Ok((Looks::LikeJson, Resumed { first, rest: Some(body) }))
 }
 
 /// Waits for the beginning of `body`.
@@ -139,6 +177,21 @@ mod tests {
         frames.push(Ok(Frame::trailers(HeaderMap::new())));
         let held = hold(StreamBody::new(stream::iter(frames)), &clock()).await.unwrap();
         assert_eq!(rest_of(held).await, (20, true));
+    }
+
+    #[tokio::test]
+    async fn what_a_body_looks_like_shows_in_its_first_visible_character_and_nothing_is_lost() {
+        let of = async |pieces: &'static [&str]| {
+            let frames = pieces.iter().map(|piece| Ok::<_, Infallible>(Frame::data((*piece).into())));
+            let (looks, body) = look(StreamBody::new(stream::iter(frames)), &clock()).await.unwrap();
+            assert_eq!(body.collect().await.unwrap().to_bytes(), pieces.concat());
+            looks
+        };
+        assert_eq!(of(&[" \n", "\u{feff}", "{\"a\":", "1}"]).await, Looks::LikeJson);
+        assert_eq!(of(&["[", "]"]).await, Looks::LikeJson);
+        assert_eq!(of(&[" ", "location: {", "}"]).await, Looks::Otherwise);
+        assert_eq!(of(&[" ", " "]).await, Looks::Otherwise);
+        assert_eq!(of(&[]).await, Looks::Otherwise);
     }
 
     #[tokio::test]

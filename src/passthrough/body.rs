@@ -1,4 +1,4 @@
-//! Bodies on their way through: counted, watched, rewritten, and never held as a whole unless they are small.
+//! Bodies on their way through: counted, watched, rewritten.
 
 use std::{
     io,
@@ -10,19 +10,17 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, BodyStream, combinators::UnsyncBoxBody};
+use http_body_util::BodyStream;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    clock::{Clock, Time, until},
+    clock::{Clock, Time},
     upstream::RequestBody,
 };
 
-use super::{call::Call, rewrite::Rewriter};
+use super::{PassedThrough, head, rewrite::Rewriter};
 
 /// Why a body broke off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -75,19 +73,17 @@ impl Progress {
 pub(super) struct Upload {
     body: RequestBody,
     left: usize,
+    /// Trailers that pass although they are on a list.
+    allowed: Arc<[HeaderName]>,
     progress: Arc<Progress>,
     clock: Arc<dyn Clock>,
 }
 
 impl Upload {
-    /// At most `limit` bytes of `body`; what becomes of it is told in `progress`.
-    pub(super) fn new(
-        body: RequestBody,
-        limit: usize,
-        progress: Arc<Progress>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { body, left: limit, progress, clock }
+    /// As many bytes of `body` as `app` takes; what becomes of it is told in `progress`.
+    pub(super) fn new(app: &PassedThrough, body: RequestBody, progress: Arc<Progress>) -> Self {
+        let (allowed, clock) = (app.allowed.clone(), app.clock.clone());
+        Self { body, left: app.max_body_bytes, allowed, progress, clock }
     }
 
     fn fail<T>(&self, fault: Fault) -> Poll<Option<Result<T, BodyError>>> {
@@ -116,7 +112,8 @@ impl Body for Upload {
                     Some(left) => self.left = left,
                     None => return self.fail(Fault::TooLarge),
                 }
-                Poll::Ready(Some(Ok(frame)))
+                let passed = filtered(frame, |trailers| head::of_request_trailers(trailers, &self.allowed));
+                Poll::Ready(passed.map(Ok))
             }
             Some(Err(_)) => self.fail(Fault::Incomplete),
             None => Poll::Ready(None),
@@ -166,7 +163,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Rewritten<B> {
                     Ok(data) => this.rewriter.push(&data, &mut output),
                     Err(frame) => {
                         this.rewriter.finish(&mut output);
-                        this.last = Some(frame.into_trailers().ok());
+                        let mut trailers = frame.into_trailers().ok();
+                        if this.rewriter.replaced() > 0 {
+                            trailers.iter_mut().for_each(head::forget_bytes);
+                        }
+                        this.last = Some(trailers);
                     }
                 },
                 None => {
@@ -181,13 +182,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Rewritten<B> {
     }
 }
 
-/// How long and how much a target may send.
+/// How a target may send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AnswerLimits {
     /// How long nothing may come.
     pub(super) idle: Duration,
-    /// When it must be at its end.
-    pub(super) deadline: Time,
     /// How many bytes may come.
     pub(super) bytes: u64,
 }
@@ -205,78 +204,29 @@ pub(super) enum Interruption {
     TooLarge(u64),
 }
 
-/// The body of an answer as it comes from the target, with the place that its exchange takes.
+/// The body of an answer as it comes from the target.
 pub(super) struct Download {
-    connection: Arc<Mutex<Option<(Incoming, OwnedSemaphorePermit)>>>,
-    /// Told of when this is dropped.
-    call: Call,
+    body: Incoming,
     limits: AnswerLimits,
+    /// Trailers that pass although they are on a list.
+    allowed: Arc<[HeaderName]>,
     received: u64,
     clock: Arc<dyn Clock>,
     idle: Option<BoxFuture<'static, ()>>,
 }
 
-/// What gives a [`Download`] up at its deadline although nobody polls it: a client that takes nothing asks for nothing more.
-pub(super) struct Deadline {
-    connection: Arc<Mutex<Option<(Incoming, OwnedSemaphorePermit)>>>,
-    at: Time,
-    clock: Arc<dyn Clock>,
-}
-
-impl Deadline {
-    /// Watches until the handle is dropped.
-    pub(super) fn watch(self) -> AbortOnDropHandle<()> {
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            self.clock.sleep_until(self.at).await;
-            drop(lock(&self.connection).take());
-        }))
-    }
-}
-
 impl Download {
     pub(super) fn new(
         body: Incoming,
-        (place, call): (OwnedSemaphorePermit, Call),
         limits: AnswerLimits,
+        allowed: Arc<[HeaderName]>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let connection = Arc::new(Mutex::new(Some((body, place))));
-        Self { connection, call, limits, received: 0, clock, idle: None }
-    }
-
-    /// The whole of it, by then or by the deadline.
-    pub(super) async fn whole(mut self, by: Time) -> Result<Bytes, Interruption> {
-        let (clock, deadline) = (self.clock.clone(), self.limits.deadline);
-        match until(&*clock, deadline.min(by), (&mut self).collect()).await {
-            Some(collected) => Ok(collected?.to_bytes()),
-            None => {
-                self.call.failed(&Interruption::Total);
-                Err(Interruption::Total)
-            }
-        }
-    }
-
-    /// For when it goes on to a client that takes it piece by piece.
-    pub(super) fn deadline(&self) -> Deadline {
-        let (connection, clock) = (self.connection.clone(), self.clock.clone());
-        Deadline { connection, at: self.limits.deadline, clock }
-    }
-
-    fn end(&self) {
-        drop(lock(&self.connection).take());
-    }
-
-    fn interrupted(
-        &mut self,
-        interruption: Interruption,
-    ) -> Poll<Option<Result<Frame<Bytes>, Interruption>>> {
-        self.end();
-        self.call.failed(&interruption);
-        Poll::Ready(Some(Err(interruption)))
+        Self { body, limits, allowed, received: 0, clock, idle: None }
     }
 }
 
-/// What is behind the lock is taken out whole or not at all.
+/// What is behind the lock is replaced whole or not at all.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -289,98 +239,46 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Interruption>>> {
-        let polled = lock(&self.connection).as_mut().map(|(body, _)| Pin::new(body).poll_frame(context));
-        let Some(polled) = polled else { return self.interrupted(Interruption::Total) };
-        match polled {
+        match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.idle = None;
                 self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if self.received > self.limits.bytes {
-                    let limit = self.limits.bytes;
-                    return self.interrupted(Interruption::TooLarge(limit));
+                    return Poll::Ready(Some(Err(Interruption::TooLarge(self.limits.bytes))));
                 }
-                Poll::Ready(Some(Ok(frame)))
+                let passed = filtered(frame, |trailers| head::of_answer_trailers(trailers, &self.allowed));
+                Poll::Ready(passed.map(Ok))
             }
-            Poll::Ready(Some(Err(error))) => self.interrupted(Interruption::Broken(error)),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Interruption::Broken(error)))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let idle = self.limits.idle;
                 let clock = self.clock.clone();
                 let timer = self.idle.get_or_insert_with(|| clock.sleep_until(clock.now() + idle));
-                match timer.poll_unpin(context) {
-                    Poll::Ready(()) => self.interrupted(Interruption::Idle(idle)),
-                    Poll::Pending => Poll::Pending,
-                }
+                timer.poll_unpin(context).map(|()| Some(Err(Interruption::Idle(idle))))
             }
         }
     }
 }
 
+/// A frame with those of its trailers that `pass`; `None`, which ends a body, where nothing is left.
+fn filtered(frame: Frame<Bytes>, pass: impl FnOnce(&HeaderMap) -> HeaderMap) -> Option<Frame<Bytes>> {
+    match frame.into_trailers() {
+        Ok(trailers) => {
+            let passed = pass(&trailers);
+            (!passed.is_empty()).then(|| Frame::trailers(passed))
+        }
+        Err(frame) => Some(frame),
+    }
+}
+
 /// A body's data alone, as a stream for decoders; trailers, which would tell of the coded bytes, are dropped.
-pub(super) fn data(body: Download) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+pub(super) fn data<B>(body: B) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static
+where
+    B: Body<Data = Bytes, Error: Into<BodyError> + Send> + Send + 'static,
+{
     BodyStream::new(body).filter_map(async |frame| match frame {
         Ok(frame) => frame.into_data().ok().map(Ok),
         Err(error) => Some(Err(io::Error::other(error))),
     })
-}
-
-/// The body of an answer, on its way to the client.
-pub struct AnswerBody(Content);
-
-enum Content {
-    /// None. It claims no length, so that no layer adds a `Content-Length` that the target did not send.
-    Empty,
-    Whole(Bytes),
-    Streamed {
-        body: UnsyncBoxBody<Bytes, BodyError>,
-        _watch: AbortOnDropHandle<()>,
-    },
-}
-
-impl AnswerBody {
-    pub(super) fn empty() -> Self {
-        Self(Content::Empty)
-    }
-
-    pub(super) fn whole(bytes: Bytes) -> Self {
-        Self(Content::Whole(bytes))
-    }
-
-    /// Piece by piece, until the end of what `watch` lets it have.
-    pub(super) fn streamed(
-        body: impl Body<Data = Bytes, Error: Into<BodyError>> + Send + 'static,
-        watch: AbortOnDropHandle<()>,
-    ) -> Self {
-        let body = BodyExt::map_err(body, |error| {
-            let error = error.into();
-            tracing::warn!(%error, "an answer broke off");
-            error
-        });
-        Self(Content::Streamed { body: body.boxed_unsync(), _watch: watch })
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.0 {
-            Content::Empty => Poll::Ready(None),
-            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Streamed { body, .. } => Pin::new(body).poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Content::Empty => true,
-            Content::Whole(bytes) => bytes.is_empty(),
-            Content::Streamed { body, .. } => body.is_end_stream(),
-        }
-    }
 }

@@ -20,6 +20,8 @@ const LONGEST_REST: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub(super) struct Breaker {
     clock: Arc<dyn Clock>,
+    /// How long a request that is out to see is waited for.
+    patience: Duration,
     state: Arc<Mutex<State>>,
 }
 
@@ -29,8 +31,9 @@ enum State {
     Closed { failures: u32, reason: String },
     /// Nothing passes until then.
     Open { until: Time, rest: Duration, reason: String },
-    /// One request is out to see.
-    Probing { rest: Duration, reason: String },
+    /// One request is out to see. After that time the next one may look as well: a client that sends its request slowly is no
+    /// reason to stop all others.
+    Probing { until: Time, rest: Duration, reason: String },
 }
 
 /// The target is left alone.
@@ -55,8 +58,8 @@ pub(super) struct Passage {
 enum Sort {
     /// One of many.
     Ordinary,
-    /// The one that is out to see, which alone decides whether the rest is over.
-    Probe,
+    /// One that is out to see: the last of them alone decides whether there is another rest. Its time tells which it is.
+    Probe { until: Time },
 }
 
 /// How a target is doing, for people.
@@ -79,10 +82,10 @@ pub enum Condition {
 }
 
 impl Breaker {
-    /// A breaker that has seen nothing.
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    /// A breaker that has seen nothing, and waits for `patience` for a request that is out to see.
+    pub(super) fn new(clock: Arc<dyn Clock>, patience: Duration) -> Self {
         let state = State::Closed { failures: 0, reason: String::new() };
-        Self { clock, state: Arc::new(Mutex::new(state)) }
+        Self { clock, patience, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Lets a request through, or says for how long none is.
@@ -91,9 +94,10 @@ impl Breaker {
         let now = self.clock.now();
         let sort = match &*state {
             State::Closed { .. } => Sort::Ordinary,
-            State::Open { until, rest, reason } if now >= *until => {
-                *state = State::Probing { rest: *rest, reason: reason.clone() };
-                Sort::Probe
+            State::Open { until, rest, reason } | State::Probing { until, rest, reason } if now >= *until => {
+                let until = now + self.patience;
+                *state = State::Probing { until, rest: *rest, reason: reason.clone() };
+                Sort::Probe { until }
             }
             State::Open { until, reason, .. } => {
                 return Err(Resting { retry_after: until.since(now), reason: reason.clone() });
@@ -145,8 +149,10 @@ impl Passage {
                 return;
             }
             State::Closed { .. } => FIRST_REST,
-            State::Probing { rest, .. } if self.sort == Sort::Probe => (*rest * 2).min(LONGEST_REST),
-            // It was sent before the others failed.
+            State::Probing { until, rest, .. } if self.sort == (Sort::Probe { until: *until }) => {
+                (*rest * 2).min(LONGEST_REST)
+            }
+            // It was sent before the others failed, or another one looks by now.
             State::Probing { .. } | State::Open { .. } => return,
         };
         *state = State::Open { until: self.breaker.clock.now() + rest, rest, reason };
@@ -159,7 +165,9 @@ impl Drop for Passage {
             return;
         }
         let mut state = self.breaker.lock();
-        if let State::Probing { rest, reason } = &*state {
+        if let State::Probing { until, rest, reason } = &*state
+            && self.sort == (Sort::Probe { until: *until })
+        {
             // Nothing was seen: the next request may look.
             let until = self.breaker.clock.now();
             *state = State::Open { until, rest: *rest, reason: reason.clone() };
@@ -172,9 +180,11 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
+    const PATIENCE: Duration = Duration::from_secs(25);
+
     fn breaker() -> (Breaker, ManualClock) {
         let clock = ManualClock::new(Time::from_micros(0));
-        (Breaker::new(Arc::new(clock.clone())), clock)
+        (Breaker::new(Arc::new(clock.clone()), PATIENCE), clock)
     }
 
     fn fail(breaker: &Breaker) {
@@ -244,6 +254,27 @@ mod tests {
         clock.advance(Duration::from_secs(5));
         drop(breaker.pass().unwrap());
         breaker.pass().unwrap().answered();
+        assert_eq!(breaker.condition(), Condition::Working);
+    }
+
+    #[test]
+    fn a_probe_that_takes_too_long_leaves_the_look_to_the_next_request_and_decides_nothing_any_more() {
+        let (breaker, clock) = breaker();
+        for _ in 0..5 {
+            fail(&breaker);
+        }
+        clock.advance(Duration::from_secs(5));
+        let [slow, slower] = [(); 2].map(|()| {
+            let probe = breaker.pass().unwrap();
+            rests_for(&breaker, 1);
+            clock.advance(PATIENCE);
+            probe
+        });
+        let last = breaker.pass().unwrap();
+        slow.failed("it broke off");
+        drop(slower);
+        rests_for(&breaker, 1);
+        last.answered();
         assert_eq!(breaker.condition(), Condition::Working);
     }
 

@@ -19,6 +19,7 @@ use super::{
     body::Turn,
     brake,
     call::Call,
+    handover::Exchange,
     head,
     request::{self, Outgoing, of_fault},
 };
@@ -114,6 +115,7 @@ fn was_not_done(result: &Result<Response<AnswerBody>, Failure>) -> bool {
                 | Failure::Unreachable { .. }
                 | Failure::TooLarge(_)
                 | Failure::IncompleteBody
+                | Failure::WebPage { status: 400..500, .. }
         ),
     }
 }
@@ -168,7 +170,7 @@ async fn exchange(
     app.refused.heed(response.status(), app.clock.now());
     let whole_by = (started + app.request_timeout).max(app.clock.now() + LEAST_FOR_WHOLE);
     let asked = Asked { below, deadline: started + app.total_timeout, whole_by };
-    let passed = answer::pass(app, &asked, response, (place, call)).await;
+    let passed = answer::pass(app, &asked, response, Exchange::new(place, call)).await;
     match &passed {
         // It did not come to the end of what it began.
         Err(Failure::Broken { reason, .. }) => passage.failed(reason),

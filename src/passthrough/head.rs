@@ -22,7 +22,7 @@ const OF_A_CONNECTION: [&str; 9] = [
 
 /// Those of requests that go no further: credentials for us, what we satisfy ourselves, and what proxies and clouds in front of
 /// us say of the client and of our network; and what would make another method of the one that the brake and the record go by.
-const KEPT_FROM_TARGETS: [&str; 31] = [
+const KEPT_FROM_TARGETS: [&str; 37] = [
     "authorization",
     "cookie",
     "cookie2",
@@ -31,12 +31,16 @@ const KEPT_FROM_TARGETS: [&str; 31] = [
     "host",
     "te",
     "cdn-loop",
+    // RFC 9440.
+    "client-cert",
+    "client-cert-chain",
     "client-ip",
     "fastly-client-ip",
     "fly-client-ip",
     "forwarded",
     "forwarded-for",
     "max-forwards",
+    "proxy-client-ip",
     "remote-addr",
     "true-client-ip",
     "via",
@@ -44,24 +48,30 @@ const KEPT_FROM_TARGETS: [&str; 31] = [
     "x-cloud-trace-context",
     "x-cluster-client-ip",
     "x-forwarded",
+    "x-host",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
     "x-original-for",
     "x-original-forwarded-for",
     "x-original-host",
+    "x-original-uri",
     "x-original-url",
     "x-real-ip",
     "x-real-port",
     "x-remote-addr",
     "x-rewrite-url",
+    "x-scheme",
 ];
 
 /// The beginnings of more of these.
-const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 13] = [
+const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 17] = [
     "cf-",
     "cloudfront-",
+    "incap-",
     "ssl-client-",
+    "wl-proxy-",
+    "x-akamai-",
     "x-amz-cf-",
     "x-amzn-",
     "x-appengine-",
@@ -72,6 +82,7 @@ const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 13] = [
     "x-fd-",
     "x-forwarded-",
     "x-ssl-client-",
+    "x-sucuri-",
 ];
 
 /// Those of answers that go no further: what is for the client of the target's own host.
@@ -87,12 +98,7 @@ pub(super) fn of_request(
     allowed: &[HeaderName],
 ) -> HeaderMap {
     let mut passed = HeaderMap::with_capacity(headers.len() + 1);
-    let is_kept = |name: &HeaderName| {
-        let name = name.as_str();
-        KEPT_FROM_TARGETS.contains(&name)
-            || KEPT_FROM_TARGETS_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
-    };
-    pass(headers, &mut passed, is_kept, allowed);
+    pass(headers, &mut passed, is_kept_from_targets, allowed);
     // Who understands trailers gets them; other transfer codings are between neighbours.
     let takes_trailers = headers.get_all(header::TE).iter().any(|value| lists(value, "trailers"));
     if takes_trailers {
@@ -106,8 +112,42 @@ pub(super) fn of_request(
 /// The headers of an answer as the client gets it. `allowed` pass although they are on a list.
 pub(super) fn of_answer(headers: &HeaderMap, allowed: &[HeaderName]) -> HeaderMap {
     let mut passed = HeaderMap::with_capacity(headers.len());
-    pass(headers, &mut passed, |name| KEPT_FROM_CLIENTS.contains(&name.as_str()), allowed);
+    pass(headers, &mut passed, is_kept_from_clients, allowed);
     passed
+}
+
+/// The trailers of a request as the target gets them: over HTTP/2 anything may stand there, and some servers take it for headers.
+/// `allowed` pass although they are on a list; credentials never do.
+pub(super) fn of_request_trailers(trailers: &HeaderMap, allowed: &[HeaderName]) -> HeaderMap {
+    let mut passed = of_trailers(trailers, is_kept_from_targets, allowed);
+    passed.remove(header::AUTHORIZATION);
+    passed
+}
+
+/// The trailers of an answer as the client gets them. `allowed` pass although they are on a list.
+pub(super) fn of_answer_trailers(trailers: &HeaderMap, allowed: &[HeaderName]) -> HeaderMap {
+    of_trailers(trailers, is_kept_from_clients, allowed)
+}
+
+fn of_trailers(
+    trailers: &HeaderMap,
+    is_kept: impl Fn(&HeaderName) -> bool,
+    allowed: &[HeaderName],
+) -> HeaderMap {
+    let mut passed = HeaderMap::new();
+    // What a message means was said in its head (RFC 9110 §6.5.1).
+    pass(trailers, &mut passed, |name| is_kept(name) || is_essential(name), allowed);
+    passed
+}
+
+fn is_kept_from_targets(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    KEPT_FROM_TARGETS.contains(&name)
+        || KEPT_FROM_TARGETS_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_kept_from_clients(name: &HeaderName) -> bool {
+    KEPT_FROM_CLIENTS.contains(&name.as_str())
 }
 
 /// Takes away what is said of a body's bytes.
@@ -255,6 +295,46 @@ mod tests {
                 "authorization: Bearer target",
             ]
         );
+    }
+
+    #[rstest]
+    fn what_proxies_and_clouds_say_of_the_client_goes_no_further(
+        #[values(
+            "client-cert",
+            "client-cert-chain",
+            "proxy-client-ip",
+            "wl-proxy-client-ip",
+            "x-original-uri",
+            "x-scheme",
+            "x-host",
+            "x-sucuri-clientip",
+            "x-akamai-edgescape",
+            "incap-client-ip"
+        )]
+        name: &str,
+    ) {
+        assert_eq!(passed(&[(name, "1")], &[]), ["authorization: Bearer target"]);
+    }
+
+    #[test]
+    fn trailers_keep_all_but_what_would_not_pass_as_a_header() {
+        let trailers = map(&[
+            ("authorization", "Bearer idp"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("set-cookie", "a=b"),
+            ("content-length", "1"),
+            ("x-checksum", "1"),
+            ("x-checksum", "2"),
+        ]);
+        let of_request = of_request_trailers(&trailers, &[]);
+        assert_eq!(lines(&of_request), ["set-cookie: a=b", "x-checksum: 1", "x-checksum: 2"]);
+        let allowed = [header::COOKIE, header::AUTHORIZATION];
+        assert!(of_request_trailers(&trailers, &allowed).contains_key("cookie"));
+        assert!(!of_request_trailers(&trailers, &allowed).contains_key("authorization"));
+        let of_answer = of_answer_trailers(&trailers, &[]);
+        assert!(!of_answer.contains_key("set-cookie") && !of_answer.contains_key("content-length"));
+        assert_eq!(of_answer.get_all("x-checksum").iter().count(), 2);
     }
 
     #[test]

@@ -12,6 +12,15 @@ const MOST_DECODINGS: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Below(String);
 
+/// A segment of a path, however it is encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// What a target may take it for: without the parameters (`;v=1`) that some servers take away, and what is no character.
+    pub(super) meant: String,
+    /// All of it: what no two have that a target may tell apart.
+    pub(super) whole: String,
+}
+
 /// Why a path is not passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsafe {
@@ -55,9 +64,8 @@ impl Below {
         self.path().split('/').filter(|segment| !segment.is_empty())
     }
 
-    /// The segments as they are meant, however they are encoded, and without the parameters (`;v=1`) that some servers take
-    /// away: what a target may take the path for.
-    pub(super) fn meant_segments(&self) -> Vec<String> {
+    /// The segments as a target may take them; empty ones are left out.
+    pub(super) fn meant_segments(&self) -> Vec<Segment> {
         meant_segments(self.path())
     }
 
@@ -73,17 +81,34 @@ impl Below {
 }
 
 /// See [`Below::meant_segments`].
-pub(super) fn meant_segments(path: &str) -> Vec<String> {
+pub(super) fn meant_segments(path: &str) -> Vec<Segment> {
     let mut path = path.as_bytes().to_vec();
     for _ in 0..MOST_DECODINGS {
         path = decode(&path);
     }
-    let segments = path.split(|byte| *byte == b'/');
-    let segments = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
-    let segments = segments.filter(|segment| !segment.is_empty());
-    // No server goes by control characters, and PostgreSQL keeps no text with a NUL.
-    let plain = |segment| String::from_utf8_lossy(segment).replace(char::is_control, "");
-    segments.map(plain).collect()
+    path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty()).map(Segment::of).collect()
+}
+
+impl Segment {
+    fn of(bytes: &[u8]) -> Self {
+        let name = bytes.split(|byte| *byte == b';').next().unwrap_or_default();
+        // No server goes by control characters.
+        let meant = String::from_utf8_lossy(name).replace(char::is_control, "");
+        // What is no character stays encoded; PostgreSQL keeps no text with a NUL.
+        let mut whole = String::new();
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                match u8::try_from(character) {
+                    Ok(byte) if character.is_ascii_control() => whole.push_str(&format!("%{byte:02X}")),
+                    _ => whole.push(character),
+                }
+            }
+            for byte in chunk.invalid() {
+                whole.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        Self { meant, whole }
+    }
 }
 
 fn check(path: &str) -> Result<(), Unsafe> {

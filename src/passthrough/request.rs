@@ -25,8 +25,10 @@ use super::{
     app::kib,
     body::{Fault, Progress, Rewritten, Upload},
     coding, head,
+    path::Segment,
     revocation::{self, Meaning, Revoked, Told},
     rewrite::Rewriter,
+    tokens,
 };
 
 /// How long a request waits for memory when the bodies of others take all of it.
@@ -84,11 +86,13 @@ impl Outgoing {
         if http_body::Body::is_end_stream(&body) {
             return Ok(Self { content: Content::None, progress, meaning: meant(Told::Nothing) });
         }
-        let is_json = is_json(headers);
+        let (is_json, may_be_json) = (is_json(headers), may_be_json(headers));
         // What a target makes of a body that it is not told to be JSON is not known.
         let is_guarded = revocation::needs_body(asked.method, asked.below);
-        let is_whole = is_guarded || is_json && (length.is_some() || !app.repairs.is_empty());
-        let upload = Upload::new(body, app.max_body_bytes, progress.clone(), app.clock.clone());
+        // What a path says of a value may stand behind it.
+        let is_needed = length.is_some() || !app.repairs.is_empty() || asked.method == Method::PATCH;
+        let is_whole = is_guarded || may_be_json && is_needed;
+        let upload = Upload::new(app, body, progress.clone());
         let (content, meaning) = match coding::of(headers) {
             Ok(codings) if is_whole || is_json && !codings.is_empty() => {
                 // What it becomes without its codings takes memory as well.
@@ -102,15 +106,15 @@ impl Outgoing {
                     Some(plain) => Told::Bytes(plain),
                     None => Told::Unreadable,
                 });
-                let changed = plain.filter(|_| is_json).and_then(|plain| changed(app, asked, &plain));
+                let changed = plain.filter(|_| may_be_json).and_then(|plain| changed(app, asked, &plain));
                 if let Some(changed) = changed {
-                    describe(headers, &whole, changed.len());
+                    describe(headers, &mut whole, changed.len());
                     whole.bytes = changed;
                 }
                 whole.give_back();
                 (Content::Whole(whole), meaning)
             }
-            Ok(_) if is_json => {
+            Ok(_) if may_be_json => {
                 let rewriter = Rewriter::new(app.to_target.clone());
                 let content = Content::Streamed(Rewritten::new(upload, rewriter).boxed_unsync());
                 (content, meant(Told::Nothing))
@@ -160,6 +164,18 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     media_type.ends_with("/json") || media_type.ends_with("+json")
 }
 
+/// Whether the body may be JSON: it says so, or says nothing, or only that it is text, which is the same to many servers.
+pub(super) fn may_be_json(headers: &HeaderMap) -> bool {
+    let is_untold = match headers.get(header::CONTENT_TYPE) {
+        Some(value) => String::from_utf8_lossy(value.as_bytes())
+            .split(';')
+            .next()
+            .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("text/plain")),
+        None => true,
+    };
+    is_json(headers) || is_untold && !headers.contains_key(header::CONTENT_ENCODING)
+}
+
 /// Memory for so many bytes, which is waited for for a while.
 async fn memory(app: &PassedThrough, bytes: usize) -> Result<OwnedSemaphorePermit, Failure> {
     let memory = app.memory.clone().acquire_many_owned(kib(bytes));
@@ -204,9 +220,16 @@ pub(super) fn of_fault(fault: Option<Fault>, app: &PassedThrough) -> Failure {
 /// changes.
 fn changed(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Bytes> {
     let repaired = repaired(app, asked, plain);
+    let text = repaired.as_ref().unwrap_or(plain);
     let mut rewriter = Rewriter::new(app.to_target.clone());
     let mut output = Vec::new();
-    rewriter.push(repaired.as_ref().unwrap_or(plain), &mut output);
+    let mut written = 0;
+    for url in tokens::references(text) {
+        rewriter.push(&text[written..url.start], &mut output);
+        rewriter.push_url(&text[url.clone()], &mut output);
+        written = url.end;
+    }
+    rewriter.push(&text[written..], &mut output);
     rewriter.finish(&mut output);
     (rewriter.replaced() > 0 || repaired.is_some()).then(|| output.into())
 }
@@ -216,10 +239,12 @@ fn repaired(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Byt
     if app.repairs.is_empty() {
         return None;
     }
-    // The version may come before it (`/v2/Users`).
-    let resource_type = asked.below.segments().find_map(|segment| match segment {
-        "Users" => Some(app.registry.user()),
-        "Groups" => Some(app.registry.group()),
+    // The version may come before it (`/v2/Users`); names compare as they do for the brake.
+    let segments = asked.below.meant_segments();
+    let is = |segment: &Segment, name: &str| segment.meant.eq_ignore_ascii_case(name);
+    let resource_type = segments.iter().find_map(|segment| match segment {
+        _ if is(segment, "Users") => Some(app.registry.user()),
+        _ if is(segment, "Groups") => Some(app.registry.group()),
         _ => None,
     })?;
     let message = match *asked.method {
@@ -227,19 +252,33 @@ fn repaired(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Byt
         Method::PATCH => Message::Patch,
         _ => return None,
     };
-    if asked.below.segments().last() == Some(".search") {
+    if segments.last().is_some_and(|segment| is(segment, ".search")) {
         return None;
     }
     let body: Value = serde_json::from_slice(plain).ok()?;
     let mended = app.repairs.iter().fold(body.clone(), |body, repair| match repair {
         Repair::Entra => entra::mend(resource_type, message, body),
     });
-    (mended != body).then(|| mended.to_string().into())
+    if mended == body {
+        return None;
+    }
+    if !tokens::survives_reading(plain) {
+        let (method, path) = (asked.method, asked.below.path());
+        tracing::warn!(
+            app = app.name(),
+            http.method = %method,
+            http.path = path,
+            "a body is passed on without repairs: they would change a number in it, or drop a name that stands there twice"
+        );
+        return None;
+    }
+    Some(mended.to_string().into())
 }
 
 /// Says of a body what is true of its new bytes.
-fn describe(headers: &mut HeaderMap, whole: &Whole, length: usize) {
+fn describe(headers: &mut HeaderMap, whole: &mut Whole, length: usize) {
     head::forget_bytes(headers);
+    whole.trailers.iter_mut().for_each(head::forget_bytes);
     headers.remove(header::CONTENT_ENCODING);
     if whole.trailers.is_none() {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));

@@ -7,7 +7,11 @@ use std::collections::HashSet;
 
 use http::Method;
 
-use super::{Below, path::meant_segments, written::Written};
+use super::{
+    Below,
+    path::{Segment, meant_segments},
+    written::Written,
+};
 
 /// How many operations of a bulk request are told of.
 const MOST_OPERATIONS: usize = 1_000;
@@ -104,11 +108,17 @@ enum Endpoint<'s> {
     Bulk,
 }
 
-/// By the last segments: with a base URL that has none, the version (`/v2`) comes before them.
-fn of_path(segments: &[String]) -> Option<Endpoint<'_>> {
+/// By the last segments: with a base URL that has none, the version (`/v2`) comes before them. What is empty without its
+/// parameters is no segment for who takes them away, and may be an id for who does not.
+fn of_path(segments: &[Segment]) -> Option<Endpoint<'_>> {
+    let named: Vec<&Segment> = segments.iter().filter(|segment| !segment.meant.is_empty()).collect();
+    endpoint(&named).or_else(|| endpoint(&segments.iter().collect::<Vec<_>>()))
+}
+
+fn endpoint<'s>(segments: &[&'s Segment]) -> Option<Endpoint<'s>> {
     match segments {
-        [.., resources, id] if is(resources, "Users") => Some(Endpoint::User(id)),
-        [.., bulk] if is(bulk, "Bulk") => Some(Endpoint::Bulk),
+        [.., resources, id] if is(&resources.meant, "Users") => Some(Endpoint::User(&id.whole)),
+        [.., bulk] if is(&bulk.meant, "Bulk") => Some(Endpoint::Bulk),
         _ => None,
     }
 }
@@ -351,10 +361,23 @@ mod tests {
     #[case("/scim/v2/Users/7/")]
     #[case("/%55sers/7")]
     #[case("/%2555sers/%37")]
-    #[case("/Users;x=1/7;y")]
+    #[case("/Users;x=1/7/;y")]
     fn a_user_is_known_by_the_last_two_segments_however_they_are_written(#[case] path: &str) {
         assert_eq!(found(Method::DELETE, path, None), ["7"]);
         assert!(needs_body(&Method::PATCH, &Below::find(path, "").unwrap().unwrap()));
+    }
+
+    /// A target that takes parameters away may have one user for several of these: then each of them counts.
+    #[rstest]
+    #[case("/Users/7;y", "7;y")]
+    #[case("/Users/;y", ";y")]
+    #[case("/Users/%ff", "%FF")]
+    #[case("/Users/%fe", "%FE")]
+    #[case("/Users/\u{e9}%c3%a9", "\u{e9}\u{e9}")]
+    fn users_whom_a_target_may_tell_apart_are_told_apart(#[case] path: &str, #[case] id: &str) {
+        assert_eq!(found(Method::DELETE, path, None), [id]);
+        let bulk = json!({ "Operations": [{ "method": "DELETE", "path": path }] });
+        assert_eq!(found(Method::POST, "/Bulk", Some(bulk)), [id]);
     }
 
     #[test]

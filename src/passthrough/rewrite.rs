@@ -10,11 +10,15 @@ use memchr::{memchr, memchr2};
 use super::base::Translation;
 
 /// The keys whose values are looked at: `meta.location` and the `location` of bulk answers, `$ref`, and the `endpoint` of a
-/// resource type, which some give as a whole URL. They compare without case, as all names of SCIM.
+/// resource type, which some give as a whole URL. They compare without case, as all names of SCIM. What a PATCH names by a path
+/// ([`OF_A_PATH`]) is looked at as well.
 const KEYS: [&str; 3] = ["location", "$ref", "endpoint"];
 
-/// What a key takes at the most that may be one of [`KEYS`]: each character as `\u0000`.
-const MOST_KEY_BYTES: usize = 6 * 8;
+/// How a path ends that leads to such a value: `manager.$ref`.
+const OF_A_PATH: &str = ".$ref";
+
+/// What a key takes at the most that is looked at, with a schema's URN before it: each character as `\u0000`.
+const MOST_KEY_BYTES: usize = 6 * 80;
 
 /// Replaces the URLs of one JSON text.
 #[derive(Debug)]
@@ -61,6 +65,24 @@ enum Escape {
     Yes,
 }
 
+/// What a text seems to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looks {
+    /// It begins as an object or an array does.
+    LikeJson,
+    Otherwise,
+}
+
+impl Looks {
+    /// What a text seems to be that begins so; `None` if that does not tell.
+    pub(super) fn of(beginning: &[u8]) -> Option<Self> {
+        // A byte order mark is no white space, and no reason to give up.
+        let is_skipped = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf);
+        let first = beginning.iter().find(|byte| !is_skipped(byte))?;
+        Some(if matches!(first, b'{' | b'[') { Self::LikeJson } else { Self::Otherwise })
+    }
+}
+
 impl Rewriter {
     /// A rewriter at the start of a text.
     pub(super) fn new(translation: Arc<Translation>) -> Self {
@@ -82,6 +104,14 @@ impl Rewriter {
         }
     }
 
+    /// Reads the next part of the text, a string that is a URL whatever key it stands at, its quotes included.
+    pub(super) fn push_url(&mut self, string: &[u8], output: &mut Vec<u8>) {
+        if matches!(self.state, State::Outside(_)) {
+            self.state = State::Outside(Awaits::Url);
+        }
+        self.push(string, output);
+    }
+
     /// Ends the text: writes what was held back.
     pub(super) fn finish(&mut self, output: &mut Vec<u8>) {
         if matches!(self.state, State::Url(_)) {
@@ -95,11 +125,10 @@ impl Rewriter {
         let byte = input[0];
         match self.state {
             State::Start => {
-                // A byte order mark is no white space, and no reason to give up.
-                self.state = match byte {
-                    b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf => State::Start,
-                    b'{' | b'[' => State::Outside(Awaits::Anything),
-                    _ => State::Verbatim,
+                self.state = match Looks::of(&[byte]) {
+                    None => State::Start,
+                    Some(Looks::LikeJson) => State::Outside(Awaits::Anything),
+                    Some(Looks::Otherwise) => State::Verbatim,
                 };
                 output.push(byte);
                 1
@@ -264,7 +293,9 @@ impl Awaits {
     /// What a string says of the next one.
     fn after(string: &[u8]) -> Self {
         let is_key = KEYS.iter().any(|key| string.eq_ignore_ascii_case(key.as_bytes()));
-        if is_key { Self::Colon } else { Self::Anything }
+        let end = string.len().checked_sub(OF_A_PATH.len()).map(|start| &string[start..]);
+        let is_path = end.is_some_and(|end| end.eq_ignore_ascii_case(OF_A_PATH.as_bytes()));
+        if is_key || is_path { Self::Colon } else { Self::Anything }
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON as it was written: an object keeps all of its members, also those whose name stands there twice. Which of them a target
 //! goes by is not known.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -37,6 +37,13 @@ impl Written {
     pub(super) fn elements(&self) -> impl Iterator<Item = &Self> + Clone {
         let elements = if let Self::Array(elements) = self { elements.as_slice() } else { &[] };
         elements.iter()
+    }
+
+    /// Whether an object in it has two members of the same name.
+    pub(super) fn has_doubles(&self) -> bool {
+        let mut names = HashSet::new();
+        self.members().any(|(name, value)| !names.insert(name) || value.has_doubles())
+            || self.elements().any(Self::has_doubles)
     }
 
     /// The text, if it is one.

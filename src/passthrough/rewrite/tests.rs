@@ -46,6 +46,10 @@ fn becomes(text: &str, expected: &str) {
     r#"[{"endpoint":"https://t.example/scim/v2/Users"},{"endpoint":"/Users"}]"#,
     r#"[{"endpoint":"https://b.example/t/scim/v2/Users"},{"endpoint":"/Users"}]"#
 )]
+#[case::the_path_of_a_patch_as_a_key(
+    r#"{"manager.$ref":"https://t.example/scim/v2/Users/1","URN:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.$REF":"https://t.example/scim/v2/Users/1"}"#,
+    r#"{"manager.$ref":"https://b.example/t/scim/v2/Users/1","URN:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.$REF":"https://b.example/t/scim/v2/Users/1"}"#
+)]
 #[case::escaped_slashes_stay_escaped(
     r#"{"location":"https:\/\/t.example\/scim\/v2\/Users\/1"}"#,
     r#"{"location":"https:\/\/b.example\/t\/scim\/v2\/Users\/1"}"#
@@ -89,6 +93,28 @@ fn a_url_below_the_base_is_replaced(#[case] text: &str, #[case] expected: &str) 
 #[case::empty("")]
 fn nothing_else_changes(#[case] text: &str) {
     becomes(text, text);
+}
+
+#[test]
+fn a_string_that_is_said_to_be_a_url_is_replaced_and_the_text_goes_on() {
+    for (url, expected) in [
+        (r#""https://t.example/scim/v2/Users/1""#, r#""https://b.example/t/scim/v2/Users/1""#),
+        (r#""https:\/\/t.example\/scim\/v2""#, r#""https:\/\/b.example\/t\/scim\/v2""#),
+        (r#""7""#, r#""7""#),
+    ] {
+        let mut rewriter = Rewriter::new(translation());
+        let mut output = Vec::new();
+        rewriter.push(br#"{"value": "#, &mut output);
+        rewriter.push_url(url.as_bytes(), &mut output);
+        rewriter.push(
+            br#","value":"https://t.example/scim/v2","$ref":"https://t.example/scim/v2"}"#,
+            &mut output,
+        );
+        let expected = format!(
+            r#"{{"value": {expected},"value":"https://t.example/scim/v2","$ref":"https://b.example/t/scim/v2"}}"#
+        );
+        assert_eq!(String::from_utf8(output).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -137,6 +137,19 @@ async fn without_a_number_ten_users_may_lose_access_in_an_hour_also_across_a_res
 }
 
 #[tokio::test]
+async fn users_whose_ids_differ_behind_a_semicolon_alone_count_each() {
+    let (passed, _) = passed("").await;
+    for number in 0..10 {
+        let answer = passed.send("DELETE", &format!("/Users/a;{number}"), b"\r\n").await;
+        assert_eq!(answer.status(), 204);
+    }
+    passed.send("DELETE", "/Users/a;10", b"\r\n").await.error(503);
+    let url = format!("{}/Users/a;0", passed.base_url());
+    let answer = reqwest::Client::new().delete(url).bearer_auth(IDP_TOKEN).send().await.unwrap();
+    assert_eq!(answer.status(), 204, "who was let through is let through again");
+}
+
+#[tokio::test]
 async fn a_person_lifts_the_brake_for_a_while_beside_the_running_server() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target::start().await;
@@ -197,6 +210,8 @@ async fn who_certainly_lost_nothing_does_not_count() {
         passed.target.reply(Reply::new(status, b""));
         deactivate(&passed, &format!("refused{number}")).await;
     }
+    passed.target.reply(Reply::new("403 Forbidden\r\ncontent-type: text/html", b"<html>no</html>"));
+    deactivate(&passed, "page").await.error(502);
     // What may have been done counts. Five in a row close the way.
     for _ in 0..5 {
         passed.target.reply(Reply::HangUp);

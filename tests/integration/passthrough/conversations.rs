@@ -5,7 +5,7 @@ use rstest::rstest;
 use scim_bridge::sim::scim::{Locations, Strictness, Switches};
 use serde_json::{Value, json};
 
-use super::{IDP_TOKEN, TARGET_TOKEN, simulated};
+use super::{IDP_TOKEN, Passed, TARGET_TOKEN, simulated};
 use crate::harness::{Answer, Bridge};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -176,6 +176,33 @@ async fn a_target_that_is_strict_refuses_them_in_its_own_words_and_with_repairs_
         (&user["name"]["givenName"], &user["title"], &user["displayName"]),
         (&json!("N"), &json!("E"), &json!("T"))
     );
+}
+
+#[tokio::test]
+async fn a_body_is_repaired_however_its_path_is_written() {
+    let passed = Passed::with("repairs = ['entra']").await;
+    let body = r#"{"schemas":[],"Operations":[{"op":"Replace","path":"active","value":"True"}]}"#;
+    for below in ["/Users/7", "/users/7", "/v2/%55sers/7", "/Users;v=1/7"] {
+        assert_eq!(passed.send_json("PATCH", below, body).await.status(), 204);
+        let seen: serde_json::Value = serde_json::from_slice(&passed.target.seen()[0].body).unwrap();
+        let operation = json!({ "op": "replace", "path": "active", "value": true });
+        assert_eq!(seen["Operations"], json!([operation]), "{below}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_repair_would_spoil_is_not_repaired() {
+    let passed = Passed::with("repairs = ['entra']").await;
+    for (body, is_repaired) in [
+        (r#"{"userName":"b","active":"True","x":7,"y":1.5}"#, true),
+        (r#"{"userName":"b","active":"True","x":12345678901234567890123}"#, false),
+        (r#"{"userName":"b","active":"True","x":[0.10]}"#, false),
+        (r#"{"userName":"b","active":"True","x":{"y":1,"y":2}}"#, false),
+    ] {
+        assert_eq!(passed.send_json("POST", "/Users", body).await.status(), 204);
+        let expected = if is_repaired { body.replace(r#""True""#, "true") } else { body.to_owned() };
+        assert_eq!(String::from_utf8_lossy(&passed.target.seen()[0].body), expected);
+    }
 }
 
 #[tokio::test]

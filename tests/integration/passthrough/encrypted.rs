@@ -11,21 +11,23 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{Request, Response, Version};
-use http_body_util::{Full, StreamBody, combinators::BoxBody};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
     body::{Frame, Incoming},
     service::service_fn,
 };
 use hyper_util::{
+    client::legacy::Client as HyperClient,
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
+use rstest::rstest;
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    app, head,
+    IDP_TOKEN, app, head,
     wire::{Client, Message},
 };
 use crate::harness::{Setup, eventually};
@@ -102,6 +104,90 @@ async fn http_2_goes_out_where_the_target_speaks_it_and_http_1_1_where_not() {
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         assert!(body.starts_with(&format!("{version} /scim/v2/Users")), "{body}");
     }
+}
+
+/// A target that answers with the trailers that it got, and with trailers of its own. Its answers are JSON that tells its length
+/// where the path has `whole` in it, JSON that does not where it has `held`, and otherwise text that passes as it comes.
+async fn with_trailers() -> (u16, String) {
+    let (acceptor, certificate) = acceptor(&["127.0.0.1"], &["h2"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let service = service_fn(async |request: Request<Incoming>| {
+        let path = request.uri().path().to_owned();
+        let collected = request.into_body().collect().await.unwrap();
+        let body = format!("{:?}", collected.trailers().map(shown).unwrap_or_default());
+        let trailers = [("set-cookie", "a=b"), ("alt-svc", "h3"), ("x-checksum", "1"), ("x-checksum", "2")];
+        let mut answer = Response::builder().status(200);
+        if path.contains("whole") {
+            answer = answer.header("content-length", body.len());
+        }
+        let media_type = if path.ends_with("plain") { "text/csv" } else { "application/json" };
+        let frames = [Frame::data(Bytes::from(body)), Frame::trailers(headers(&trailers))];
+        let body = StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>)));
+        Ok::<_, Infallible>(answer.header("content-type", media_type).body(body).unwrap())
+    });
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let stream = acceptor.accept(stream).await.unwrap();
+            tokio::spawn(async move {
+                let builder = auto::Builder::new(TokioExecutor::new());
+                let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (port, certificate)
+}
+
+fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers
+}
+
+fn shown(headers: &HeaderMap) -> Vec<String> {
+    headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+}
+
+#[rstest]
+#[case::as_they_come("POST", "/odd/plain", "text/csv")]
+#[case::of_a_json_stream("POST", "/Users/held", "application/json")]
+#[case::of_json_that_is_read_first("PATCH", "/Users/held", "application/json")]
+#[case::of_a_small_answer_with_a_length("POST", "/Users/whole", "application/json")]
+#[tokio::test]
+async fn trailers_pass_both_ways_but_for_what_would_not_pass_as_a_header(
+    #[case] method: &str,
+    #[case] below: &str,
+    #[case] media_type: &str,
+) {
+    let (port, certificate) = with_trailers().await;
+    let base_url = format!("https://127.0.0.1:{port}");
+    let setup = Setup::memory().file("ca.pem", &certificate).config(&app(&base_url, "ca_file = 'ca.pem'"));
+    let bridge = setup.start().await;
+    let client = HyperClient::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let trailers = [
+        ("authorization", "Bearer idp"),
+        ("cookie", "a=b"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("content-length", "7"),
+        ("x-checksum", "1"),
+    ];
+    let frames = [Frame::data(Bytes::from_static(b"{}")), Frame::trailers(headers(&trailers))];
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{}/passed/scim/v2{below}", bridge.root()))
+        .header("authorization", format!("Bearer {IDP_TOKEN}"))
+        .header("content-type", media_type)
+        .body(StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>))));
+    let answer = client.request(request.unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers().contains_key("content-length"), below.ends_with("whole"));
+    let collected = answer.into_body().collect().await.unwrap();
+    let trailers = collected.trailers().map(shown);
+    assert_eq!(trailers.unwrap(), ["x-checksum: 1", "x-checksum: 2"]);
+    assert_eq!(collected.to_bytes(), r#"["x-checksum: 1"]"#);
 }
 
 /// A target that refuses the first stream of HTTP/2, or closes the connection before it, and takes the next; and its certificate.

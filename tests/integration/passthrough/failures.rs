@@ -99,6 +99,21 @@ async fn a_redirect_to_elsewhere_is_not_followed_and_not_passed_on(#[case] locat
 }
 
 #[tokio::test]
+async fn of_several_locations_none_may_lead_elsewhere() {
+    let passed = Passed::start().await;
+    let base = passed.target.base_url();
+    let good = format!("location: {base}/Groups");
+    let bad = "location: https://elsewhere.example/x";
+    for locations in [format!("{good}\r\n{bad}"), format!("{bad}\r\n{good}")] {
+        passed.target.reply(Reply::new(&format!("302 Found\r\n{locations}"), b""));
+        let detail = passed.get("/Users").await.error(502);
+        assert!(detail.contains("redirects to https://elsewhere.example/x, which"), "{detail}");
+    }
+    passed.target.reply(Reply::new(&format!("302 Found\r\n{good}\r\n{good}"), b""));
+    assert_eq!(passed.get("/Users").await.status(), 302);
+}
+
+#[tokio::test]
 async fn a_redirect_below_the_base_is_passed_on_and_one_in_a_circle_is_not() {
     let passed = Passed::start().await;
     let location = format!("{}/Users/", passed.target.base_url());
@@ -138,7 +153,7 @@ async fn clients_that_are_slow_to_send_are_not_the_targets_fault() {
     let mut slow = Vec::new();
     for _ in 0..8 {
         let mut client = passed.connect().await;
-        client.send(head("POST", "/Users") + "content-type: text/plain\r\ncontent-length: 4\r\n\r\nab").await;
+        client.send(head("POST", "/Users") + "content-type: text/csv\r\ncontent-length: 4\r\n\r\nab").await;
         slow.push(client);
     }
     let reached = async {
@@ -304,6 +319,31 @@ async fn a_target_that_fails_again_and_again_is_left_alone_and_asked_once_to_see
     assert_eq!(passed.get("/Users").await.status(), 204);
     assert_eq!(passed.get("/Users").await.status(), 204);
     assert!(super::status(&passed).await["target"]["state"].as_str().unwrap().starts_with("working"));
+}
+
+#[tokio::test]
+async fn a_slow_client_whose_request_is_the_one_that_looks_does_not_stop_all_others() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let passed = Passed::with_clock("request_timeout = '10s'", Arc::new(clock.clone())).await;
+    for _ in 0..5 {
+        passed.target.reply(Reply::HangUp);
+        passed.send_json("POST", "/Users", "{}").await.error(502);
+    }
+    clock.advance(Duration::from_secs(5));
+    let mut slow = passed.connect().await;
+    let headers = "content-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n";
+    slow.send(head("POST", "/Users") + headers + "1\r\na\r\n").await;
+    eventually("it is on its way", async || passed.target.connections() == 6).await;
+    for _ in 0..9 {
+        slow.send("1\r\na\r\n").await;
+        passed.get("/Users").await.error(503);
+        clock.advance(Duration::from_secs(1));
+    }
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(passed.get("/Users").await.status(), 204);
+    assert_eq!(passed.get("/Users").await.status(), 204);
+    slow.send("0\r\n\r\n").await;
+    assert_eq!(slow.answer().await.status(), 204);
 }
 
 #[tokio::test]

@@ -202,7 +202,7 @@ async fn each_operation_of_a_bulk_request_is_recorded() {
         [
             ("", "POST /Bulk: 200"),
             ("74001", "POST /Bulk, DELETE /Users/74001: 200"),
-            ("9", "POST /Bulk, PATCH /Groups/9: 200"),
+            ("9%00", "POST /Bulk, PATCH /Groups/9: 200"),
             ("", "POST /Bulk, POST /Users: 200"),
         ]
     );

@@ -45,7 +45,7 @@ async fn ten_thousand_slow_clients_do_not_exhaust_memory_and_others_are_still_se
     let mut waiting = Vec::with_capacity(CLIENTS);
     for number in 0..CLIENTS {
         let mut client = Client::connect(&root).await;
-        let media_type = if number % 2 == 0 { "application/scim+json" } else { "text/plain" };
+        let media_type = if number % 2 == 0 { "application/scim+json" } else { "text/csv" };
         let headers = format!(
             "content-type: {media_type}\r\ncontent-length: 1000\r\nx-filler: {}\r\n\r\n",
             "x".repeat(500)

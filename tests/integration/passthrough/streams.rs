@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
+use rstest::rstest;
 use scim_bridge::clock::{ManualClock, Time};
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{IDP_TOKEN, Passed, app, head, wire::Reply};
 use crate::harness::{Setup, as_time_passes, eventually};
@@ -63,11 +64,79 @@ async fn a_client_that_does_not_read_holds_nothing_for_longer_than_an_exchange_m
     drop(client);
 }
 
+/// The client is told at once, and not when nothing has come for too long.
+#[tokio::test]
+async fn an_answer_that_has_taken_as_long_as_an_exchange_may_breaks_off() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let keys = "total_timeout = '60s'\nidle_timeout = '10m'";
+    let passed = Passed::with_clock(keys, Arc::new(clock.clone())).await;
+    let half = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length: 10\r\n\r\nhalf";
+    passed.target.reply(Reply::Bytes(half.into()));
+    let mut client = passed.connect().await;
+    client.send(head("GET", "/Users") + "\r\n").await;
+    let answer = client.reader.head().await.unwrap();
+    clock.advance(Duration::from_mins(1));
+    let rest = tokio::time::timeout(Duration::from_secs(30), client.reader.rest_of_answer(answer)).await;
+    assert!(rest.expect("an end").is_none());
+}
+
+/// Over HTTP/2 one connection asks for very many answers, and takes none of them.
+#[rstest]
+#[case::nothing_at_all(0)]
+#[case::not_all(1_000)]
+#[tokio::test]
+async fn answers_that_nobody_takes_hold_their_places_for_as_long_as_an_exchange_may_take(
+    #[case] window: u32,
+) {
+    const EACH: usize = 150;
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let keys = format!("total_timeout = '60s'\nmax_concurrent_requests = {}", 2 * EACH);
+    let passed = Passed::with_clock(&keys, Arc::new(clock.clone())).await;
+    let user = format!(r#"{{"userName":"{}"}}"#, "x".repeat(4_000));
+    let mut untaken = Vec::new();
+    for _ in 0..2 {
+        let address = passed.bridge.root().trim_start_matches("http://");
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut builder = h2::client::Builder::new();
+        let (sender, connection) =
+            builder.initial_window_size(window).handshake::<_, Bytes>(stream).await.unwrap();
+        let driving = AbortOnDropHandle::new(tokio::spawn(connection));
+        let mut asked = Vec::new();
+        for _ in 0..EACH {
+            passed.target.reply(Reply::json(&user));
+            let request = Request::get(format!("{}/Users", passed.base_url()))
+                .header("authorization", format!("Bearer {IDP_TOKEN}"))
+                .body(());
+            let mut sender = sender.clone().ready().await.unwrap();
+            asked.push(sender.send_request(request.unwrap(), true).unwrap().0);
+        }
+        let mut answers = Vec::new();
+        for answer in asked {
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status(), 200);
+            answers.push(answer);
+        }
+        untaken.push((driving, sender, answers));
+    }
+    assert_eq!(super::status(&passed).await["requests_under_way"], 2 * EACH);
+    let asking = passed.get("/Users");
+    as_time_passes(&clock, Duration::from_secs(1), asking).await.error(503);
+    clock.advance(Duration::from_mins(1));
+    eventually("the places are free", async || super::status(&passed).await["requests_under_way"] == 0).await;
+    assert_eq!(passed.get("/Users").await.status(), 204);
+    drop(untaken);
+}
+
 #[tokio::test]
 async fn who_expects_to_be_told_to_go_on_is_told_so_when_the_target_takes_the_body() {
     let passed = Passed::start().await;
     let mut client = passed.connect().await;
-    client.send(head("POST", "/odd") + "expect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
+    client
+        .send(
+            head("POST", "/odd")
+                + "content-type: text/csv\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n",
+        )
+        .await;
     assert_eq!(client.reader.head().await.unwrap().line, "HTTP/1.1 100 Continue");
     client.send("body").await;
     assert_eq!(client.answer().await.status(), 204);

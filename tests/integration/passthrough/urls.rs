@@ -78,6 +78,67 @@ async fn a_compressed_request_passes_as_it_is_unless_it_has_urls_of_ours() {
     }
 }
 
+#[rstest]
+#[case::called_text("content-type: Text/Plain; charset=utf-8\r\n")]
+#[case::called_nothing("")]
+#[tokio::test]
+async fn json_that_is_not_called_so_has_its_urls_replaced_and_other_text_passes_as_it_is(
+    #[case] media_type: &str,
+    #[values(1, 2_000)] users: usize,
+) {
+    let passed = Passed::start().await;
+    let text = |base: &str| {
+        let user = format!(r#"{{"$ref":"{base}/Users/1"}}"#);
+        format!(" [{}]", vec![user; users].join(","))
+    };
+    let (ours, theirs) = (text(&passed.base_url()), text(&passed.target.base_url()));
+    passed.target.reply(Reply::new(&format!("200 OK\r\n{media_type}x: y"), theirs.as_bytes()));
+    assert_eq!(String::from_utf8(passed.get("/Users").await.body).unwrap(), ours);
+    let of_length = format!("{media_type}content-length: {}\r\n\r\n{ours}", ours.len());
+    let chunked =
+        format!("{media_type}transfer-encoding: chunked\r\n\r\n{:x}\r\n{ours}\r\n0\r\n\r\n", ours.len());
+    for rest in [of_length, chunked] {
+        assert_eq!(passed.send("POST", "/Users", rest.as_bytes()).await.status(), 204);
+    }
+    let seen = passed.target.seen();
+    assert!(seen[1..].iter().all(|seen| seen.body == theirs.as_bytes()), "{seen:?}");
+
+    // What is no JSON keeps its length and what is said of its bytes, also where it is long.
+    let other = format!("location: {theirs}");
+    let head = format!("200 OK\r\n{media_type}content-digest: sha-256=:x:");
+    passed.target.reply(Reply::new(&head, other.as_bytes()));
+    let answer = passed.get("/Users").await;
+    assert_eq!(String::from_utf8(answer.body.clone()).unwrap(), other);
+    assert_eq!(answer.header("content-length"), Some(other.len().to_string()));
+    assert_eq!(answer.header("content-digest").as_deref(), Some("sha-256=:x:"));
+}
+
+#[rstest]
+#[case(r#"{"op":"replace","path":"manager.$ref","value":"{bridge}/Users/7"}"#, true)]
+#[case(r#"{"value":"{bridge}/Users/7","path":"members[value eq \"7\"].$Ref","op":"add"}"#, true)]
+#[case(r#"{"op":"add","value":{"manager.$ref":"{bridge}/Users/7"}}"#, true)]
+#[case(r#"{"op":"replace","path":"profileUrl","value":"{bridge}/Users/7"}"#, false)]
+#[tokio::test]
+async fn a_patch_that_sets_a_reference_by_its_path_sets_the_targets(
+    #[case] operation: &str,
+    #[case] is_reference: bool,
+    #[values("/Users/1", "/Groups/1")] below: &str,
+) {
+    let passed = Passed::start().await;
+    let text = |base: &str| format!(r#"{{"Operations":[{}]}}"#, operation.replace("{bridge}", base));
+    let body = text(&passed.base_url());
+    assert_eq!(passed.send_json("PATCH", below, &body).await.status(), 204);
+    let rest = format!(
+        "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    assert_eq!(passed.send("PATCH", below, rest.as_bytes()).await.status(), 204);
+    let expected = if is_reference { text(&passed.target.base_url()) } else { body };
+    for seen in passed.target.seen() {
+        assert_eq!(String::from_utf8(seen.body).unwrap(), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_coding_that_the_bridge_does_not_know_is_told_instead_of_a_url_that_leads_around_it() {
     let passed = Passed::start().await;
