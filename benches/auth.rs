@@ -25,7 +25,7 @@ use criterion::Criterion;
 use http::{HeaderMap, HeaderValue, header};
 use scim_bridge::{
     auth::{
-        Authenticator, Client, Credential, Credentials, OwnKeys, WaysIn,
+        Authenticator, Client, Credential, Credentials, OwnKeys, Refusals, WaysIn,
         jwt::TrustedIssuer,
         oauth::{AccessTokens, SigningKeys, TokenEndpoint},
     },
@@ -78,14 +78,19 @@ fn main() {
         let (name, headers) = (&case.name, case.headers());
         let address = Some("192.0.2.1".parse().unwrap());
         for headers in &headers {
-            let is_let_in = runtime.block_on(authenticator.authenticate(headers, address)).is_ok();
+            let is_let_in =
+                runtime.block_on(authenticator.authenticate(headers, address, Refusals::Logged)).is_ok();
             assert_eq!(is_let_in, !name.contains("wrong"), "{name}");
         }
         let mut turns = headers.iter().cycle();
         criterion.bench_function(&format!("auth/{name}"), |bencher| {
             bencher.iter(|| {
                 let headers = black_box(turns.next().unwrap());
-                let _ = black_box(runtime.block_on(authenticator.authenticate(headers, address)));
+                let _ = black_box(runtime.block_on(authenticator.authenticate(
+                    headers,
+                    address,
+                    Refusals::Logged,
+                )));
             });
         });
     }
@@ -150,7 +155,13 @@ async fn grant(endpoint: &TokenEndpoint) -> String {
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(header::CONTENT_TYPE, form);
     let body = b"grant_type=client_credentials&client_id=client&client_secret=s3cret";
-    endpoint.grant(&headers, body, Client::default()).await.unwrap().token.expose().to_owned()
+    endpoint
+        .grant(&headers, body, Client::default(), Refusals::Logged)
+        .await
+        .unwrap()
+        .token
+        .expose()
+        .to_owned()
 }
 
 /// Keys to publish, and JWTs that are signed by each.

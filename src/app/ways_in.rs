@@ -43,6 +43,13 @@ pub(super) fn metrics_readers(metrics: &config::Metrics, clock: &Arc<dyn Clock>)
 pub(super) fn authenticator(app: &config::App, shared: &Shared<'_>) -> Authenticator {
     let Shared { store, clock, documents, signing_keys, .. } = shared;
     let name = app.name.as_str();
+    for weak in app.weak_secrets() {
+        tracing::warn!(
+            app = name,
+            secret = weak,
+            "a secret is short enough to be guessed; put a longer one there"
+        );
+    }
     let credentials = Arc::new(Credentials::new(name, Credential::all_configured(app), (*clock).clone()));
     let entra = app.auth.entra.iter().map(|rule| TrustedIssuer::entra(rule, documents, clock));
     let others = app.auth.jwt.iter().map(|rule| TrustedIssuer::any(rule, documents, clock));

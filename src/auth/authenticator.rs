@@ -35,6 +35,16 @@ pub struct WaysIn {
     pub token_endpoint: Option<TokenEndpoint>,
 }
 
+/// What the log hears of JWTs that are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refusals {
+    /// Why.
+    #[default]
+    Logged,
+    /// Nothing: whoever sends them failed too often already.
+    Silent,
+}
+
 impl Authenticator {
     /// Lets in whoever has one of these credentials, or comes in another of these ways.
     pub fn new(credentials: Arc<Credentials>, ways_in: WaysIn, clock: Arc<dyn Clock>) -> Self {
@@ -49,12 +59,13 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         address: Option<IpAddr>,
+        refusals: Refusals,
     ) -> Result<String, Refused> {
         let client = client(headers, address);
         match authorization::read(headers)? {
             Presented::Bearer(token) => match self.by_token(token, client)? {
                 Some(name) => Ok(name),
-                None => self.by_jwt(token).await,
+                None => self.by_jwt(token, refusals).await,
             },
             Presented::Raw(token) if self.ways_in.raw_token => {
                 self.by_token(token, client)?.ok_or(Refused::Invalid)
@@ -107,14 +118,16 @@ impl Authenticator {
         Ok(self.credentials.find(&Kind::BearerToken, token, client)?.map(|credential| credential.name))
     }
 
-    async fn by_jwt(&self, token: &str) -> Result<String, Refused> {
+    async fn by_jwt(&self, token: &str, refusals: Refusals) -> Result<String, Refused> {
         let has_none = self.ways_in.issuers.is_empty() && self.ways_in.token_endpoint.is_none();
         if has_none || !Unverified::is_like(token) {
             return Err(Refused::Invalid);
         }
         self.verify(token).await.map_err(|problem| {
             let app = self.credentials.app();
-            tracing::warn!(app, reason = %problem, "a JWT was refused");
+            if refusals == Refusals::Logged {
+                tracing::warn!(app, reason = %problem, "a JWT was refused");
+            }
             match problem {
                 Problem::KeysUnavailable(_) => Refused::KeysUnavailable,
                 _ => Refused::Invalid,
@@ -169,5 +182,42 @@ mod tests {
         assert_eq!(authenticator.schemes().len(), 1);
         clock.advance(Duration::from_secs(1));
         assert!(authenticator.schemes().is_empty());
+    }
+
+    /// Counts the events of this thread.
+    #[derive(Clone, Default)]
+    struct Events(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Events {
+        fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn of_who_failed_too_often_the_log_hears_nothing() {
+        use tracing_subscriber::layer::SubscriberExt as _;
+
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Time::from_micros(1_700_000_000_000_000)));
+        let rule = config::JwtRule {
+            name: "corp".into(),
+            issuer: "https://issuer.example.com".into(),
+            keys: None,
+            audiences: vec!["bridge".into()],
+            claims: Vec::new(),
+        };
+        let documents = crate::upstream::Documents::new().unwrap();
+        let issuers = vec![TrustedIssuer::any(&rule, &documents, &clock)];
+        let ways_in = WaysIn { issuers, ..WaysIn::default() };
+        let credentials = Credentials::new("aha", Vec::new(), clock.clone());
+        let authenticator = Authenticator::new(Arc::new(credentials), ways_in, clock);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, "Bearer eyJ.eyJ.eyJ".parse().unwrap());
+        let events = Events::default();
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
+        for (refusals, logged) in [(Refusals::Logged, 1), (Refusals::Silent, 1), (Refusals::Logged, 2)] {
+            assert_eq!(authenticator.authenticate(&headers, None, refusals).await, Err(Refused::Invalid));
+            assert_eq!(events.0.load(std::sync::atomic::Ordering::Relaxed), logged);
+        }
     }
 }

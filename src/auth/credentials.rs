@@ -12,7 +12,7 @@ use super::{
     credential::{Credential, Digest, Kind},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Time},
     store::{Store, StoreError, token_uses::TokenUse, tokens},
 };
 
@@ -83,7 +83,9 @@ impl Credentials {
         let live = self.list();
         // Takes the same time whatever is presented: all are compared, each in constant time.
         let matching = live.iter().filter(|one| one.kind == *kind && one.digest.is(&digest));
-        let Some(found) = matching.fold(None, |_, one| Some(one)) else { return Ok(None) };
+        // The same secret may stand there twice, to be good for longer.
+        let latest = |one: &&Credential| one.expires_at.unwrap_or(Time::MAX);
+        let Some(found) = matching.max_by_key(latest) else { return Ok(None) };
         let now = self.clock.now();
         match found.expires_at {
             Some(expires_at) if expires_at <= now => Err(Refused::Expired(expires_at)),
@@ -97,10 +99,11 @@ impl Credentials {
         }
     }
 
-    /// Whether the credential with this id is there and has not expired.
-    pub(super) fn is_good(&self, id: &str) -> bool {
+    /// The digest of the credential with this id, if it is there and has not expired.
+    pub(super) fn find_good(&self, id: &str) -> Option<Digest> {
         let now = self.clock.now();
-        self.list().iter().any(|one| one.id == id && one.expires_at.is_none_or(|expires_at| expires_at > now))
+        let is_good = |one: &&Credential| one.expires_at.is_none_or(|expires_at| expires_at > now);
+        self.list().iter().filter(is_good).find(|one| one.id == id).map(|one| one.digest)
     }
 
     /// Takes the uses that are not written down yet.
@@ -118,11 +121,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{
-        clock::{ManualClock, Time},
-        config,
-        secret::Secret,
-    };
+    use crate::{clock::ManualClock, config, secret::Secret};
 
     const NOW: Time = Time::from_micros(1_700_000_000_000_000);
 
@@ -156,11 +155,21 @@ mod tests {
         let end = NOW + Duration::from_secs(1);
         let (credentials, clock) = credentials(vec![token("okta", "s3cret", Some(end))]);
         assert_eq!(found(&credentials, "s3cret"), Ok(Some("okta".into())));
-        assert!(credentials.is_good("config/token/okta"));
+        assert!(credentials.find_good("config/token/okta").is_some());
         clock.advance(Duration::from_secs(1));
         assert_eq!(found(&credentials, "s3cret"), Err(Refused::Expired(end)));
-        assert!(!credentials.is_good("config/token/okta"));
-        assert!(!credentials.is_good("config/token/nobody"));
+        assert!(credentials.find_good("config/token/okta").is_none());
+        assert!(credentials.find_good("config/token/nobody").is_none());
+    }
+
+    #[test]
+    fn a_token_that_is_there_twice_is_good_until_the_later_end() {
+        let (past, future) = (Some(NOW - Duration::from_secs(1)), Some(NOW + Duration::from_secs(1)));
+        for ends in [[past, future], [future, past], [past, None], [None, past]] {
+            let list = ends.iter().enumerate().map(|(index, end)| token(&index.to_string(), "s3cret", *end));
+            let (credentials, _) = credentials(list.collect());
+            assert!(found(&credentials, "s3cret").unwrap().is_some(), "{ends:?}");
+        }
     }
 
     #[test]

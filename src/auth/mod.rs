@@ -28,7 +28,7 @@ mod own_keys;
 mod refused;
 
 pub use self::{
-    authenticator::{Authenticator, WaysIn},
+    authenticator::{Authenticator, Refusals, WaysIn},
     credential::{Credential, Digest, Kind},
     credentials::{Client, Credentials},
     expiry::{Nearing, nearing, nearing_end},

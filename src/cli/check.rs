@@ -1,6 +1,7 @@
 //! `scim-bridge check`: is the configuration right?
 
 use super::ConfigFile;
+use crate::config::LEAST_STRONG;
 
 pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
@@ -12,6 +13,15 @@ pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
              scim-bridge token create --app {0} --name NAME",
             app.name
         );
+    }
+    for app in config.apps.values() {
+        for weak in app.weak_secrets() {
+            println!(
+                "[apps.{}]: {weak} has fewer than {LEAST_STRONG} characters and could be guessed; put a longer one there, \
+                 such as the output of: openssl rand -hex 32",
+                app.name
+            );
+        }
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use anyhow::{Context, bail, ensure};
 
 use crate::{
     app,
-    clock::{Clock, SystemClock, Time},
+    clock::{Clock, Time},
     config,
     login::{Begun, Login},
-    store::{Store, logins::Stage},
+    store::{Store, clock_of, logins::Stage},
 };
 
 use super::{doctor, target_of_file::TargetOfFile};
@@ -26,8 +26,8 @@ pub(super) struct LoginCommand {
 
 impl LoginCommand {
     pub(super) async fn run(&self) -> anyhow::Result<()> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (config, app, store) = self.app.open_with_config().await?;
+        let clock = clock_of(&config.database.url).await?;
         let login = app::login(&app, &store, &clock)?.with_context(|| {
             format!(
                 "apps.{} has no login: write login = {{ client_id = …, client_secret = … }} in the place of api_key, as the \

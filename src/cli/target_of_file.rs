@@ -34,13 +34,7 @@ impl TargetOfFile {
         Ok(target)
     }
 
-    /// The app's configuration, with the database open.
-    pub(super) async fn open_store(&self) -> anyhow::Result<(config::App, Store)> {
-        let (_, app, store) = self.open_with_config().await?;
-        Ok((app, store))
-    }
-
-    /// The same, and the whole configuration.
+    /// The app's configuration in the whole one, with the database open.
     pub(super) async fn open_with_config(&self) -> anyhow::Result<(Config, config::App, Store)> {
         let config = self.file.load()?;
         let app = self.find(&config)?.clone();

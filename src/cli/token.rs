@@ -8,10 +8,10 @@ use jiff::{SpanRelativeTo, fmt::friendly::SpanParser};
 
 use crate::{
     auth::{Credential, Digest, Kind},
-    clock::{Clock, SystemClock, Time},
+    clock::Time,
     config::{self, moment},
     store::{
-        Store, StoreError,
+        Store, StoreError, clock_of,
         token_uses::{self, TokenUse},
         tokens::{self, MadeToken, NewToken},
     },
@@ -66,10 +66,9 @@ impl Token {
 
 impl Create {
     async fn run(&self) -> anyhow::Result<()> {
-        let now = SystemClock.now();
-        let expires_at = self.expires.as_deref().map(|when| expiry(when, now)).transpose()?;
         ensure!(config::is_label(&self.name), "a name has from 1 to 64 characters, and no line break");
-        let (app, store) = self.app.open_store().await?;
+        let (app, store, now) = open(&self.app).await?;
+        let expires_at = self.expires.as_deref().map(|when| expiry(when, now)).transpose()?;
         let kind = self.kind(&app)?;
         let is_configured = app.tokens.iter().any(|token| token.name == self.name);
         ensure!(!is_configured, "the configuration has a token {:?} already; choose another name", self.name);
@@ -119,8 +118,8 @@ impl Create {
 
 impl Revoke {
     async fn run(&self) -> anyhow::Result<()> {
-        let (app, store) = self.app.open_store().await?;
-        let (app_name, name, now) = (app.name.to_string(), self.name.clone(), SystemClock.now());
+        let (app, store, now) = open(&self.app).await?;
+        let (app_name, name) = (app.name.to_string(), self.name.clone());
         let revoked = store.write(move |transaction| {
             Box::pin(async move { tokens::revoke(transaction, &app_name, &name, now).await })
         });
@@ -142,6 +141,13 @@ impl Revoke {
     }
 }
 
+/// The app, its database, and the time by the clock that the server goes by.
+async fn open(app: &TargetOfFile) -> anyhow::Result<(config::App, Store, Time)> {
+    let (config, app, store) = app.open_with_config().await?;
+    let now = clock_of(&config.database.url).await?.now();
+    Ok((app, store, now))
+}
+
 /// Whether the token was kept: its name may be taken.
 async fn create(store: &Store, token: NewToken, now: Time) -> Result<bool, StoreError> {
     store
@@ -158,8 +164,7 @@ async fn create(store: &Store, token: NewToken, now: Time) -> Result<bool, Store
 }
 
 async fn list(app: &TargetOfFile) -> anyhow::Result<()> {
-    let now = SystemClock.now();
-    let (app, store) = app.open_store().await?;
+    let (app, store, now) = open(app).await?;
     let made = tokens::list(&store, app.name.as_str()).await?;
     let uses = token_uses::list(&store, app.name.as_str()).await?;
     store.close().await;

@@ -12,13 +12,16 @@ use super::{
     source::Read,
     token::{TakenTokens, Token, tokens},
 };
-use crate::scim::extension;
+use crate::{scim::extension, secret::Secret};
 
 /// The first segments of our own URLs, which no app can have.
 const RESERVED: [&str; 5] = ["healthz", "readyz", "status", "metrics", "hooks"];
 
 /// Entra ID sends 25 requests a second, and wants no 429 for that, also where each takes the 30 seconds that one may take.
 const MAX_CONCURRENT_REQUESTS: usize = 1024;
+
+/// Tokens and secrets with fewer characters are short enough to be guessed.
+pub const LEAST_STRONG: usize = 24;
 
 /// The largest file of an extension schema, in bytes.
 const MOST_SCHEMA_BYTES: u64 = 1024 * 1024;
@@ -144,6 +147,18 @@ impl App {
 }
 
 impl App {
+    /// The tokens and secrets that let somebody in and are short enough to be guessed, by what they are called.
+    pub fn weak_secrets(&self) -> Vec<String> {
+        let is_weak = |secret: &Secret| secret.expose().len() < LEAST_STRONG;
+        let tokens = self.tokens.iter().filter(|token| is_weak(&token.token));
+        let clients = self.auth.oauth.iter().flat_map(|oauth| &oauth.clients);
+        let of_clients = clients.flat_map(|client| {
+            let weak = client.secrets.iter().filter(|secret| is_weak(&secret.secret));
+            weak.map(|secret| format!("the secret {:?} of the client {:?}", secret.name, client.id))
+        });
+        tokens.map(|token| format!("the token {:?}", token.name)).chain(of_clients).collect()
+    }
+
     /// Whether the configuration lets nobody in. Tokens that are made beside it still may.
     pub fn has_no_way_in(&self) -> bool {
         self.tokens.is_empty()

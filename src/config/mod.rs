@@ -53,7 +53,7 @@ pub use self::{
     aha::{AhaConfig, Role},
     aha_account::{AhaAccount, Rate},
     aha_portal::{AhaPortalConfig, OnDelete, PortalPermission},
-    app::{App, AppName, ExtensionSchema, InvalidAppName, PatchAnswer, UnknownMembers},
+    app::{App, AppName, ExtensionSchema, InvalidAppName, LEAST_STRONG, PatchAnswer, UnknownMembers},
     auth::{
         AssertionIssuer, Auth, Basic, ClaimRule, Client, ClientSecret, Entra, Federated, JwtRule, OAuth,
         Replay,

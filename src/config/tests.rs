@@ -615,3 +615,14 @@ fn an_app_has_places_for_25_requests_a_second_that_all_take_as_long_as_they_may(
     let places = config.apps["lab"].max_concurrent_requests as u64;
     assert!(places >= 25 * config.server.request_timeout.as_secs(), "{places}");
 }
+
+#[test]
+fn tokens_and_secrets_that_could_be_guessed_are_named() {
+    let text = "[apps.lab]\nconnector = 'memory'\n\
+                tokens = [{ name = 'short', token = '0123456789abcdef0123456' }, { name = 'long', token = '0123456789abcdef01234567' }]\n\
+                auth = { oauth = { clients = [{ id = 'entra', secrets = [{ name = '1', secret = 'x' }] }] } }";
+    let text = format!("[server]\nsecret_key = '0123456789abcdef0123456789abcdef0123456789abcdef'\n{text}");
+    let config = Config::parse(&text, "test.toml", std::path::Path::new("."), &|_| None).unwrap();
+    let weak: Vec<_> = config.apps.values().flat_map(App::weak_secrets).collect();
+    assert_eq!(weak, ["the token \"short\"", "the secret \"1\" of the client \"entra\""]);
+}

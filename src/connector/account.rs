@@ -89,6 +89,12 @@ impl Account {
         }
     }
 
+    /// Whether `other` differs from it in nothing but rights.
+    pub fn is_same_but_for_rights(&self, other: &Self) -> bool {
+        (&self.id, &self.email, &self.name, self.enabled)
+            == (&other.id, &other.email, &other.name, other.enabled)
+    }
+
     /// Takes over what only we know from an earlier sighting of the same account.
     pub fn remembering(mut self, earlier: &Account) -> Self {
         if self.written_name.is_none() && self.name == earlier.name {

@@ -1,6 +1,9 @@
 //! An API key. One that stands in a file is replaced by writing another one there.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    mem,
+    sync::{PoisonError, RwLock},
+};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::watch;
@@ -22,6 +25,10 @@ pub struct KeptApiKey {
 #[derive(Debug)]
 struct Current {
     key: Secret,
+    /// The key before it, until one of the two is refused: what stands in the file may be half of the new one.
+    before: Option<Secret>,
+    /// What stands in the file and was refused, while the key before it is in use.
+    refused: Option<Secret>,
     /// Why the file could not be read when it was looked at last, which is logged once.
     problem: Option<String>,
 }
@@ -29,7 +36,8 @@ struct Current {
 impl KeptApiKey {
     /// The key of the configuration, for the `target` of `app`.
     pub fn new(app: &str, target: &'static str, configured: config::ApiKey) -> Self {
-        let current = RwLock::new(Current { key: configured.key.clone(), problem: None });
+        let current =
+            RwLock::new(Current { key: configured.key.clone(), before: None, refused: None, problem: None });
         Self { app: app.to_owned(), target, configured, current, changes: watch::Sender::new(0) }
     }
 
@@ -45,8 +53,10 @@ impl KeptApiKey {
             Ok(None) => {}
             Ok(Some(key)) => {
                 current.problem = None;
-                if key.expose() != current.key.expose() {
-                    current.key = key;
+                let is_known = |known: &Secret| known.expose() == key.expose();
+                if !is_known(&current.key) && !current.refused.as_ref().is_some_and(is_known) {
+                    current.before = Some(mem::replace(&mut current.key, key));
+                    current.refused = None;
                     self.changes.send_modify(|changes| *changes += 1);
                     tracing::info!(app = self.app, path = self.path(), "a new API key is in use");
                 }
@@ -64,6 +74,29 @@ impl KeptApiKey {
                 }
             }
         }
+    }
+
+    /// Another key than `refused`, if there is one that may be good.
+    fn other_than(&self, refused: &Secret) -> Option<Secret> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.key.expose() == refused.expose() {
+            // Once each: the key before, and then that of the file again.
+            let other = match current.before.take() {
+                Some(before) => {
+                    current.refused = Some(current.key.clone());
+                    tracing::warn!(
+                        app = self.app,
+                        path = self.path(),
+                        "the new API key is refused; the one before is tried"
+                    );
+                    before
+                }
+                None => current.refused.take()?,
+            };
+            current.key = other;
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+        Some(current.key.clone())
     }
 
     fn path(&self) -> String {
@@ -91,8 +124,7 @@ impl Credentials for KeptApiKey {
 
     fn instead_of<'a>(&'a self, refused: &'a Secret) -> BoxFuture<'a, Result<Secret, TargetError>> {
         self.read_again();
-        let key = self.current();
-        ready(if key.expose() == refused.expose() { Err(self.refused()) } else { Ok(key) }).boxed()
+        ready(self.other_than(refused).ok_or_else(|| self.refused())).boxed()
     }
 
     fn look(&self) -> BoxFuture<'_, ()> {
@@ -150,8 +182,30 @@ mod tests {
         assert_eq!(token().await, "second");
         fs::write(&file, "third").unwrap();
         assert_eq!(key.instead_of(&Secret::new("second")).await.unwrap().expose(), "third");
+        // Each of the two is tried once more.
+        for (refused, other) in [("third", "second"), ("second", "third")] {
+            assert_eq!(key.instead_of(&Secret::new(refused)).await.unwrap().expose(), other);
+        }
         let refused = key.instead_of(&Secret::new("third")).await.unwrap_err().to_string();
         assert!(refused.contains("write it to") && !refused.contains("third"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn the_key_before_serves_while_half_of_the_new_one_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let configured = config::ApiKey { key: Secret::new("old"), file: Some(file.clone()) };
+        let key = KeptApiKey::new("aha", "Aha!", configured);
+        fs::write(&file, "ne").unwrap();
+        key.look().await;
+        assert_eq!(key.instead_of(&Secret::new("ne")).await.unwrap().expose(), "old");
+        key.look().await;
+        assert_eq!(key.token().await.unwrap().expose(), "old");
+        // Who called with the half at the same time hears the same.
+        assert_eq!(key.instead_of(&Secret::new("ne")).await.unwrap().expose(), "old");
+        fs::write(&file, "new").unwrap();
+        key.look().await;
+        assert_eq!(key.token().await.unwrap().expose(), "new");
     }
 
     #[tokio::test]

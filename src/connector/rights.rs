@@ -385,6 +385,17 @@ impl Entitlement {
             RightChange::Administrator { .. } => self.seen.administrator = None,
             RightChange::JoinSeatGroup(_) | RightChange::LeaveSeatGroup(_) => self.seen.seat_groups = None,
         }
+        let lost = self.lost_until(until);
+        lost.settle(change);
+        lost.changes.push(change.clone());
+    }
+
+    /// Some call about a right may take effect until `until`, and nobody knows which.
+    pub fn doubt(&mut self, until: Time) {
+        self.lost_until(until).is_contradicted = true;
+    }
+
+    fn lost_until(&mut self, until: Time) -> &mut Lost {
         let lost = self.lost.get_or_insert_with(|| Lost {
             until,
             changes: Vec::new(),
@@ -393,8 +404,7 @@ impl Entitlement {
             is_contradicted: false,
         });
         lost.until = lost.until.max(until);
-        lost.settle(change);
-        lost.changes.push(change.clone());
+        lost
     }
 
     /// When the account must be looked at again, since what was said last may have been undone by something older.

@@ -11,7 +11,7 @@ use crate::{
     scim::resource::Resource,
     store::{
         StoreError, User, administrator_turns,
-        users::{self, Lease, Leaving},
+        users::{self, Claimed, Lease, Leaving},
     },
 };
 
@@ -47,18 +47,18 @@ fn step_length(target: &Target) -> Duration {
     PERMIT_WAIT + target.call_timeout + Duration::from_secs(10)
 }
 
-/// Works on `user`, which the caller has claimed and which is `held` meanwhile, and of whom this is `desired`, until the target
+/// Works on the user whom the caller has `claimed` and who is `held` meanwhile, and of whom this is `desired`, until the target
 /// agrees, refuses or fails, and settles the row.
 pub(super) async fn converge(
     target: Arc<Target>,
-    user: User,
+    claimed: Claimed,
     desired: Desired,
     held: Held,
     stopping: CancellationToken,
 ) {
-    let claimed = user.clone();
+    let user = claimed.user.clone();
     let mut permit = None;
-    let attempted = attempt(&target, user, desired, &held, &mut permit, &stopping).await;
+    let attempted = attempt(&target, claimed, desired, &held, &mut permit, &stopping).await;
     if let Some(permit) = permit {
         // It was not needed in the end.
         permit.close().await;
@@ -66,9 +66,9 @@ pub(super) async fn converge(
     if let Err(error) = attempted {
         // The work is claimed again once the lease has ended, by itself where the same would happen again.
         if error.may_pass() {
-            target.orphans.add_work(&target, &claimed);
+            target.orphans.add_work(&target, &user);
         }
-        tracing::error!(app = target.app, user.id = %claimed.id, %error, "the work on a user could not be recorded");
+        tracing::error!(app = target.app, user.id = %user.id, %error, "the work on a user could not be recorded");
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn starting_point(user: &User) -> Observed {
 
 async fn attempt(
     target: &Target,
-    mut user: User,
+    Claimed { mut user, taken_over }: Claimed,
     mut desired: Desired,
     held: &Held,
     permit: &mut Option<Permit>,
@@ -101,16 +101,18 @@ async fn attempt(
     let mut calls = 0;
     let mut most_calls: Option<(bool, usize)> = None;
     let mut desired_in = (user.version, user.touched);
-    if let Some(account) = doubt::to_look_at(target, &sighting.observed) {
+    let mut doubted = Doubted::of(&user);
+    if let Some((account, reason)) = doubt::to_look_at(target, &user, taken_over) {
         let called_at = target.clock.now();
         let looked = doubt::look_again(target, &account).await;
         sighting.calls.add_look_at_account(target, &account, user.version, called_at, &looked);
         match looked {
-            Ok(mut observed) => {
-                if let Observed::Present(account) = &mut observed {
-                    account.entitlement.is_certain();
+            Ok(observed) => {
+                sighting.observed = doubt::seen(sighting.observed, observed, reason);
+                if matches!(sighting.observed, Observed::Present(_)) {
+                    doubted = Doubted::Rights;
+                    sighting.ends_doubt = true;
                 }
-                sighting.observed = observed;
             }
             Err(error) => return give_up(target, user, sighting, error).await,
         }
@@ -122,7 +124,8 @@ async fn attempt(
         }
         let mut plan = target.connector.plan(&desired, &sighting.observed);
         plan.retain(|call| {
-            is_asked_for(target, &user, call) && !refused.iter().any(|refused| is_same_right(refused, call))
+            is_asked_for(target, &user, doubted, call)
+                && !refused.iter().any(|refused| is_same_right(refused, call))
         });
         let lane = match plan.first() {
             // Where it is not urgent to find out whether there is an account, the queue knows.
@@ -374,14 +377,32 @@ async fn turn_of_administrator(target: &Target, user: &User) -> Result<bool, Sto
 /// Whether `call` belongs to what is to be done for `user`. Of whom the target is known to agree with, only rights may have changed:
 /// a change of a group invites nobody whose account vanished, and undoes nothing that somebody did to the account by hand, unless
 /// that is what `drift` is for.
-fn is_asked_for(target: &Target, user: &User, call: &Call) -> bool {
-    if user.is_pending() || !matches!(user.observed, Observed::Present(_) | Observed::Absent) {
+fn is_asked_for(target: &Target, user: &User, doubted: Doubted, call: &Call) -> bool {
+    if user.is_pending() || doubted == Doubted::Account {
         return true;
     }
     match call {
         Call::ChangeRight { .. } => true,
         Call::Update { .. } | Call::Delete { .. } => target.convergence.drift == Drift::Enforce,
         Call::Find { .. } | Call::Create { .. } => false,
+    }
+}
+
+/// What is not known of a user when the work on it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubted {
+    /// Whether the target has the account as it was last asked for.
+    Account,
+    /// Its rights, if anything.
+    Rights,
+}
+
+impl Doubted {
+    fn of(user: &User) -> Self {
+        match user.observed {
+            Observed::Present(_) | Observed::Absent => Self::Rights,
+            Observed::Unknown | Observed::Suspected { .. } | Observed::Uncertain { .. } => Self::Account,
+        }
     }
 }
 

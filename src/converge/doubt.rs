@@ -89,11 +89,52 @@ pub(super) async fn note(target: &Target, user: &mut User, call: &Call) -> Resul
     Ok(noted)
 }
 
-/// The account whose rights something older may have changed after what was said last, which shows by now.
-pub(super) fn to_look_at(target: &Target, observed: &Observed) -> Option<Account> {
-    let Observed::Present(account) = observed else { return None };
-    let is_over = account.entitlement.look_at().is_some_and(|until| until <= target.clock.now());
-    (is_over && target.connector.directory().is_some()).then(|| account.clone())
+/// Why an account is looked at before anything is said about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Something older may have changed its rights after what was said last, which shows by now.
+    RightsAreOver,
+    /// Whoever worked on it is gone. Only rights were to be changed then: to say all of it again would undo what somebody did to it
+    /// by hand.
+    RightsAreUnknown {
+        /// Until when a call may take effect that was sent.
+        until: Time,
+    },
+}
+
+/// The account of `user` that is to be looked at first, and why; `taken_over` says whether somebody had the user whose work did not end.
+pub(super) fn to_look_at(target: &Target, user: &User, taken_over: bool) -> Option<(Account, Reason)> {
+    target.connector.directory()?;
+    match &user.observed {
+        Observed::Present(account) => {
+            let until = account.entitlement.look_at()?;
+            (until <= target.clock.now()).then(|| (account.clone(), Reason::RightsAreOver))
+        }
+        Observed::Uncertain { account, until } if taken_over && !user.is_pending() => {
+            Some((account.clone(), Reason::RightsAreUnknown { until: *until }))
+        }
+        _ => None,
+    }
+}
+
+/// What is known of an account that was `before`, now that it was `looked` at.
+pub(super) fn seen(before: Observed, looked: Observed, reason: Reason) -> Observed {
+    match (looked, reason) {
+        (Observed::Present(mut account), Reason::RightsAreOver) => {
+            account.entitlement.is_certain();
+            Observed::Present(account)
+        }
+        (Observed::Present(mut account), Reason::RightsAreUnknown { until }) => {
+            // Something else was out as well if it is another one than it was.
+            let is_as_before = before.account().is_some_and(|before| before.is_same_but_for_rights(&account));
+            if !is_as_before {
+                return before;
+            }
+            account.entitlement.doubt(until);
+            Observed::Present(account)
+        }
+        (looked, _) => looked,
+    }
 }
 
 /// What is known of an account after a call of it said that it is not there.

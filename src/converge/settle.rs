@@ -31,6 +31,8 @@ pub(super) struct Sighting {
     pub(super) calls: Journal,
     /// Why rights could not be given or taken that are to be.
     pub(super) refusals: Vec<String>,
+    /// Whether it ends the doubt about the account: only its rights were to be changed by what may take effect yet.
+    pub(super) ends_doubt: bool,
 }
 
 /// Who acts here, in events.
@@ -537,12 +539,12 @@ fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
 }
 
 /// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
-/// one that vanished. What was seen does not end a doubt: what was sent earlier may take effect later.
+/// one that vanished. What was seen does not end a doubt by itself: what was sent earlier may take effect later.
 pub(super) fn see(user: &mut User, sighting: &Sighting, now: Time) {
     if new_account(user, &sighting.observed).is_some() && user.ownership != Ownership::Unmanaged {
         user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
-    let doubted_until = doubted_until(user, now);
+    let doubted_until = doubted_until(user, now).filter(|_| !sighting.ends_doubt);
     user.observed = sighting.observed.clone();
     if let Some(until) = doubted_until {
         user.observed = user.observed.clone().doubted_until(until);

@@ -15,7 +15,7 @@ use crate::{
     store::{
         StoreError,
         events::{self, Event, EventKind, Subject},
-        users::{self, Claim, Claimed, Lease, Outlook, Wanted},
+        users::{self, Claim, Lease, Outlook, Wanted},
     },
 };
 
@@ -159,9 +159,9 @@ impl Pool {
                     }
                     // Read here, so that nobody overtakes another on the way to the first call.
                     let mut work = Vec::with_capacity(claimed.len());
-                    for Claimed { user, .. } in claimed {
-                        let desired = desired_in(transaction, &*connector, &user).await?;
-                        work.push((user, desired));
+                    for claimed in claimed {
+                        let desired = desired_in(transaction, &*connector, &claimed.user).await?;
+                        work.push((claimed, desired));
                     }
                     Ok::<_, StoreError>(work)
                 })
@@ -170,11 +170,12 @@ impl Pool {
         match claimed {
             Ok(claimed) => {
                 target.in_hand.renewed(&lapsed, lease.until);
-                for (user, desired) in claimed {
+                for (claimed, desired) in claimed {
+                    let user = &claimed.user;
                     let wanted = Wanted { version: user.version, touched: user.touched };
                     let held = target.in_hand.hold(user.id.clone(), wanted, lease.clone(), life.clone());
                     let (cause, due_at) = (user.cause.clone(), user.due_at);
-                    let work = converge(target.clone(), user, desired, held, stopping.clone());
+                    let work = converge(target.clone(), claimed, desired, held, stopping.clone());
                     self.tasks.spawn(traced(target.clone(), cause, due_at, work));
                 }
                 None

@@ -1,7 +1,7 @@
 //! Who is let in: networks and certificates before anything is looked at, numbers as soon as it is known who calls.
 //!
 //! A failed attempt to authenticate is answered 401 as often as an honest mistake needs, and then 429 for a while. Only what
-//! fails is slowed down: behind a proxy whose clients cannot be told apart, somebody who guesses must not shut out the
+//! fails is slowed down, and leaves no more lines in the log: behind a proxy whose clients cannot be told apart, somebody who guesses must not shut out the
 //! identity provider. That is enough: tokens have too many bits to be guessed, so all there is to save is work and log lines.
 //!
 //! Too many requests at a time are answered 429 as well, but for those that may take access away: they wait for a place. One
@@ -9,11 +9,11 @@
 //! has not can keep nobody out.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, SocketAddr},
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,22 +25,18 @@ use axum::{
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{
-    clock::{Clock, Time},
-    config::Networks,
-};
+use crate::{auth::Refusals, clock::Clock, config::Networks};
 
 use super::{
     Service, callback,
     caller::{app_name, client_address},
     error::Failure,
+    failed_attempts::FailedAttempts,
     hooks::FailedAttempt,
     listen::{Certificate, Peer},
     passthrough::OfTarget,
+    token_places::{ReceivingPlace, TokenPlaces},
 };
-
-/// How many clients with failed attempts are remembered. Beyond, those that failed longest ago are forgotten.
-const MOST_CLIENTS: usize = 10_000;
 
 /// When a request may be tried again that met too many others.
 const RETRY_WHEN_BUSY: Duration = Duration::from_secs(1);
@@ -50,10 +46,6 @@ pub const METRICS: &str = "metrics";
 
 /// How many read meters at a time: each time all of them are read from the database.
 const METRICS_REQUESTS: usize = 16;
-
-/// How many requests for access tokens an app works on at a time. Whoever sends one has not shown yet who it is, so they have
-/// places of their own, and the memory that their bodies take is bounded.
-const TOKEN_REQUESTS: usize = 256;
 
 /// Who is let in.
 #[derive(Debug)]
@@ -70,7 +62,7 @@ pub struct Admission {
 pub struct Gate {
     allow_from: Networks,
     places: Arc<Semaphore>,
-    token_places: Arc<Semaphore>,
+    token_places: TokenPlaces,
 }
 
 /// A place among the requests that an app works on, free again when it is dropped.
@@ -79,8 +71,8 @@ pub(super) struct Place {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Where a request comes from, as far as that can be known; an extension of every request. `None` where there is no
-/// connection, in tests.
+/// Where a request comes from, as far as that can be known; an extension of every request. `None` where a trusted proxy says it
+/// in a way that cannot be read, and where there is no connection, in tests.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
@@ -96,7 +88,7 @@ impl Gate {
         Self {
             allow_from,
             places: Arc::new(Semaphore::new(most_requests)),
-            token_places: Arc::new(Semaphore::new(TOKEN_REQUESTS)),
+            token_places: TokenPlaces::default(),
         }
     }
 
@@ -122,7 +114,8 @@ impl Admission {
     /// Finds out where `request` comes from, and lets everybody know who looks at it.
     pub(super) fn locate(&self, request: &mut Request) -> ClientAddress {
         let peer = request.extensions().get::<Peer>();
-        let address = peer.map(|peer| client(peer.address.ip(), request.headers(), &self.trusted_proxies));
+        let address =
+            peer.and_then(|peer| client(peer.address.ip(), request.headers(), &self.trusted_proxies));
         request.extensions_mut().insert(ClientAddress(address));
         ClientAddress(address)
     }
@@ -165,10 +158,16 @@ impl Admission {
         }
     }
 
-    /// A place for a request for an access token, which is waited for.
+    /// A place for a request for an access token whose body is still to be received, which is waited for.
+    pub(super) async fn enter_receiving(&self, app: &str, extensions: &Extensions) -> Option<ReceivingPlace> {
+        let (gate, address) = (self.gates.get(app)?, counted_on(extensions)?);
+        Some(gate.token_places.receive(address).await)
+    }
+
+    /// A place for a request for an access token that is here, which is waited for.
     pub(super) async fn enter_token_endpoint(&self, app: &str) -> Place {
         let permit = match self.gates.get(app) {
-            Some(gate) => gate.token_places.clone().acquire_owned().await.ok(),
+            Some(gate) => gate.token_places.enter().await,
             None => None,
         };
         Place { _permit: permit }
@@ -176,13 +175,16 @@ impl Admission {
 }
 
 /// Answers requests that are not let in.
-pub(super) async fn admit(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+pub(super) async fn admit(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
     let admission = &service.admission;
-    let address = client_address(request.extensions());
+    let address = counted_on(request.extensions());
     // A person who logs in at the target comes from elsewhere than the identity provider, and shows the login's state instead.
     let is_for_clients = !request.uri().path().split('/').skip(2).eq(callback::SEGMENTS);
     if is_for_clients && let Err(failure) = admission.check(app_name(request.uri()), request.extensions()) {
         return failure.into_response();
+    }
+    if address.is_some_and(|address| admission.failures.are_too_many(address)) {
+        request.extensions_mut().insert(Refusals::Silent);
     }
     let response = next.run(request).await;
     match address {
@@ -210,69 +212,32 @@ fn may_take_access(method: &Method, path: &str) -> bool {
     }
 }
 
+/// On whose account a failed attempt goes: the client's, or that of the proxy which does not say who it is.
+fn counted_on(extensions: &Extensions) -> Option<IpAddr> {
+    let peer = || extensions.get::<Peer>().map(|peer| peer.address.ip().to_canonical());
+    client_address(extensions).or_else(peer)
+}
+
 /// The address of the client behind `peer`: proxies append the address that they see, so the last one that is no trusted
-/// proxy's is the client's, and what stands before it anybody may have written.
-fn client(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &Networks) -> IpAddr {
+/// proxy's is the client's, and what stands before it anybody may have written. `None` if that cannot be read: to take the proxy
+/// for the client would let everybody in where the proxy is.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &Networks) -> Option<IpAddr> {
     let mut address = peer.to_canonical();
-    let lines: Vec<_> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
-    for told in lines.iter().flat_map(|line| line.split(',')).rev() {
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().map(|line| line.as_bytes()).collect();
+    for told in lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).rev() {
         if !trusted_proxies.contains(address) {
             break;
         }
-        let Ok(before) = told.trim().parse::<IpAddr>() else { break };
-        address = before.to_canonical();
+        address = told_address(told)?.to_canonical();
     }
-    address
+    Some(address)
 }
 
-/// Counts the attempts to authenticate that failed, by client.
-#[derive(Debug)]
-struct FailedAttempts {
-    clock: Arc<dyn Clock>,
-    /// How many may fail at once; the same number may in each minute.
-    burst: u32,
-    one_more_every: Duration,
-    /// When a client would have no failures left, if it stopped failing now.
-    clients: Mutex<HashMap<IpAddr, Time>>,
-}
-
-impl FailedAttempts {
-    fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let one_more_every = Duration::from_secs(60) / per_minute.get();
-        Self { clock, burst: per_minute.get(), one_more_every, clients: Mutex::default() }
-    }
-
-    /// One attempt of `address` failed. How long its next ones are refused, if they were too many.
-    fn record(&self, address: IpAddr) -> Option<Duration> {
-        let now = self.clock.now();
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= MOST_CLIENTS {
-            clients.retain(|_, forgotten_at| *forgotten_at > now);
-            if clients.len() >= MOST_CLIENTS
-                && let Some(first) =
-                    clients.iter().min_by_key(|(_, time)| **time).map(|(address, _)| *address)
-            {
-                clients.remove(&first);
-            }
-        }
-        let forgotten_at = clients.entry(household(address)).or_insert(now);
-        let next = (*forgotten_at).max(now) + self.one_more_every;
-        let allowed_until = now + self.one_more_every * self.burst;
-        if next <= allowed_until {
-            *forgotten_at = next;
-            return None;
-        }
-        Some(next.since(allowed_until))
-    }
-}
-
-/// What one client can have as many addresses of as it likes: of IPv6 a whole /64.
-fn household(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-    }
+/// An address as proxies write it: alone, in brackets, or with a port.
+fn told_address(told: &[u8]) -> Option<IpAddr> {
+    let told = str::from_utf8(told).ok()?.trim();
+    let bare = told.strip_prefix('[').and_then(|told| told.strip_suffix(']')).unwrap_or(told);
+    bare.parse().ok().or_else(|| Some(told.parse::<SocketAddr>().ok()?.ip()))
 }
 
 #[cfg(test)]
@@ -280,7 +245,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::clock::ManualClock;
 
     fn networks(networks: &[&str]) -> Networks {
         networks.iter().map(|network| network.parse().unwrap()).collect()
@@ -288,51 +252,33 @@ mod tests {
 
     #[rstest]
     #[case::nobody_is_trusted("198.51.100.1", &["203.0.113.9"], &[], "198.51.100.1")]
+    #[case::nobody_is_trusted_and_rubbish("198.51.100.1", &["rubbish"], &[], "198.51.100.1")]
     #[case::one_proxy("10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"], "203.0.113.9")]
     #[case::what_the_client_wrote_itself("10.0.0.1", &["6.6.6.6, 203.0.113.9"], &["10.0.0.0/8"], "203.0.113.9")]
     #[case::a_chain_in_two_lines("10.0.0.1", &["6.6.6.6, 203.0.113.9", "10.0.0.2"], &["10.0.0.0/8"], "203.0.113.9")]
     #[case::all_are_proxies("10.0.0.1", &["10.0.0.3"], &["10.0.0.0/8"], "10.0.0.3")]
-    #[case::rubbish("10.0.0.1", &["203.0.113.9, unknown"], &["10.0.0.0/8"], "10.0.0.1")]
+    #[case::rubbish("10.0.0.1", &["203.0.113.9, unknown"], &["10.0.0.0/8"], "unknown")]
+    #[case::rubbish_that_somebody_wrote_before("10.0.0.1", &["unknown, 203.0.113.9"], &["10.0.0.0/8"], "203.0.113.9")]
+    #[case::rubbish_behind_another_proxy("10.0.0.1", &["rubbish, 10.0.0.2"], &["10.0.0.0/8"], "unknown")]
+    #[case::no_text("10.0.0.1", &["203.0.113.9", "\u{e9}"], &["10.0.0.0/8"], "unknown")]
+    #[case::an_empty_line("10.0.0.1", &[""], &["10.0.0.0/8"], "unknown")]
+    #[case::a_port("10.0.0.1", &["203.0.113.7:52144"], &["10.0.0.0/8"], "203.0.113.7")]
+    #[case::a_port_of_ipv6("10.0.0.1", &["[2001:db8::7]:52144"], &["10.0.0.0/8"], "2001:db8::7")]
+    #[case::brackets("10.0.0.1", &["[2001:db8::7]"], &["10.0.0.0/8"], "2001:db8::7")]
     #[case::no_header("10.0.0.1", &[], &["10.0.0.0/8"], "10.0.0.1")]
     #[case::an_ipv4_address_written_as_ipv6("::ffff:10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"], "203.0.113.9")]
     #[case::ipv6("fd00::1", &["2001:db8::7"], &["fd00::/8"], "2001:db8::7")]
     fn the_client_is_the_last_address_that_no_trusted_proxy_has(
         #[case] peer: &str,
-        #[case] lines: &[&'static str],
+        #[case] lines: &[&str],
         #[case] trusted: &[&str],
         #[case] expected: &str,
     ) {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append("x-forwarded-for", http::HeaderValue::from_static(line));
+            headers.append("x-forwarded-for", http::HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         let found = client(peer.parse().unwrap(), &headers, &networks(trusted));
-        assert_eq!(found, expected.parse::<IpAddr>().unwrap());
-    }
-
-    #[test]
-    fn failed_attempts_are_refused_beyond_a_number_and_allowed_again_one_by_one() {
-        let clock = ManualClock::new(Time::from_micros(1));
-        let failures = FailedAttempts::new(NonZeroU32::new(30).unwrap(), Arc::new(clock.clone()));
-        let (guesser, other) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
-        let neighbour = "2001:db8::2".parse().unwrap();
-        for _ in 0..30 {
-            assert_eq!(failures.record(guesser), None);
-        }
-        assert_eq!(failures.record(neighbour), Some(Duration::from_secs(2)));
-        assert_eq!(failures.record(other), None);
-        clock.advance(Duration::from_secs(2));
-        assert_eq!(failures.record(guesser), None);
-        assert_eq!(failures.record(guesser), Some(Duration::from_secs(2)));
-    }
-
-    #[test]
-    fn no_more_clients_are_remembered_than_there_is_room_for() {
-        let clock = ManualClock::new(Time::from_micros(1));
-        let failures = FailedAttempts::new(NonZeroU32::new(30).unwrap(), Arc::new(clock.clone()));
-        for number in 0..MOST_CLIENTS as u32 + 100 {
-            failures.record(IpAddr::from(number.to_be_bytes()));
-        }
-        assert!(failures.clients.lock().unwrap().len() <= MOST_CLIENTS);
+        assert_eq!(found, expected.parse().ok());
     }
 }

@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use url::form_urlencoded;
 
 use crate::{
-    login::{CameBack, LoginError},
+    login::{CameBack, LoginError, is_state},
     secret::Secret,
 };
 
@@ -21,6 +21,7 @@ use super::{
     Mounted, Service,
     caller::{find_app, no_such_endpoint},
     error::Failure,
+    hooks::FailedAttempt,
 };
 
 /// So much of what the target says about a refusal is shown.
@@ -37,8 +38,9 @@ pub(super) async fn callback(State(service): State<Arc<Service>>, parts: Parts) 
         // A state counts once; whoever only looks must not use it up.
         return Err(Failure::MethodNotAllowed(parts.method));
     }
-    let Some(came_back) = read(parts.uri.query().unwrap_or_default()) else {
-        return Ok(page(StatusCode::BAD_REQUEST, "Not logged in", &LoginError::Unknown.to_string()));
+    let came_back = read(parts.uri.query().unwrap_or_default());
+    let Some(came_back) = came_back.filter(|came_back| is_state(&came_back.state)) else {
+        return Ok(refuse(&LoginError::Unknown));
     };
     match login.finish(came_back).await {
         Ok(()) => {
@@ -88,7 +90,11 @@ fn refuse(error: &LoginError) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, "The bridge failed. Its log says why.".to_owned())
         }
     };
-    page(status, "Not logged in", &text)
+    let mut response = page(status, "Not logged in", &text);
+    if matches!(error, LoginError::Unknown) {
+        response.extensions_mut().insert(FailedAttempt);
+    }
+    response
 }
 
 /// A page without scripts, links and pictures, which tells nobody where it was called from: the code is in its address.

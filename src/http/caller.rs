@@ -8,7 +8,11 @@ use std::{
 use axum::extract::{FromRequestParts, OriginalUri};
 use http::{Extensions, HeaderMap, Uri, request::Parts};
 
-use crate::{auth::Authenticator, cause::Cause, provision};
+use crate::{
+    auth::{Authenticator, Refusals},
+    cause::Cause,
+    provision,
+};
 
 use super::{
     ClientAddress, Mounted, MountedApp, Service,
@@ -93,8 +97,13 @@ pub(super) async fn authenticate(
     headers: &HeaderMap,
     extensions: &Extensions,
 ) -> Result<String, Unauthorized> {
-    let outcome = authenticator.authenticate(headers, client_address(extensions)).await;
+    let outcome = authenticator.authenticate(headers, client_address(extensions), refusals(extensions)).await;
     outcome.map_err(|refused| Unauthorized::of(authenticator, refused))
+}
+
+/// What the log hears if the request is refused.
+pub(super) fn refusals(extensions: &Extensions) -> Refusals {
+    extensions.get().copied().unwrap_or_default()
 }
 
 /// Where the request comes from, as far as that is known.

@@ -18,7 +18,7 @@ use crate::{
 use super::{
     Mounted, MountedApp, Service,
     answer::scim_json,
-    caller::client_address,
+    caller::{client_address, refusals},
     error::{Failure, Unauthorized},
 };
 
@@ -112,7 +112,7 @@ pub(super) async fn opened<'a>(
     let address = client_address(&parts.extensions);
     let (mut refused, mut kept_out) = (Refused::Missing, None);
     for (name, app) in &service.apps {
-        match app.authenticator().authenticate(&parts.headers, address).await {
+        match app.authenticator().authenticate(&parts.headers, address, refusals(&parts.extensions)).await {
             Ok(_) => match service.admission.check(name, &parts.extensions) {
                 Ok(()) => return Ok((name, app)),
                 Err(failure) => kept_out = Some(failure),

@@ -19,7 +19,7 @@ use self::readings::Readings;
 use super::{
     Mounted, Service,
     admission::METRICS,
-    caller::client_address,
+    caller::{client_address, refusals},
     error::{Failure, Unauthorized},
     health::opened,
 };
@@ -77,7 +77,7 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>, parts: Parts) -
 
 async fn let_in(service: &Service, parts: &Parts) -> Result<(), Failure> {
     let address = client_address(&parts.extensions);
-    match service.metrics_readers.authenticate(&parts.headers, address).await {
+    match service.metrics_readers.authenticate(&parts.headers, address, refusals(&parts.extensions)).await {
         Ok(_) => Ok(()),
         Err(refused @ Refused::Expired(_)) => Err(Failure::Unauthorized(Unauthorized::of_none(refused))),
         Err(_) => opened(service, parts).await.map(drop),

@@ -11,6 +11,7 @@ mod callback;
 mod caller;
 mod discovery;
 mod error;
+mod failed_attempts;
 mod groups;
 mod health;
 mod hooks;
@@ -24,6 +25,7 @@ mod query;
 mod routes;
 mod search;
 mod state;
+mod token_places;
 mod users;
 
 #[cfg(feature = "acme")]

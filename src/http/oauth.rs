@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     Service,
-    caller::{Seen, app_name, client_address, find_app, no_such_endpoint},
+    caller::{Seen, app_name, client_address, find_app, no_such_endpoint, refusals},
     error::Failure,
 };
 
@@ -32,6 +32,9 @@ const MOST_BYTES: usize = 64 * 1024;
 /// How long the body may take. Whoever sends it has not shown yet who it is.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a request that is here may wait for others.
+const PLACE_WITHIN: Duration = Duration::from_secs(10);
+
 pub(super) async fn token(
     State(service): State<Arc<Service>>,
     parts: Parts,
@@ -39,16 +42,25 @@ pub(super) async fn token(
 ) -> Result<Response, Failure> {
     let app = find_app(&parts, &service)?;
     let Some(endpoint) = app.authenticator().token_endpoint() else { return Err(no_such_endpoint(&parts)) };
-    let _place = service.admission.enter_token_endpoint(app_name(&parts.uri)).await;
-    let deadline = service.clock.now() + BODY_WITHIN;
-    let Some(Ok(body)) = until(&*service.clock, deadline, to_bytes(body, MOST_BYTES)).await else {
+    let (name, clock) = (app_name(&parts.uri), &*service.clock);
+    // 1. What is asked for? Who is slow to say so waits among its own requests.
+    let receiving = async {
+        let _place = service.admission.enter_receiving(name, &parts.extensions).await;
+        to_bytes(body, MOST_BYTES).await
+    };
+    let Some(Ok(body)) = until(clock, clock.now() + BODY_WITHIN, receiving).await else {
         return Ok(refuse(&GrantError::InvalidRequest(
             "The body is too large, or was not received completely and in time.",
         )));
     };
+    // 2. Is it good for a token?
+    let entering = service.admission.enter_token_endpoint(name);
+    let Some(_place) = until(clock, clock.now() + PLACE_WITHIN, entering).await else {
+        return Ok(refuse(&GrantError::Busy));
+    };
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let client = Client { address: client_address(&parts.extensions), user_agent };
-    Ok(match endpoint.grant(&parts.headers, &body, client).await {
+    Ok(match endpoint.grant(&parts.headers, &body, client, refusals(&parts.extensions)).await {
         Ok(granted) => {
             Seen::of(&parts.extensions).actor.get_or_init(|| granted.client.clone());
             grant(&granted)
@@ -93,7 +105,7 @@ fn refuse(error: &GrantError) -> Response {
         GrantError::InvalidRequest(_) | GrantError::UnsupportedGrantType | GrantError::InvalidScope => {
             StatusCode::BAD_REQUEST
         }
-        GrantError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        GrantError::Unavailable | GrantError::Busy => StatusCode::SERVICE_UNAVAILABLE,
         GrantError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     if let GrantError::Store(error) = error {
@@ -107,7 +119,7 @@ fn refuse(error: &GrantError) -> Response {
             let challenge = HeaderValue::from_static("Basic realm=\"scim-bridge\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        GrantError::Unavailable => {
+        GrantError::Unavailable | GrantError::Busy => {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
         }
         _ => {}

@@ -6,7 +6,7 @@ use aws_lc_rs::{constant_time, digest, rand};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::form_urlencoded;
 
-use super::{Login, token::Token};
+use super::{Login, kept::WRITE_AGAIN, token::Token};
 use crate::{
     clock::Time,
     connector::credentials::Credentials,
@@ -24,6 +24,14 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The longest state and code that are looked at, in bytes.
 const LONGEST: usize = 4096;
+
+/// The random bytes of a state.
+const STATE_BYTES: usize = 32;
+
+/// Whether it has the form of the states that logins are [begun](Login::begin) with. Others need not be looked for.
+pub fn is_state(state: &Secret) -> bool {
+    URL_SAFE_NO_PAD.decode(state.expose()).is_ok_and(|bits| bits.len() == STATE_BYTES)
+}
 
 /// A login that was begun.
 #[derive(Debug)]
@@ -85,7 +93,7 @@ impl Login {
     /// # Errors
     /// When the database fails, or there are no random numbers.
     pub async fn begin(&self, redirect_uri: &str) -> Result<Begun, LoginError> {
-        let mut bits = [0; 32];
+        let mut bits = [0; STATE_BYTES];
         rand::fill(&mut bits).map_err(|_| LoginError::Random)?;
         let state = Secret::new(URL_SAFE_NO_PAD.encode(bits));
         let query = form_urlencoded::Serializer::new(String::new())
@@ -121,7 +129,7 @@ impl Login {
     pub async fn finish(self: &Arc<Self>, came_back: CameBack) -> Result<(), LoginError> {
         let login = self.clone();
         // A code is good once: whoever hangs up must not lose the token.
-        let work = tokio::spawn(async move { login.complete(came_back).await });
+        let work = self.renewals.spawn(async move { login.complete(came_back).await });
         work.await.unwrap_or(Err(LoginError::Unknown))
     }
 
@@ -139,7 +147,7 @@ impl Login {
         let granted = self.granted(&begun, outcome).await;
         match granted {
             Ok(token) => {
-                self.keep(&begun.id, token).await?;
+                self.keep_for_certain(&begun.id, token).await?;
                 tracing::info!(
                     app = self.app,
                     "a person has logged in; the bridge calls {} with that",
@@ -197,7 +205,28 @@ impl Login {
         Ok(Token::granted(granted, self.clock.now()))
     }
 
-    async fn keep(&self, id: &str, token: Token) -> Result<(), StoreError> {
+    /// Writes the token down, as often as it takes: there is no other for the code that it was given for.
+    async fn keep_for_certain(&self, id: &str, token: Token) -> Result<(), StoreError> {
+        let mut was_told = false;
+        loop {
+            match self.keep(id, &token).await {
+                Err(error) if !matches!(error, StoreError::Closed) => {
+                    if !was_told {
+                        was_told = true;
+                        tracing::error!(
+                            app = self.app, %error,
+                            "the token of the login could not be written to the database; it is tried again until that succeeds, \
+                             and if the bridge ends before, a person must log in again"
+                        );
+                    }
+                    self.clock.sleep_until(self.clock.now() + WRITE_AGAIN).await;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    async fn keep(&self, id: &str, token: &Token) -> Result<(), StoreError> {
         let sealed = token.seal(&self.sealer, &self.app);
         let (id, app, now) = (id.to_owned(), self.app.clone(), self.clock.now());
         self.store

@@ -18,7 +18,7 @@ use crate::{
     upstream::{Grant, Granted, NotGranted},
 };
 
-/// How long before its end a token is renewed: a call that carries it may take a while.
+/// How long before its end a token is renewed: a call that carries it may take a while. Of a short life it is a tenth.
 const BEFORE_THE_END: Duration = Duration::from_secs(60);
 
 /// How long the turn to renew lasts: longer than the token endpoint may take.
@@ -28,7 +28,7 @@ const TURN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(250);
 
 /// How long after a failure a renewed token is written to the database again.
-const WRITE_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a refresh token that was refused is not shown again: as long as it takes until a target that refuses is called again.
 const AFTER_REFUSAL: Duration = Duration::from_secs(30);
@@ -45,6 +45,8 @@ pub(super) struct Current {
 #[derive(Clone, Debug, Default)]
 struct State {
     token: Option<Arc<Token>>,
+    /// How long the last that was given to this process was good for.
+    lifetime: Option<Duration>,
     /// Why there is none, although there is a row.
     unreadable: bool,
     /// The version whose refresh token was refused, when, and why.
@@ -160,8 +162,12 @@ impl Login {
 
     /// Calls carry what was given from now on, and the database keeps it as soon as it can.
     async fn take(&self, token: &Token, granted: Granted) -> Arc<Token> {
+        let lifetime = granted.expires_in;
         let renewed = Arc::new(token.renewed(granted, self.clock.now()));
-        self.change(|state| state.token = Some(renewed.clone()));
+        self.change(|state| {
+            state.token = Some(renewed.clone());
+            state.lifetime = lifetime;
+        });
         tracing::info!(app = self.app, "the token of the login was renewed");
         if let Err(error) = self.write(&renewed).await {
             tracing::error!(
@@ -268,7 +274,9 @@ impl Credentials for Login {
         async move {
             let token = self.find().await?;
             let now = self.clock.now();
-            let Some(expires_at) = token.expires_at.filter(|time| *time <= now + BEFORE_THE_END) else {
+            let lifetime = self.state().lifetime.unwrap_or(Duration::MAX);
+            let margin = BEFORE_THE_END.min(lifetime / 10);
+            let Some(expires_at) = token.expires_at.filter(|time| *time <= now + margin) else {
                 return Ok(token.access.clone());
             };
             match self.renew(&token).await {

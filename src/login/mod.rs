@@ -29,7 +29,7 @@ use crate::{
     upstream::{CallMeter, SetupError, TokenEndpoint},
 };
 
-pub use self::begun::{Begun, CameBack, LoginError};
+pub use self::begun::{Begun, CameBack, LoginError, is_state};
 use self::kept::Current;
 
 /// What a [`Login`] is made of.

@@ -30,7 +30,7 @@ async fn start() -> (Bridge, ManualClock) {
 }
 
 /// From now on the statements of that kind fail on that table, until [`mend`].
-async fn fail(bridge: &Bridge, statement: &'static str, table: &'static str) {
+pub async fn fail(bridge: &Bridge, statement: &'static str, table: &'static str) {
     let trigger = format!("CREATE TRIGGER fails BEFORE {statement} ON {table}");
     const REASON: &str = "'database or disk is full'";
     if is_postgres() {
@@ -44,7 +44,7 @@ async fn fail(bridge: &Bridge, statement: &'static str, table: &'static str) {
     }
 }
 
-async fn mend(bridge: &Bridge) {
+pub async fn mend(bridge: &Bridge) {
     let statement = if is_postgres() { "DROP FUNCTION fail() CASCADE" } else { "DROP TRIGGER fails" };
     execute(bridge, statement.to_owned()).await;
 }

@@ -67,6 +67,32 @@ async fn a_key_that_is_replaced_is_used_before_the_one_before_is_refused() {
 }
 
 #[tokio::test]
+async fn half_of_a_key_in_the_file_keeps_nobody_waiting_while_the_key_before_is_good() {
+    let bridge = start().await;
+    let id = bridge.create_user("ann.lee@example.com").await;
+    bridge.aha.add_api_key(NEW_KEY, bridge.aha.find_user_by_email(ADMINISTRATOR).unwrap().id);
+    std::fs::write(bridge.folder().join("key"), &NEW_KEY[..20]).unwrap();
+    let half = scim_bridge::sim::aha::fingerprint(&NEW_KEY[..20]);
+    let mut number = 0;
+    eventually("half a key is tried", || {
+        number += 1;
+        let (bridge, half) = (&bridge, half.clone());
+        async move {
+            bridge.create_user(&format!("p{number}@example.com")).await;
+            bridge.aha.take_calls().iter().any(|call| call.api_key.as_ref() == Some(&half))
+        }
+    })
+    .await;
+    let off = json!([{ "op": "replace", "path": "active", "value": false }]);
+    let answer = bridge.patch(&format!("/Users/{id}"), off).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    assert_eq!(bridge.events("blocked").await, [""; 0]);
+    // The rest of it is seen as well.
+    rotate(&bridge);
+    bridge.create_user("late@example.com").await;
+}
+
+#[tokio::test]
 async fn where_the_key_was_refused_a_new_one_is_tried_within_seconds() {
     let bridge = start().await;
     let id = bridge.create_user("ann.lee@example.com").await;

@@ -2,7 +2,8 @@
 //!
 //! Issuers change their keys at any time, and publish the new ones first. So a key that is not known is looked for once, and
 //! then not again for a while: tokens with keys that do not exist must not make us call the issuer for each. Keys that are
-//! known are used for as long as the issuer cannot be reached, and fetched again behind the requests' back when they are old.
+//! known are fetched again behind the requests' back when they grow old, and before a request is answered when they are old. If
+//! the issuer cannot be reached they are used, for a day.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -26,6 +27,12 @@ use crate::{
 
 /// After this time keys are fetched again, although those that are asked for are known.
 const FRESH_FOR: Duration = Duration::from_hours(1);
+
+/// After this time requests wait until they are fetched: while nobody came nobody fetched them, and a key may have been withdrawn.
+const BELIEVED_FOR: Duration = Duration::from_hours(2);
+
+/// How old the keys may be that are used because the issuer cannot be reached.
+const USED_FOR: Duration = Duration::from_hours(24);
 
 /// The least time between two attempts to fetch them.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -93,6 +100,11 @@ impl KeySet {
         Self { source, documents, clock, state: RwLock::default(), fetching: tokio::sync::Mutex::default() }
     }
 
+    /// Where they are published.
+    pub(super) fn source(&self) -> &KeySource {
+        &self.source
+    }
+
     /// The key with that id for that algorithm. A token need not name its key if there is only one that it can be.
     ///
     /// # Errors
@@ -103,9 +115,11 @@ impl KeySet {
         algorithm: Algorithm,
     ) -> Result<Arc<Key>, Problem> {
         let state = self.state();
-        if let Some(key) = pick(&state.keys, id, algorithm) {
+        if !self.is_older_than(BELIEVED_FOR, &state)
+            && let Some(key) = pick(&state.keys, id, algorithm)
+        {
             let is_being_fetched = self.fetching.try_lock().is_err();
-            if self.is_due(&state) && !self.cools_down(&state) && !is_being_fetched {
+            if self.is_older_than(FRESH_FOR, &state) && !self.cools_down(&state) && !is_being_fetched {
                 // The request does not wait for it.
                 drop(self.fetch_in_background(state.attempted_at));
             }
@@ -118,7 +132,8 @@ impl KeySet {
             let _ = self.fetch_in_background(state.attempted_at).await;
             self.state()
         };
-        match (pick(&state.keys, id, algorithm), state.failure) {
+        let found = pick(&state.keys, id, algorithm).filter(|_| !self.is_older_than(USED_FOR, &state));
+        match (found, state.failure) {
             (Some(key), _) => Ok(key),
             (None, Some(failure)) => Err(Problem::KeysUnavailable(Shown::new(failure))),
             (None, None) => Err(Problem::UnknownKey(Shown::new(id.unwrap_or("(unnamed)")))),
@@ -129,9 +144,9 @@ impl KeySet {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn is_due(&self, state: &State) -> bool {
+    fn is_older_than(&self, age: Duration, state: &State) -> bool {
         let now = self.clock.now();
-        state.fetched_at.is_none_or(|fetched_at| fetched_at + FRESH_FOR <= now)
+        state.fetched_at.is_none_or(|fetched_at| fetched_at + age <= now)
     }
 
     fn cools_down(&self, state: &State) -> bool {
@@ -191,7 +206,7 @@ impl KeySet {
             KeySource::Keys(url) => url.clone(),
             KeySource::Metadata { url, issuers } => {
                 let metadata = self.documents.fetch(url).await?;
-                published_at(&metadata, issuers)
+                published_at(&metadata, issuers, url)
                     .map_err(|reason| KeysError::Metadata { url: url.clone(), reason })?
             }
         };
@@ -215,14 +230,19 @@ fn pick(keys: &[Arc<Key>], id: Option<&str>, algorithm: Algorithm) -> Option<Arc
     (!is_ambiguous).then(|| key.clone())
 }
 
-/// Where the metadata of one of `issuers` say that its keys are.
-fn published_at(metadata: &Value, issuers: &[String]) -> Result<String, &'static str> {
+/// Where the metadata of one of `issuers`, which were found at `found_at`, say that its keys are. On this machine they are only
+/// where the metadata are there as well: another's must not make us call what is meant for nobody else.
+fn published_at(metadata: &Value, issuers: &[String], found_at: &str) -> Result<String, &'static str> {
     let issuer = metadata["issuer"].as_str().ok_or("name no issuer")?;
     if !issuers.iter().any(|one| one == issuer) {
         return Err("are of another issuer");
     }
     let url = metadata["jwks_uri"].as_str().ok_or("do not say where the keys are")?;
+    let is_from_here = url::Url::parse(found_at).is_ok_and(|found_at| is_this_machine(&found_at));
     match url::Url::parse(url) {
+        Ok(parsed) if is_this_machine(&parsed) && !is_from_here => {
+            Err("name a place for the keys on the bridge's own machine")
+        }
         Ok(parsed) if parsed.scheme() == "https" || is_this_machine(&parsed) => Ok(url.to_owned()),
         _ => Err("name a place for the keys that is not https://"),
     }
@@ -255,4 +275,29 @@ fn key(value: &Value) -> Option<Key> {
     debug_assert!(key.family() != AlgorithmFamily::Hmac, "no secret key is published");
     let verified = VerifiedTokens::default();
     Some(Key { id: jwk.common.key_id, algorithm: jwk.common.key_algorithm, key, verified })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::elsewhere("https://login.example.com", "https://keys.example.com/keys", true)]
+    #[case::in_clear("https://login.example.com", "http://keys.example.com/keys", false)]
+    #[case::from_elsewhere_to_this_machine("https://login.example.com", "http://127.0.0.1:8080/keys", false)]
+    #[case::to_its_name("https://login.example.com", "https://localhost/keys", false)]
+    #[case::all_on_this_machine("http://127.0.0.1:8080", "http://127.0.0.1:8080/keys", true)]
+    fn metadata_lead_to_this_machine_only_from_there(
+        #[case] issuer: &str,
+        #[case] keys: &str,
+        #[case] is_followed: bool,
+    ) {
+        let metadata = json!({ "issuer": issuer, "jwks_uri": keys });
+        let found_at = format!("{issuer}/.well-known/openid-configuration");
+        let published = published_at(&metadata, &[issuer.to_owned()], &found_at);
+        assert_eq!(published.is_ok(), is_followed, "{published:?}");
+    }
 }

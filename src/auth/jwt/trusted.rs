@@ -138,6 +138,11 @@ impl TrustedIssuer {
         token.issuer().is_some_and(|issuer| self.issuers.iter().any(|one| one == issuer))
     }
 
+    /// All that decides who is believed, as a text that another rule does not have.
+    pub(in crate::auth) fn rule(&self) -> String {
+        format!("{:?}", (&self.issuers, &self.audiences, &self.claims, &self.client, self.keys.source()))
+    }
+
     /// Believes the token, or says why not.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use http::HeaderMap;
 
 use super::{
     super::{
-        Refused,
-        credential::Kind,
+        Refusals, Refused,
+        credential::{Digest, Kind},
         credentials::{Client, Credentials},
         jwt::{Problem, Shown as Quoted, TrustedIssuer, Unverified},
     },
@@ -75,12 +75,17 @@ impl TokenEndpoint {
         headers: &HeaderMap,
         body: &[u8],
         from: Client<'_>,
+        refusals: Refusals,
     ) -> Result<AccessToken, GrantError> {
         let request = TokenRequest::read(headers, body)?;
         let statement = match request.proof {
             Proof::Secret(proof) => self.by_secret(&proof, from)?,
+            // What is good once must not be spent in vain.
+            Proof::Assertion { .. } if !self.access_tokens.can_issue(self.clock.now()) => {
+                return Err(GrantError::Unavailable);
+            }
             Proof::Assertion { client, assertion } => {
-                self.by_assertion(client.as_deref(), &assertion).await?
+                self.by_assertion(client.as_deref(), &assertion, refusals).await?
             }
         };
         let now = self.clock.now();
@@ -93,25 +98,34 @@ impl TokenEndpoint {
         })
     }
 
-    /// The client that an access token was given to. What it was given for must still be good: a secret that is revoked takes
-    /// its tokens along.
+    /// The client that an access token was given to. What it was given for must still be good, and the same: a secret that is
+    /// revoked or replaced takes its tokens along, and so does a rule that is changed.
     ///
     /// # Errors
     /// When the token is none of this app's.
     pub(in crate::auth) fn admit(&self, token: &Unverified<'_>) -> Result<String, Problem> {
-        let Statement { client, credential } = self.access_tokens.read(token, self.clock.now())?;
-        let is_good = match &credential {
-            Some(id) => self.clients.contains(&client) && self.credentials.is_good(id),
-            None => self.federated.iter().any(|federated| federated.issuer.name == client),
+        let given = self.access_tokens.read(token, self.clock.now())?;
+        let is_good = match &given.credential {
+            Some(id) => {
+                let is_ground = |digest: Digest| given.is_on(&digest.to_bytes());
+                self.clients.contains(&given.client) && self.credentials.find_good(id).is_some_and(is_ground)
+            }
+            None => {
+                let mut rules = self.federated.iter().map(|federated| &federated.issuer);
+                rules.any(|rule| rule.name == given.client && given.is_on(rule.rule().as_bytes()))
+            }
         };
-        if is_good { Ok(client) } else { Err(Problem::Withdrawn) }
+        if is_good { Ok(given.client) } else { Err(Problem::Withdrawn) }
     }
 
     fn by_secret(&self, proof: &SecretProof, from: Client<'_>) -> Result<Statement, GrantError> {
         for (id, secret) in proof.readings.iter().filter(|(id, _)| self.clients.contains(id)) {
             let kind = Kind::ClientSecret { client: id.clone() };
             match self.credentials.find(&kind, secret.expose(), from) {
-                Ok(Some(found)) => return Ok(Statement { client: id.clone(), credential: Some(found.id) }),
+                Ok(Some(found)) => {
+                    let ground = found.digest.to_bytes().to_vec();
+                    return Ok(Statement { client: id.clone(), credential: Some(found.id), ground });
+                }
                 Err(Refused::Expired(expired_at)) => {
                     return Err(GrantError::ExpiredSecret { expired_at, shown: proof.shown });
                 }
@@ -121,7 +135,12 @@ impl TokenEndpoint {
         Err(GrantError::InvalidClient(proof.shown))
     }
 
-    async fn by_assertion(&self, client: Option<&str>, assertion: &Secret) -> Result<Statement, GrantError> {
+    async fn by_assertion(
+        &self,
+        client: Option<&str>,
+        assertion: &Secret,
+        refusals: Refusals,
+    ) -> Result<Statement, GrantError> {
         let mut problem = Problem::Issuer(Quoted::new(client.unwrap_or_default()));
         for federated in &self.federated {
             if client.is_some_and(|client| client != federated.issuer.name) {
@@ -129,13 +148,17 @@ impl TokenEndpoint {
             }
             match self.believe(federated, assertion).await? {
                 Ok(()) => {
-                    return Ok(Statement { client: federated.issuer.name.clone(), credential: None });
+                    let client = federated.issuer.name.clone();
+                    let ground = federated.issuer.rule().into_bytes();
+                    return Ok(Statement { client, credential: None, ground });
                 }
                 Err(found) => problem = found,
             }
         }
-        let app = self.credentials.app();
-        tracing::warn!(app, client, reason = %problem, "an assertion was refused");
+        if refusals == Refusals::Logged {
+            let app = self.credentials.app();
+            tracing::warn!(app, client, reason = %problem, "an assertion was refused");
+        }
         match problem {
             Problem::KeysUnavailable(_) => Err(GrantError::Unavailable),
             _ => Err(GrantError::InvalidClient(Shown::InBody)),

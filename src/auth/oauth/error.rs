@@ -31,6 +31,9 @@ pub enum GrantError {
     /// The issuer of the assertion cannot be asked for its keys, or no key of ours is there.
     #[error("The assertion cannot be checked now. Try again.")]
     Unavailable,
+    /// Too many others ask.
+    #[error("Too many ask for tokens now. Try again.")]
+    Busy,
     /// The database failed.
     #[error("The bridge failed. Its log says why.")]
     Store(#[from] StoreError),
@@ -54,7 +57,7 @@ impl GrantError {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             // RFC 6749 has these two for another endpoint; clients show what they get.
-            Self::Unavailable => "temporarily_unavailable",
+            Self::Unavailable | Self::Busy => "temporarily_unavailable",
             Self::Store(_) => "server_error",
         }
     }

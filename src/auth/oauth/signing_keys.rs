@@ -70,10 +70,10 @@ impl SigningKeys {
             tracing::info!(%active_at, "a new key for access tokens was made");
             kept = self.own_keys.list(PURPOSE).await?;
         }
-        for pair in kept.windows(2) {
-            if let [old, successor] = pair
-                && successor.active_at + OUTLIVES <= now
-            {
+        for (index, old) in kept.iter().enumerate() {
+            // Keys that were made while another secret_key was configured have signed nothing that is to stay.
+            let successor = kept[index + 1..].iter().find(|key| key.secret.is_some());
+            if successor.is_some_and(|successor| successor.active_at + OUTLIVES <= now) {
                 self.own_keys.forget(&old.id).await?;
             }
         }
@@ -86,8 +86,7 @@ impl SigningKeys {
     }
 
     /// The key that signs the access tokens of `app` now.
-    pub(super) fn signing(&self, app: &str) -> Option<AppKey> {
-        let now = self.clock.now();
+    pub(super) fn signing(&self, app: &str, now: Time) -> Option<AppKey> {
         self.current().iter().rfind(|key| key.active_at <= now).map(|key| key.of(app))
     }
 

@@ -3,7 +3,7 @@
 //!
 //! The certificate and its key are written to the files that [`Certificates`] looks at, as if an admin had renewed them.
 
-use std::{fs, io, io::Write as _, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, io, io::Write as _, path::Path, sync::Arc, time::Duration};
 
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
@@ -16,9 +16,11 @@ use tokio_rustls::rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use super::Certificates;
+use x509_parser::extensions::GeneralName;
+
+use super::{Certificates, TlsError, tls::check_pair};
 use crate::{
-    clock::{Clock, Time},
+    clock::{Clock, Time, until},
     config::{Acme, Tls},
 };
 
@@ -34,6 +36,9 @@ const LONGEST_WAIT: Duration = Duration::from_hours(6);
 
 /// How long the authority may take for each of its steps.
 const PATIENCE: RetryPolicy = RetryPolicy::new().timeout(Duration::from_mins(2));
+
+/// How long all of them may take together, which the authority's client does not bound where it waits for an answer.
+const ALL_WITHIN: Duration = Duration::from_mins(10);
 
 /// Why there is no new certificate.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +62,9 @@ pub enum AcmeError {
         /// What became of the order.
         status: OrderStatus,
     },
+    /// It took too long.
+    #[error("the authority did not answer in time")]
+    TooSlow,
     /// A certificate could not be made or read.
     #[error("a certificate could not be made: {0}")]
     Certificate(String),
@@ -77,13 +85,22 @@ impl From<rcgen::Error> for AcmeError {
     }
 }
 
-/// Puts a certificate that nobody trusts where there is none yet, so that the bridge can listen, which it must to get one.
+/// Puts a certificate that nobody trusts where there is none that can be used, so that the bridge can listen, which it must to
+/// get one.
 ///
 /// # Errors
 /// When the files cannot be written.
 pub fn prepare(acme: &Acme, files: &Tls) -> Result<(), AcmeError> {
-    if files.certificate.exists() && files.key.exists() {
-        return Ok(());
+    match check_pair(files) {
+        Ok(()) => return Ok(()),
+        // What is there and cannot be read may be good: whoever reads it next says why.
+        Err(TlsError::File { source, .. }) if source.kind() != io::ErrorKind::NotFound => return Ok(()),
+        Err(TlsError::File { .. }) => {}
+        Err(error) => {
+            // As when the bridge was killed between the two.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the certificate and its key cannot be used; new ones are asked for");
+        }
     }
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(acme.domains.clone())?;
@@ -97,7 +114,7 @@ pub fn prepare(acme: &Acme, files: &Tls) -> Result<(), AcmeError> {
 pub(super) async fn run(acme: Acme, files: Tls, certificates: Arc<Certificates>, clock: Arc<dyn Clock>) {
     let mut wait = FIRST_WAIT;
     loop {
-        let rest = match renew(&acme, &files, &certificates, clock.now()).await {
+        let rest = match renew_in_time(&acme, &files, &certificates, &*clock).await {
             Ok(()) => {
                 wait = FIRST_WAIT;
                 LOOK_EVERY
@@ -113,8 +130,22 @@ pub(super) async fn run(acme: Acme, files: Tls, certificates: Arc<Certificates>,
     }
 }
 
+async fn renew_in_time(
+    acme: &Acme,
+    files: &Tls,
+    certificates: &Certificates,
+    clock: &dyn Clock,
+) -> Result<(), AcmeError> {
+    let now = clock.now();
+    let renewed = until(clock, now + ALL_WITHIN, renew(acme, files, certificates, now)).await;
+    renewed.unwrap_or_else(|| {
+        certificates.clear_challenges();
+        Err(AcmeError::TooSlow)
+    })
+}
+
 async fn renew(acme: &Acme, files: &Tls, certificates: &Certificates, now: Time) -> Result<(), AcmeError> {
-    if now < renewal_due(&files.certificate)? {
+    if now < renewal_due(&files.certificate, &acme.domains)? {
         return Ok(());
     }
     tracing::info!(domains = acme.domains.join(", "), "a certificate is asked for");
@@ -124,16 +155,29 @@ async fn renew(acme: &Acme, files: &Tls, certificates: &Certificates, now: Time)
     Ok(())
 }
 
-/// When two thirds of the time of the certificate in this file are over.
-fn renewal_due(path: &Path) -> Result<Time, AcmeError> {
+/// When two thirds of the time of the certificate in this file are over; at once if it is for others than these domains.
+fn renewal_due(path: &Path, domains: &[String]) -> Result<Time, AcmeError> {
     let unreadable =
         |error: &dyn std::fmt::Display| AcmeError::Certificate(format!("{}: {error}", path.display()));
     let certificate = CertificateDer::from_pem_file(path).map_err(|error| unreadable(&error))?;
     let (_, certificate) =
         x509_parser::parse_x509_certificate(&certificate).map_err(|error| unreadable(&error))?;
+    let names = certificate.subject_alternative_name().map_err(|error| unreadable(&error))?;
+    let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
+    let certified: BTreeSet<_> = names.iter().filter_map(domain).collect();
+    if certified != domains.iter().cloned().collect() {
+        return Ok(Time::from_micros(0));
+    }
     let validity = certificate.validity();
     let (start, end) = (validity.not_before.timestamp(), validity.not_after.timestamp());
     Ok(Time::from_micros(end.saturating_sub((end - start) / 3).saturating_mul(1_000_000)))
+}
+
+fn domain(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    }
 }
 
 /// Asks for a certificate: it and its key, in PEM.
@@ -191,7 +235,7 @@ async fn account(acme: &Acme) -> Result<Account, AcmeError> {
             let (account, credentials) = builder.create(&new, acme.directory.clone(), None).await?;
             let kept = serde_json::to_string(&credentials)
                 .map_err(|error| AcmeError::Certificate(error.to_string()))?;
-            write(&acme.account, &kept)?;
+            Written::new(&acme.account, &kept)?.put()?;
             Ok(account)
         }
         Err(source) => Err(AcmeError::File { path: acme.account.display().to_string(), source }),
@@ -217,18 +261,133 @@ fn answer(domain: &str, digest: &[u8]) -> Result<ServerConfig, AcmeError> {
     Ok(config)
 }
 
-/// Writes both. While one of them is new, they do not fit, and whoever looks then looks again.
+/// Writes both before it puts the first in its place. While one of them is new, they do not fit, and whoever looks then looks
+/// again.
 fn keep(files: &Tls, certificate: &str, key: &str) -> Result<(), AcmeError> {
-    write(&files.key, key)?;
-    write(&files.certificate, certificate)
+    let key = Written::new(&files.key, key)?;
+    let certificate = Written::new(&files.certificate, certificate)?;
+    key.put()?;
+    certificate.put()
 }
 
-/// Replaces a file as a whole, readable for nobody else.
-fn write(path: &Path, text: &str) -> Result<(), AcmeError> {
-    let failed = |source| AcmeError::File { path: path.display().to_string(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map(drop).map_err(|error| failed(error.error))
+/// What is to replace a file as a whole, readable for nobody else.
+struct Written<'p> {
+    path: &'p Path,
+    file: tempfile::NamedTempFile,
+}
+
+impl<'p> Written<'p> {
+    fn new(path: &'p Path, text: &str) -> Result<Self, AcmeError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        };
+        Ok(Self { path, file: write().map_err(|source| unwritable(path, source))? })
+    }
+
+    fn put(self) -> Result<(), AcmeError> {
+        self.file.persist(self.path).map(drop).map_err(|error| unwritable(self.path, error.error))
+    }
+}
+
+fn unwritable(path: &Path, source: io::Error) -> AcmeError {
+    AcmeError::File { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn setup(folder: &Path, directory: &str) -> (Acme, Tls) {
+        let acme = Acme {
+            domains: vec!["one.example.com".to_owned(), "two.example.com".to_owned()],
+            contact: None,
+            account: folder.join("account.json"),
+            directory: directory.to_owned(),
+            authority: None,
+        };
+        let tls = Tls {
+            certificate: folder.join("fullchain.pem"),
+            key: folder.join("privkey.pem"),
+            client_authorities: None,
+        };
+        (acme, tls)
+    }
+
+    fn certify(domains: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let domains: Vec<_> = domains.iter().map(|domain| (*domain).to_owned()).collect();
+        let certificate = CertificateParams::new(domains).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    #[rstest]
+    #[case::the_key_of_another(Some(certify(&["one.example.com"]).0), Some(certify(&["one.example.com"]).1))]
+    #[case::no_key(Some(certify(&["one.example.com"]).0), None)]
+    #[case::half_a_certificate(Some("-----BEGIN CERT".to_owned()), Some(certify(&["one.example.com"]).1))]
+    fn what_cannot_be_used_is_replaced_and_the_bridge_starts(
+        #[case] certificate: Option<String>,
+        #[case] key: Option<String>,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (acme, files) = setup(folder.path(), "https://authority.example.com");
+        for (path, text) in [(&files.certificate, certificate), (&files.key, key)] {
+            if let Some(text) = text {
+                fs::write(path, text).unwrap();
+            }
+        }
+        assert!(Certificates::load(files.clone()).is_err());
+        prepare(&acme, &files).unwrap();
+        Certificates::load(files.clone()).unwrap();
+        assert_eq!(renewal_due(&files.certificate, &acme.domains).unwrap().to_string()[..4], *"2000");
+    }
+
+    #[test]
+    fn what_can_be_used_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (acme, files) = setup(folder.path(), "https://authority.example.com");
+        let (certificate, key) = certify(&["one.example.com"]);
+        keep(&files, &certificate, &key).unwrap();
+        prepare(&acme, &files).unwrap();
+        assert_eq!(fs::read_to_string(&files.certificate).unwrap(), certificate);
+    }
+
+    #[test]
+    fn a_certificate_for_other_domains_is_renewed_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (acme, files) = setup(folder.path(), "https://authority.example.com");
+        for (domains, is_due) in [
+            (&["two.example.com", "ONE.example.com"][..], false),
+            (&["one.example.com"], true),
+            (&["one.example.com", "two.example.com", "three.example.com"], true),
+        ] {
+            let (certificate, key) = certify(domains);
+            keep(&files, &certificate, &key).unwrap();
+            let due = renewal_due(&files.certificate, &acme.domains).unwrap();
+            assert_eq!(due == Time::from_micros(0), is_due, "{domains:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_authority_that_never_answers_is_given_up() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let directory = format!("https://{}/directory", listener.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let (acme, files) = setup(folder.path(), &directory);
+        prepare(&acme, &files).unwrap();
+        let certificates = Certificates::load(files.clone()).unwrap();
+        let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+        let by = clock.clone();
+        let renewing = tokio::spawn(async move { renew_in_time(&acme, &files, &certificates, &by).await });
+        let (asking, _) = tokio::task::spawn_blocking(move || listener.accept()).await.unwrap().unwrap();
+        clock.advance(ALL_WITHIN);
+        assert!(matches!(renewing.await.unwrap(), Err(AcmeError::TooSlow)));
+        drop(asking);
+    }
 }

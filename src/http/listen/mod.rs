@@ -6,6 +6,8 @@
 
 #[cfg(feature = "acme")]
 pub mod acme;
+mod activity;
+mod beginning;
 mod connection;
 mod open_files;
 mod refusal;
@@ -16,12 +18,14 @@ mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{TcpListener, TcpSocket},
     sync::Semaphore,
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tower::{Layer, util::MapRequestLayer};
 
 pub use self::{
@@ -84,7 +88,7 @@ pub async fn serve(
             until_dropped(acme::run(acme, files, certificates, clock.clone()))
         });
     let places = Arc::new(Semaphore::new(transport.max_connections));
-    let graceful = GracefulShutdown::new();
+    let open = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             () = stopping.cancelled() => break,
@@ -92,8 +96,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, address, place)) => {
-                let serving = connections.serve(stream, address, graceful.watcher());
-                tokio::spawn(async move {
+                let serving = connections.serve(stream, address, stopping.clone());
+                open.spawn(async move {
                     serving.await;
                     drop(place);
                 });
@@ -105,7 +109,8 @@ pub async fn serve(
         }
     }
     drop(listener);
-    graceful.shutdown().await;
+    open.close();
+    open.wait().await;
     Ok(())
 }
 

@@ -39,8 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub struct Certificates {
     files: Tls,
     current: RwLock<Loaded>,
-    /// The files that could not be used when they were looked at last.
-    refused: Mutex<Option<Fingerprint>>,
+    /// The files that could not be used when they were looked at last, or why they could not be read.
+    refused: Mutex<Option<Result<Fingerprint, String>>>,
     /// What is shown to an authority that looks whether a domain leads here.
     #[cfg(feature = "acme")]
     challenges: Mutex<std::collections::HashMap<String, Arc<ServerConfig>>>,
@@ -128,8 +128,8 @@ impl Certificates {
     /// Looks at the files once.
     pub fn look(&self) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let fingerprint = fingerprint_of(&self.files).ok();
-        if fingerprint == Some(self.current().fingerprint) || (fingerprint == *refused && refused.is_some()) {
+        let fingerprint = fingerprint_of(&self.files).map_err(|error| error.to_string());
+        if fingerprint == Ok(self.current().fingerprint) || refused.as_ref() == Some(&fingerprint) {
             return;
         }
         match read(&self.files) {
@@ -140,7 +140,7 @@ impl Certificates {
             }
             Err(error) => {
                 // While one of two files is new, they do not fit; that is looked at again.
-                *refused = fingerprint;
+                *refused = Some(fingerprint);
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(
                     error,
@@ -201,6 +201,12 @@ impl Certificates {
     fn current(&self) -> Loaded {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Whether the certificate and its key can be used together, whoever the clients' authorities are.
+#[cfg(feature = "acme")]
+pub(super) fn check_pair(files: &Tls) -> Result<(), TlsError> {
+    read(&Tls { client_authorities: None, ..files.clone() }).map(drop)
 }
 
 fn read(files: &Tls) -> Result<Loaded, TlsError> {

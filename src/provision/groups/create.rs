@@ -66,9 +66,11 @@ pub async fn create(
     app.present_group(&stored, members).await
 }
 
-/// The offered group of the same name: whoever makes it takes that one over.
+/// The offered group of the same name: whoever makes it takes that one over. It is looked at once more when nobody else can change
+/// it: another client may take it over, or a listing withdraw it.
 async fn find_offered(transaction: &mut Transaction, group: &Group) -> Result<Option<Group>, ProvisionError> {
     let name = group.resource.display_name().unwrap_or_default();
     let found = groups::find_by_display_name(transaction, &group.app, name).await?;
-    Ok(found.filter(|found| found.is_offered))
+    let Some(offered) = found.filter(|found| found.is_offered) else { return Ok(None) };
+    Ok(groups::get(transaction, &group.app, &offered.id).await?.filter(|found| found.is_offered))
 }

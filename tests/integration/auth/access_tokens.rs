@@ -115,6 +115,38 @@ async fn access_tokens_outlive_a_restart_and_a_change_of_keys_but_not_one_of_the
 }
 
 #[tokio::test]
+async fn an_access_token_ends_with_the_secret_that_it_was_given_for_whatever_that_is_called() {
+    let (setup, _) = setup(CLIENT);
+    let mut bridge = setup.start().await;
+    let first = token(&bridge).await;
+    bridge.restart().await;
+    expect_in(&bridge, &first).await;
+    bridge.reconfigure("secret = 's3cret'", "secret = 'another'").await;
+    expect_out(&bridge, vec![("given for the secret before", first)]).await;
+}
+
+/// As when somebody mistypes it, and mends that.
+#[tokio::test]
+async fn access_tokens_survive_that_another_secret_key_was_configured_for_a_while() {
+    let (setup, clock) = setup(CLIENT);
+    let mut bridge = setup.start().await;
+    let first = token(&bridge).await;
+    let key = |key: &str| {
+        let key = scim_bridge::secret::Secret::new(key);
+        move |config: &mut scim_bridge::config::Config| config.server.secret_key = Some(key)
+    };
+    bridge.restart_with(key(&"f".repeat(64))).await;
+    expect_out(&bridge, vec![("sealed with another key", first.clone())]).await;
+    bridge.restart_with(key("0123456789abcdef0123456789abcdef0123456789abcdef")).await;
+    expect_in(&bridge, &first).await;
+    clock.advance(Duration::from_secs(7 * 3600 - 600));
+    let later = token(&bridge).await;
+    let end = clock.now() + Duration::from_secs(1200);
+    pass_time(&clock, Duration::from_secs(60), "it is later", || async { clock.now() >= end }).await;
+    expect_in(&bridge, &later).await;
+}
+
+#[tokio::test]
 async fn tokens_of_the_last_key_are_good_until_they_end() {
     let (setup, clock) = setup(CLIENT);
     let bridge = setup.start().await;

@@ -48,6 +48,19 @@ async fn show(bridge: &Bridge, client: Option<&str>, assertion: &str) -> Answer 
 }
 
 #[tokio::test]
+async fn an_access_token_ends_with_the_rule_that_it_was_given_by() {
+    let (mut bridge, issuer, _) = start("").await;
+    let claims =
+        json!({ "iss": issuer.url(), "aud": "bridge", "sub": "corp", "jti": "1", "exp": NOW + 3600 });
+    let answer = show(&bridge, Some("corp"), &issuer.sign(&claims)).await;
+    let token = answer.body["access_token"].as_str().unwrap().to_owned();
+    bridge.restart().await;
+    expect_in(&bridge, &token).await;
+    bridge.reconfigure("subject = 'corp'", "subject = 'another'").await;
+    expect_out(&bridge, vec![("given by the rule before", token)]).await;
+}
+
+#[tokio::test]
 async fn an_assertion_of_entra_id_gets_an_access_token_auth_6_lav_8() {
     let (bridge, issuer, _) = start("").await;
     for (id, audience) in

@@ -306,3 +306,30 @@ async fn requests_for_tokens_that_never_end_keep_nobody_out_and_are_cut_off() {
         expect_error("half a request", &half.answer().await, 400, "invalid_request");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_never_ends_its_requests_keeps_nobody_at_another_address_out() {
+    let (setup, clock) = setup(CLIENTS);
+    let bridge = setup.server_keys("trusted_proxies = ['127.0.0.0/8']").start().await;
+    let mut halves = Vec::new();
+    // More than there are places.
+    for _ in 0..300 {
+        let mut half = Raw::connect(&bridge).await;
+        half.send(
+            "POST /test/oauth/token HTTP/1.1\r\nHost: bridge\r\nX-Forwarded-For: 203.0.113.6\r\n\
+             Content-Length: 99\r\n\r\ngrant_type=",
+        )
+        .await;
+        halves.push(half);
+    }
+    assert_eq!(bridge.get("/Users").await.status, 200);
+    let request = bridge.anonymous(Method::POST, "/test/oauth/token").header("content-type", FORM);
+    let request = request.header("authorization", basic("entra", "s3cret-one"));
+    let token = Answer::of(request.header("x-forwarded-for", "203.0.113.7").body(GRANT));
+    let token = tokio::time::timeout(Duration::from_secs(30), token).await.expect("it is answered");
+    assert_eq!(token.status, 200, "{token}");
+    clock.advance(Duration::from_secs(5));
+    for mut half in halves {
+        expect_error("half a request", &half.answer().await, 400, "invalid_request");
+    }
+}

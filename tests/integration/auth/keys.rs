@@ -49,6 +49,31 @@ async fn a_new_key_is_looked_for_once_and_a_key_that_is_gone_is_not_used_any_mor
 }
 
 #[tokio::test]
+async fn a_key_that_was_withdrawn_while_nobody_came_is_not_used_once_more() {
+    let (bridge, issuer, clock) = start().await;
+    let token = issuer.sign(&claims(&issuer));
+    expect_in(&bridge, &token).await;
+    issuer.publish(&[issuer.next_key().public()]);
+    clock.advance(Duration::from_secs(3 * 3600));
+    expect_out(&bridge, vec![("a key that is gone", token)]).await;
+}
+
+#[tokio::test]
+async fn known_keys_are_used_for_a_day_while_the_issuer_is_down() {
+    let (bridge, issuer, clock) = start().await;
+    let token = issuer.sign(&super::with(&claims(&issuer), "exp", NOW + 10 * 86_400));
+    expect_in(&bridge, &token).await;
+    issuer.fail(Some(StatusCode::BAD_GATEWAY));
+    clock.advance(Duration::from_secs(24 * 3600 - 1));
+    expect_in(&bridge, &token).await;
+    clock.advance(Duration::from_secs(1));
+    knock(&bridge, &format!("Bearer {token}")).await.error(503, "");
+    issuer.fail(None);
+    clock.advance(Duration::from_secs(30));
+    expect_in(&bridge, &token).await;
+}
+
+#[tokio::test]
 async fn unknown_keys_make_the_issuer_be_asked_at_most_every_30_seconds() {
     let (bridge, issuer, clock) = start().await;
     let foreign = Key::foreign();

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::fixture::{create_group, expect_roles, join, prepared, setup, writes};
 use crate::{
     groups::fixture::{group, groups_of},
-    harness::{Bridge, Setup, user},
+    harness::{Answer, Bridge, Setup, TOKEN, user},
 };
 
 const SAM: &str = "sam.doe@example.com";
@@ -33,6 +33,23 @@ async fn each_role_in_each_workspace_is_a_group_that_an_idp_finds_by_name_and_fi
     join(&bridge, &path, &sam).await;
     expect_roles(&bridge, SAM, [("PRJ1", Role::Contributor)]).await;
     assert_eq!(groups_of(&bridge, &format!("/Users/{sam}")).await, ["PRJ1: contributor"]);
+}
+
+#[tokio::test]
+async fn of_two_who_make_an_offered_group_at_two_replicas_one_does() {
+    let bridge = setup().catalogue("catalogue = true").on_server().start().await;
+    let other = bridge.another().await;
+    for name in names(&bridge).await {
+        let body = group(&name, &[]);
+        let at_other = async {
+            let request = reqwest::Client::new().post(format!("{}/test/scim/v2/Groups", other.root()));
+            Answer::of(request.bearer_auth(TOKEN).json(&body)).await
+        };
+        let (one, other) = tokio::join!(bridge.post("/Groups", &body), at_other);
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409], "{name}: {one} {other}");
+    }
 }
 
 #[tokio::test]

@@ -60,6 +60,33 @@ async fn a_call_about_a_right_that_fails_gives_nobody_the_access_back_either(
 }
 
 #[tokio::test]
+async fn a_bridge_that_dies_while_a_right_is_given_gives_nobody_the_access_back_either() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let mut bridge = prepared(setup).killable().start().await;
+    let sam = bridge.create_user(SAM).await;
+    let group = create_group(&bridge, "Aha PMs", &[&sam]).await;
+    bridge.wait_until_idle().await;
+    bridge.aha.disable(at_aha(&bridge.aha, SAM).id);
+    bridge.next_roster(&clock, EVERY).await;
+    bridge.calls();
+    let slow = Fault::delay(Duration::from_secs(600)).on("POST /users/:id/product_roles");
+    bridge.aha.fault(slow);
+    rename(&bridge, &group, "Readers DE").await;
+    eventually("the call", async || !bridge.aha.has_faults()).await;
+    bridge.crash();
+    bridge.start_again().await;
+    bridge.wait_until_ready().await;
+    pass_time(&clock, Duration::from_millis(500), "the other role", async || {
+        roles(&bridge, SAM) == [("PRJ2", Role::Viewer)].into()
+    })
+    .await;
+    as_time_passes(&clock, Duration::from_secs(5), bridge.wait_until_idle()).await;
+    assert!(!at_aha(&bridge.aha, SAM).enabled);
+    assert_eq!(bridge.aha.calls().to("PUT /users/:id").len(), 0, "{}", bridge.aha.calls());
+    assert_eq!(bridge.failure_of(&sam).await, None);
+}
+
+#[tokio::test]
 async fn a_group_that_changes_invites_nobody_whose_account_vanished() {
     for is_known in [false, true] {
         let (setup, clock) = Setup::aha_with_manual_clock();

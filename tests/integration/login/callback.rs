@@ -11,7 +11,10 @@ use scim_bridge::{
 };
 
 use super::*;
-use crate::harness::user;
+use crate::{
+    database_fails::{fail, mend},
+    harness::{pass_time, user},
+};
 
 /// Begins a login, and answers the URL that the browser is sent back to, which it has not opened yet, and the login's id.
 async fn come_back(bridge: &Bridge, login: &Login, app: &str) -> (String, String) {
@@ -168,6 +171,38 @@ async fn whoever_comes_back_without_the_state_of_a_login_is_not_let_in() {
     let posted =
         bridge.anonymous(Method::POST, "/test/oauth/callback").body(right.query().unwrap().to_owned());
     assert!(!posted.send().await.unwrap().status().is_success());
+}
+
+#[tokio::test]
+async fn whoever_guesses_states_is_slowed_down_and_who_has_one_is_not() {
+    let setup = setup(Arc::new(SystemClock), OAuthRules::default());
+    let bridge = setup.server_keys("failed_authentications_per_minute = 1").start_unready().await;
+    register(&bridge, "test");
+    let login = bridge.login_of("test").await;
+    let (url, _) = come_back(&bridge, &login, "test").await;
+    let guess = format!("{}?code=x&state=guessed", redirect_uri(&bridge, "test"));
+    assert_eq!(bridge.browse(&guess).await.0, 400);
+    assert_eq!(bridge.browse(&guess).await.0, 429);
+    assert_eq!(bridge.browse(&url).await.0, 200);
+}
+
+/// The code is good once, so what was given for it must not be lost.
+#[tokio::test]
+async fn a_login_is_kept_although_the_database_fails_for_a_moment() {
+    let (bridge, clock) = start_with_manual_clock(OAuthRules::default()).await;
+    let login = bridge.login_of("test").await;
+    let (url, _) = come_back(&bridge, &login, "test").await;
+    fail(&bridge, "INSERT", "target_tokens").await;
+    let browsing = tokio::spawn(async move { reqwest::get(url).await.unwrap().status().as_u16() });
+    eventually("a token is given", async || !bridge.aha.calls().to("POST /oauth/token").is_empty()).await;
+    let later = clock.now() + Duration::from_secs(3);
+    let step = Duration::from_millis(500);
+    pass_time(&clock, step, "it was tried", async || clock.now() >= later).await;
+    assert!(!browsing.is_finished());
+    mend(&bridge).await;
+    pass_time(&clock, step, "it is done", async || browsing.is_finished()).await;
+    assert_eq!(browsing.await.unwrap(), 200);
+    assert_eq!(bridge.aha.calls().to("POST /oauth/token").len(), 1);
 }
 
 #[tokio::test]

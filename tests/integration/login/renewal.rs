@@ -51,6 +51,20 @@ async fn a_token_is_renewed_before_it_ends_once_for_all_who_call(#[case] refresh
 }
 
 #[tokio::test]
+async fn a_token_of_a_short_life_is_not_renewed_for_every_call() {
+    let rules = OAuthRules { lifetime: Some(Duration::from_secs(30)), ..renewed_by(RefreshTokens::Kept) };
+    let (bridge, clock) = started(rules).await;
+    for number in 0..6 {
+        bridge.create_user(&format!("p{number}@example.com")).await;
+    }
+    let calls = bridge.aha.take_calls();
+    assert!(calls.to("POST /oauth/token").len() <= 1, "{calls}");
+    clock.advance(Duration::from_secs(28));
+    bridge.create_user("late@example.com").await;
+    assert_eq!(bridge.aha.take_calls().to("POST /oauth/token").len(), 1);
+}
+
+#[tokio::test]
 async fn a_login_that_nobody_can_renew_is_told_of_before_it_ends() {
     let receiver = Receiver::start().await;
     let (_, clock) = Setup::aha_with_manual_clock();

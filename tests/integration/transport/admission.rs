@@ -25,7 +25,14 @@ async fn an_app_is_open_to_the_networks_that_it_names_and_to_no_other() {
         .server_keys(BEHIND_A_PROXY)
         .app_keys("allow_from = ['192.0.2.0/24', '2001:db8::/32']");
     let bridge = setup.start().await;
-    for inside in ["192.0.2.7", "2001:db8::7", "6.6.6.6, 192.0.2.7", "6.6.6.6, 192.0.2.7, 127.0.0.9"] {
+    for inside in [
+        "192.0.2.7",
+        "192.0.2.7:52144",
+        "[2001:db8::7]:52144",
+        "2001:db8::7",
+        "6.6.6.6, 192.0.2.7",
+        "6.6.6.6, 192.0.2.7, 127.0.0.9",
+    ] {
         assert_eq!(forwarded(&bridge, inside).await.status, 200, "{inside}");
     }
     for outside in ["192.0.3.7", "192.0.2.7, 6.6.6.6", "192.0.2.7, rubbish", ""] {
@@ -34,6 +41,35 @@ async fn an_app_is_open_to_the_networks_that_it_names_and_to_no_other() {
     }
     // Health is for load balancers, wherever they are.
     assert_eq!(bridge.ready().await.status, 200);
+}
+
+/// A proxy of the network that is let in says of its clients what nobody can read.
+#[tokio::test]
+async fn a_client_of_whom_its_proxy_says_nothing_that_can_be_read_is_not_taken_for_the_proxy() {
+    let setup = Setup::memory().server_keys(BEHIND_A_PROXY).app_keys("allow_from = ['127.0.0.0/8']");
+    let bridge = setup.start().await;
+    for outside in ["203.0.113.7:52144", "rubbish", "unknown", "127.0.0.1, rubbish", ""] {
+        forwarded(&bridge, outside).await.error(403, "");
+    }
+    let request = bridge.request(Method::GET, "/ServiceProviderConfig");
+    let no_text = request.header("x-forwarded-for", http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
+    Answer::of(no_text).await.error(403, "");
+    // The proxy itself.
+    assert_eq!(bridge.get("/ServiceProviderConfig").await.status, 200);
+}
+
+/// Where nobody can tell who it is, the proxy has failed.
+#[tokio::test]
+async fn guesses_of_clients_that_cannot_be_told_apart_count_together() {
+    let clock = ManualClock::new(Time::from_micros(1_700_000_000_000_000));
+    let setup = Setup::memory_with_clock(Arc::new(clock))
+        .server_keys(&format!("{BEHIND_A_PROXY}\nfailed_authentications_per_minute = 30"));
+    let bridge = setup.start().await;
+    for number in 0..40 {
+        let request = bridge.anonymous(Method::GET, "/test/scim/v2/Users").bearer_auth("guessed");
+        let request = request.header("x-forwarded-for", format!("rubbish{number}"));
+        assert_eq!(Answer::of(request).await.status, if number < 30 { 401 } else { 429 }, "{number}");
+    }
 }
 
 /// A token that leaked is worth nothing elsewhere.

@@ -2,8 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use h2::client::SendRequest;
+use rstest::rstest;
+use tokio::{net::TcpStream, task::JoinHandle};
+
 use crate::harness::{
-    Setup, pass_time,
+    Bridge, Setup, pass_time,
     raw::{Raw, head},
 };
 use scim_bridge::clock::{Clock, ManualClock, Time};
@@ -38,6 +43,81 @@ async fn a_client_that_never_ends_the_head_of_its_request_is_cut_off() {
         .await;
     assert!(clock.now().since(started) <= Duration::from_secs(90));
     closed.await.unwrap();
+}
+
+#[rstest]
+#[case::nothing("")]
+#[case::a_part_of_the_preface("PRI * HTTP/2.0\r\n")]
+#[tokio::test]
+async fn a_client_that_does_not_say_which_version_it_speaks_is_cut_off(#[case] beginning: &str) {
+    let clock = manual_clock();
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).start().await;
+    let mut silent = Raw::connect(&bridge).await;
+    silent.send(beginning).await;
+    let started = clock.now();
+    let closed = tokio::spawn(silent.closed());
+    pass_time(&clock, Duration::from_secs(5), "the connection is closed", async || closed.is_finished())
+        .await;
+    assert!(clock.now().since(started) <= Duration::from_secs(90));
+    closed.await.unwrap();
+}
+
+/// Answers to pings come from the client's library; it opens no window.
+async fn http2(bridge: &Bridge) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let stream = TcpStream::connect(bridge.root().trim_start_matches("http://")).await.unwrap();
+    let (requests, connection) =
+        h2::client::Builder::new().initial_window_size(0).handshake(stream).await.unwrap();
+    (requests, tokio::spawn(connection))
+}
+
+#[tokio::test]
+async fn an_http_2_client_that_only_answers_pings_gives_its_place_back() {
+    let clock = manual_clock();
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).start().await;
+    let (_requests, ended) = http2(&bridge).await;
+    let started = clock.now();
+    pass_time(&clock, Duration::from_secs(5), "the connection is closed", async || ended.is_finished()).await;
+    assert!(clock.now().since(started) <= Duration::from_secs(120));
+}
+
+#[tokio::test]
+async fn an_http_2_client_that_takes_none_of_its_answers_is_cut_off() {
+    let clock = manual_clock();
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).start().await;
+    let (mut requests, ended) = http2(&bridge).await;
+    let mut answers = Vec::new();
+    for _ in 0..256 {
+        let request = http::Request::get(format!("{}/healthz", bridge.root())).body(()).unwrap();
+        requests = requests.ready().await.unwrap();
+        let (answer, _) = requests.send_request(request, true).unwrap();
+        answers.push(answer);
+    }
+    let answers = futures_util::future::try_join_all(answers).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.status() == 200 && !answer.body().is_end_stream()));
+    let started = clock.now();
+    pass_time(&clock, Duration::from_secs(5), "the connection is closed", async || ended.is_finished()).await;
+    assert!(clock.now().since(started) <= Duration::from_secs(120));
+}
+
+/// What was found out when it was opened, such as who made the client's certificate, does not count for ever.
+#[tokio::test]
+async fn no_connection_grows_old() {
+    let clock = manual_clock();
+    let bridge = Setup::memory_with_clock(Arc::new(clock.clone())).start().await;
+    let mut connection = Raw::connect(&bridge).await;
+    let mut minutes = 0;
+    loop {
+        connection.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, 200);
+        if answer.header("connection") == "close" {
+            break;
+        }
+        clock.advance(Duration::from_secs(60));
+        minutes += 1;
+    }
+    assert_eq!(minutes, 30);
+    assert!(connection.closed().await.is_empty());
 }
 
 #[tokio::test]

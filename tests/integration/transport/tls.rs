@@ -9,10 +9,11 @@ use rcgen::{
 use rstest::rstest;
 use scim_bridge::{
     app::App,
-    clock::{ManualClock, Time},
+    clock::{Clock, ManualClock, Time},
     config::Config,
 };
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -167,6 +168,32 @@ async fn tls_1_2_is_spoken_with_each_suite_of_gcm_that_entra_asks_for(
     let name = ServerName::try_from("localhost").unwrap();
     let stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
     assert_eq!(stream.get_ref().1.negotiated_cipher_suite().unwrap().suite(), suite);
+}
+
+#[rstest]
+#[case::nothing("")]
+#[case::a_part_of_the_preface("PRI * HTTP/2.0\r\n")]
+#[tokio::test]
+async fn a_client_that_agrees_on_encryption_and_says_no_more_is_cut_off(#[case] beginning: &str) {
+    let (folder, authority, clock) = (tempfile::tempdir().unwrap(), Authority::new(), clock());
+    authority.install(folder.path(), "localhost");
+    let bridge = Encrypted::start(folder.path(), "", &clock).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.certificate.as_bytes()).unwrap()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(bridge.url.trim_start_matches("https://")).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    stream.write_all(beginning.as_bytes()).await.unwrap();
+    let started = clock.now();
+    let closed = tokio::spawn(async move { stream.read_to_end(&mut Vec::new()).await });
+    pass_time(&clock, Duration::from_secs(5), "the connection is closed", async || closed.is_finished())
+        .await;
+    assert!(clock.now().since(started) <= Duration::from_secs(90));
 }
 
 #[tokio::test]
