@@ -50,11 +50,16 @@ struct State {
     breaker: Breaker,
     /// When our credentials were last accepted.
     accepted_at: Option<Time>,
+    /// How many refusals may still be of calls that were sent with the credentials before.
+    stale_refusals: u8,
 }
+
+/// How many calls may be out when credentials change: a listing, a probe, a look at whose they are.
+const STALE_REFUSALS: u8 = 3;
 
 impl Default for State {
     fn default() -> Self {
-        Self { health: Health::Unknown, breaker: Breaker::default(), accepted_at: None }
+        Self { health: Health::Unknown, breaker: Breaker::default(), accepted_at: None, stale_refusals: 0 }
     }
 }
 
@@ -133,9 +138,11 @@ impl HealthMonitor {
         let _ = self.state.subscribe().wait_for(|state| state.breaker.traffic() != traffic).await;
     }
 
-    /// There are other credentials: where the ones before were refused, it is probed at once whether these are accepted.
+    /// There are other credentials: where the ones before were refused, or still are by calls that are out, it is probed at once
+    /// whether these are accepted.
     pub fn credentials_changed(&self, now: Time) {
         self.state.send_if_modified(|state| {
+            state.stale_refusals = STALE_REFUSALS;
             let was_refused = state.credentials_refused().is_some();
             if was_refused {
                 state.breaker.probe_at(now);
@@ -172,9 +179,13 @@ impl HealthMonitor {
         self.state.send_if_modified(|state| {
             let before = state.breaker.traffic();
             if ending == Ending::Answered {
-                state.accepted_at = Some(now);
+                (state.accepted_at, state.stale_refusals) = (Some(now), 0);
             }
             state.breaker.record(purpose, ending, now, app);
+            if ending == Ending::CredentialsRefused && state.stale_refusals > 0 {
+                state.stale_refusals -= 1;
+                state.breaker.probe_at(now);
+            }
             let next = next(state, ending, now, reason);
             let is_news = std::mem::discriminant(&next) != std::mem::discriminant(&state.health);
             if is_news {
@@ -262,6 +273,24 @@ mod tests {
             monitor.record::<()>("test", NOW, &Err(error));
             assert_eq!(monitor.current(), Health::Working);
         }
+    }
+
+    #[test]
+    fn what_was_sent_with_the_credentials_before_does_not_put_off_the_probe_of_new_ones() {
+        let monitor = HealthMonitor::default();
+        let refused = Err(TargetError::CredentialsRefused { reason: "log in".into() });
+        let at = |second| NOW + std::time::Duration::from_secs(second);
+        monitor.credentials_changed(at(0));
+        for second in 1..=3 {
+            monitor.record_probe::<()>("test", at(second), &refused);
+            assert_eq!(monitor.traffic(), Traffic::Stopped { probe_at: at(second) });
+        }
+        // These are refused as well.
+        monitor.record_probe::<()>("test", at(4), &refused);
+        assert!(matches!(monitor.traffic(), Traffic::Stopped { probe_at } if probe_at > at(4)));
+        monitor.record_probe("test", at(5), &Ok(()));
+        monitor.record_probe::<()>("test", at(6), &refused);
+        assert!(matches!(monitor.traffic(), Traffic::Stopped { probe_at } if probe_at > at(6)));
     }
 
     #[test]
