@@ -412,6 +412,14 @@ impl Entitlement {
         self.lost.as_ref().filter(|lost| lost.is_contradicted).map(|lost| lost.until)
     }
 
+    /// Forgets which administrator roles were given that somebody has taken since. There is nothing left to do for the user, so no group
+    /// gives them any more, and what is given by hand later is not the bridge's to take away.
+    pub fn forget_what_others_took(&mut self) {
+        if let (Some(seen), None) = (&self.seen.administrator, &self.lost) {
+            self.given.rights.administrator.retain(|role| seen.contains(role));
+        }
+    }
+
     /// Forgets at `now` what was lost and said again, once nothing of it can take effect any more.
     pub fn forget_lost(&mut self, now: Time) {
         self.lost.take_if(|lost| lost.until <= now && lost.changes.is_empty() && !lost.is_contradicted);

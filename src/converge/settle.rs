@@ -87,6 +87,9 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                 }
                 if let Observed::Present(account) = &mut user.observed {
                     account.entitlement.forget_lost(now);
+                    if sighting.refusals.is_empty() && user.touched == worked.touched {
+                        account.entitlement.forget_what_others_took();
+                    }
                 }
                 user.applied_version = user.applied_version.max(worked.version);
                 (user.attempts, user.failure) = (0, None);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use scim_bridge::sim::aha::{Person, Role, switches};
+use scim_bridge::sim::aha::{AdministratorRoles, Person, Role, switches};
 use serde_json::json;
 
 use super::fixture::{at_aha, create_group, expect_roles, failure, leave, prepared, roles, setup, writes};
@@ -71,6 +71,32 @@ async fn a_role_that_is_gone_already_is_no_trouble_to_take(#[case] absent: switc
     }
     expect_roles(&bridge, SAM, []).await;
     assert_eq!(bridge.failure_of(&sam).await, None);
+}
+
+/// Somebody took it meanwhile, so it was not the bridge's any more when the group was left.
+#[tokio::test]
+async fn an_administrator_who_was_made_one_by_hand_later_stays_one() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = prepared(setup).start().await;
+    let sam = bridge.create_user(SAM).await;
+    let group = create_group(&bridge, "Admins", &[&sam]).await;
+    bridge.wait_until_idle().await;
+    let account = at_aha(&bridge.aha, SAM);
+    assert!(account.is_administrator());
+    bridge.aha.set_administrator_roles(account.id, AdministratorRoles::default());
+    bridge.next_roster(&clock, Duration::from_secs(3_700)).await;
+    leave(&bridge, &group, &sam).await;
+    bridge.wait_until_idle().await;
+    bridge.aha.set_administrator_roles(
+        account.id,
+        AdministratorRoles { account: true, ..AdministratorRoles::default() },
+    );
+    bridge.next_roster(&clock, Duration::from_secs(3_700)).await;
+    let other = create_group(&bridge, "Readers DE", &[&sam]).await;
+    bridge.wait_until_idle().await;
+    bridge.delete(&other).await.no_content();
+    bridge.wait_until_idle().await;
+    assert!(at_aha(&bridge.aha, SAM).is_administrator(), "{}", bridge.aha.calls());
 }
 
 async fn changed_by_hand(drift: &str) -> (Bridge, String, scim_bridge::clock::ManualClock) {
