@@ -27,6 +27,7 @@ pub mod forecast;
 pub mod guard;
 pub mod health;
 pub mod held;
+mod holder;
 pub mod in_hand;
 mod journal;
 pub mod orphans;

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Time,
-    connector::{Account, Lane, Observed, error::RejectionKind},
+    connector::{Lane, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
@@ -13,6 +13,7 @@ use crate::{
 use super::{
     Target, backoff,
     convergence::starting_point,
+    holder::{self, Doubt, Holder, new_account},
     journal::Journal,
     outcome::{Outcome, Rejection, Settled},
     pace,
@@ -56,13 +57,15 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                 let (worked, sighting) = (record_of, seen);
                 let Some(mut user) = leased(transaction, &worked).await? else { return Ok(End::LeaseLost) };
                 let mut sighting = sighting;
-                match holder(transaction, &user, &sighting.observed).await? {
+                match holder::of(transaction, &user, &sighting.observed).await? {
                     Some(Holder::Other(other)) if user.is_live() => return Ok(End::AccountTaken(other)),
                     // A deleted user has no say in the account that another one has by now.
                     Some(Holder::Other(_)) => sighting.observed = Observed::Absent,
                     Some(Holder::Deleted) => return Ok(End::AccountBusy),
                     None => {
-                        if take_over(transaction, &user, &sighting.observed, now).await? == Doubt::Left {
+                        if holder::take_over(transaction, &user, &sighting.observed, now).await?
+                            == Doubt::Left
+                        {
                             sighting.observed = sighting.observed.doubted_until(doubted_until);
                         }
                     }
@@ -97,22 +100,7 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
                     (user.attempts, user.failure) = (worked.attempts + 1, Some(refusal));
                 }
                 if user.version == worked.version {
-                    user.due_at = match &user.observed {
-                        // Its groups have changed since.
-                        _ if user.touched != worked.touched => user.due_at,
-                        // What was sent before may take effect yet: once it cannot any more, all is said again.
-                        Observed::Uncertain { until, .. } => Some(*until),
-                        _ if user.failure.is_some() => {
-                            user.lane = worked.lane;
-                            Some(now + backoff::after_rejection(user.attempts))
-                        }
-                        // A right may come back that was taken.
-                        Observed::Present(account) if account.entitlement.look_at().is_some() => {
-                            user.lane = Lane::Revoke;
-                            account.entitlement.look_at()
-                        }
-                        _ => None,
-                    };
+                    (user.due_at, user.lane) = due_again(&user, &worked, now);
                     user.fallback = None;
                     user.answered = Answered::Yes;
                     if user.due_at.is_none() {
@@ -145,6 +133,22 @@ pub(super) async fn applied(target: &Target, worked: User, sighting: Sighting) -
         End::AccountBusy => return busy(target, worked, sighting).await,
     }
     Ok(())
+}
+
+/// When what was applied is worked on again, if it is, and in which lane.
+fn due_again(user: &User, worked: &User, now: Time) -> (Option<Time>, Lane) {
+    match &user.observed {
+        // Its groups have changed since.
+        _ if user.touched != worked.touched => (user.due_at, user.lane),
+        // What was sent before may take effect yet: once it cannot any more, all is said again.
+        Observed::Uncertain { until, .. } => (Some(*until), user.lane),
+        _ if user.failure.is_some() => (Some(now + backoff::after_rejection(user.attempts)), worked.lane),
+        // A right may come back that was taken.
+        Observed::Present(account) if account.entitlement.look_at().is_some() => {
+            (account.entitlement.look_at(), Lane::Revoke)
+        }
+        _ => (None, user.lane),
+    }
 }
 
 /// The account with the e-mail that `worked` asks for is another user's.
@@ -180,7 +184,7 @@ pub(super) async fn may_change(
     let (user, observed) = (worked.clone(), sighting.observed.clone());
     let look = target
         .store
-        .write(move |transaction| Box::pin(async move { holder(transaction, &user, &observed).await }));
+        .write(move |transaction| Box::pin(async move { holder::of(transaction, &user, &observed).await }));
     match look.await? {
         None => Ok(Some((worked, sighting))),
         Some(Holder::Other(other)) if worked.is_live() => {
@@ -456,89 +460,6 @@ pub(super) async fn leased(transaction: &mut Transaction, worked: &User) -> Resu
     let user = users::get(transaction, &worked.app, &worked.id).await?;
     let owner = |user: &User| user.lease.as_ref().map(|lease| lease.owner.clone());
     Ok(user.filter(|user| owner(user) == owner(worked)))
-}
-
-/// Who else has an account that was found.
-enum Holder {
-    /// A live user that the IdP manages.
-    Other(UserId),
-    /// A deleted user that is being worked on.
-    Deleted,
-}
-
-/// Whose the account is that was seen, if it is new to `user` and another's.
-async fn holder(
-    transaction: &mut Transaction,
-    user: &User,
-    observed: &Observed,
-) -> Result<Option<Holder>, StoreError> {
-    let Some(account) = new_account(user, observed) else { return Ok(None) };
-    let others = users::find_by_account(transaction, &user.app, Some(&account.id), None).await?;
-    let mut holder = None;
-    for other in others.into_iter().filter(|other| other.id != user.id) {
-        if other.is_live() && other.ownership != Ownership::Unmanaged {
-            return Ok(Some(Holder::Other(other.id)));
-        }
-        if other.lease.is_some() {
-            holder = Some(Holder::Deleted);
-        }
-    }
-    Ok(holder)
-}
-
-/// Whether something was sent about an account on behalf of somebody else that may still take effect.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    None,
-    Left,
-}
-
-/// Makes the account that was seen this user's own: those who had it have it no more. They are users that were deleted, also
-/// of an account that this one has known since it was made; and none that is live and managed.
-async fn take_over(
-    transaction: &mut Transaction,
-    user: &User,
-    observed: &Observed,
-    now: Time,
-) -> Result<Doubt, StoreError> {
-    let mut doubt = Doubt::None;
-    let is_new = new_account(user, observed).is_some();
-    let Some(account) =
-        observed.account().filter(|_| user.account_key.is_some() && (is_new || user.is_live()))
-    else {
-        return Ok(doubt);
-    };
-    for mut other in users::find_by_account(transaction, &user.app, Some(&account.id), None).await? {
-        if other.id == user.id || (other.is_live() && !is_new) {
-            continue;
-        }
-        let event = happened(user, now, EventKind::Continued).related(other.id.as_str());
-        events::append(transaction, event).await?;
-        if other.is_live() {
-            // Found by a roster pass in the meantime.
-            users::delete_row(transaction, &other, now).await?;
-        } else {
-            // What was promised with the deletion, this user's state has overtaken.
-            if other.lease.is_some() || matches!(other.observed, Observed::Uncertain { .. }) {
-                doubt = Doubt::Left;
-            }
-            // Who works on it has nothing to record any more.
-            other.lease = None;
-            other.applied_version = other.version;
-            (other.due_at, other.held_at, other.attempts, other.failure) = (None, None, 0, None);
-            (other.answered, other.fallback) = (Answered::Yes, None);
-            other.observed = Observed::Absent;
-            users::save(transaction, &other).await?;
-        }
-    }
-    Ok(doubt)
-}
-
-/// The account that was seen, if it was not this user's before.
-fn new_account<'a>(user: &User, observed: &'a Observed) -> Option<&'a Account> {
-    let is_known = |account: &&Account| user.account().is_some_and(|known| known.id == account.id);
-    // Where no two users are ever one account, there is nothing to find out.
-    observed.account().filter(|account| user.account_key.is_some() && !is_known(account))
 }
 
 /// Takes over what was seen. An account that is new to a managed user was found there, or made just now, also in place of
