@@ -66,7 +66,8 @@ struct Column {
 type Tables = BTreeMap<String, Vec<Column>>;
 
 /// Moves everything from the file at `from`, which must not be in use, to the database at `to`, which must be empty. Answers how many
-/// rows of each table went over. The file stays as it is; whoever works in it afterwards works on a copy that has no future.
+/// rows of each table went over. The file keeps all that is in it, in the tables of this version; whoever works in it afterwards
+/// works on a copy that has no future. Of a target that cannot be used, nothing of the file is touched.
 ///
 /// # Errors
 /// When it cannot be done; then the target holds nothing but empty tables.
@@ -75,15 +76,15 @@ pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<Vec<(Strin
     if Dialect::of(from) != Dialect::Sqlite || Dialect::of(to) != Dialect::Postgres {
         return Err(TransferError::Direction);
     }
-    // 1. Both have the tables of this version, and nobody else works in the file.
     // Of a file that is not there, not even the lock beside it is made.
     connect(from, Creating::No, Use::Read(1), None).await?.close().await;
-    let (source, _lock) = open_to_write(from, Creating::No, None).await?;
+    // 1. The target has the tables of this version, and nobody else works in it.
     let target = connect(to, Creating::No, Use::Write(1), None).await?;
     Dialect::Postgres.migrator(&MIGRATOR).run(&target).await.map_err(StoreError::Migrate)?;
     let mut connection = target.acquire().await?;
     let mut transaction = connection.begin().await?;
-    // 2. Nobody else works in the target either.
+    // The file may take its time: a count of all rows that are not in memory.
+    transaction.execute("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
     let tables = tables(&mut transaction).await?;
     let names = tables.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     transaction.execute(AssertSqlSafe(format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))).await?;
@@ -93,6 +94,8 @@ pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<Vec<(Strin
             return Err(TransferError::NotEmpty { url: to.to_string(), table: table.clone(), rows });
         }
     }
+    // 2. The file has them as well, and nobody works in it.
+    let (source, _lock) = open_to_write(from, Creating::No, None).await?;
     // 3. Every row, and a count of them.
     let mut moved = Vec::with_capacity(tables.len());
     for (table, columns) in &tables {

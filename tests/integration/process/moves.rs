@@ -5,7 +5,7 @@ use std::path::Path;
 use http::Method;
 use scim_bridge::sim::aha::Fault;
 use serde_json::json;
-use sqlx::Connection as _;
+use sqlx::{AnyConnection, Connection as _, Executor as _};
 
 use super::{FILE, Installation, SECRETS};
 use crate::harness::{
@@ -142,6 +142,34 @@ async fn logins_who_is_held_since_when_work_waits_and_what_is_to_be_told_move_as
         assert_eq!(rows(&file, of).await, [expected]);
         assert_eq!(rows(to.url(), of).await, [expected]);
     }
+}
+
+#[tokio::test]
+async fn the_file_of_an_older_version_moves_and_is_not_touched_while_the_target_cannot_be_used() {
+    let installation = Installation::promising_at_once().await;
+    let server = installation.serve().await;
+    server.send(Method::POST, "/Users", Some(&user("ann@example.com"))).await;
+    server.wait_until_idle().await;
+    server.process.signal("TERM");
+    assert_eq!(server.process.ended().await.code, Some(0));
+    // As the version before the last migration left it.
+    let file = installation.folder().join("bridge.db");
+    sqlx::any::install_default_drivers();
+    let mut older = AnyConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let back = "DROP TABLE settled_versions; DELETE FROM _sqlx_migrations WHERE version = 32";
+    older.execute(back).await.unwrap();
+    older.close().await.unwrap();
+    let before = std::fs::read(&file).unwrap();
+
+    let database = TestDatabase::on_server();
+    let nowhere = format!("{}_that_is_not_there", database.url());
+    let refused = move_to(installation.folder(), FILE, &nowhere).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(std::fs::read(&file).unwrap() == before, "it was touched: {refused:?}");
+    let moved = move_to(installation.folder(), FILE, database.url()).await;
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    let users = rows(database.url(), "SELECT resource FROM users").await;
+    assert!(users.iter().any(|user| user.contains("ann@example.com")), "{users:?}");
 }
 
 #[tokio::test]
