@@ -1,11 +1,11 @@
 //! The `passed_revocations` and `lifted_brakes` tables: who lost access through apps that are passed through. What a count means
-//! is decided by those who ask.
+//! is decided by those who ask. Ids are those of requests, which may be of any length: they stand there as their keys.
 
 use sqlx::Row;
 
 use crate::clock::Time;
 
-use super::{Store, StoreError, Transaction};
+use super::{Store, StoreError, Transaction, key::key};
 
 /// Whether a revocation is one of the number that is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub async fn has_passed(
         "SELECT COUNT(*) FROM passed_revocations WHERE app = $1 AND user_id = $2 AND at > $3",
     )
     .bind(app)
-    .bind(user_id)
+    .bind(key(user_id))
     .bind(since.as_micros())
     .fetch_one(transaction)
     .await?;
@@ -112,7 +112,7 @@ pub async fn save(
          ON CONFLICT (app, user_id) DO UPDATE SET at = excluded.at, counted = excluded.counted",
     )
     .bind(app)
-    .bind(user_id)
+    .bind(key(user_id))
     .bind(at.as_micros())
     .bind(i64::from(counted == Counted::Yes))
     .execute(transaction)
@@ -132,7 +132,7 @@ pub async fn take_back(
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM passed_revocations WHERE app = $1 AND user_id = $2 AND at = $3")
         .bind(app)
-        .bind(user_id)
+        .bind(key(user_id))
         .bind(at.as_micros())
         .execute(transaction)
         .await?;

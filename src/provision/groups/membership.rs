@@ -27,6 +27,9 @@ pub enum UnknownMembers {
     Kept,
 }
 
+/// How many bytes the id of a member may have that belongs to nothing here: it stands in an index, and none takes more than 2,704.
+const LONGEST_UNKNOWN_ID: usize = 1_024;
+
 /// What an app says of members, to be taken into a transaction.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
@@ -42,7 +45,7 @@ impl Rules {
     /// Carries the changes out in order. Answers who is a member now and was none before, and the other way round.
     ///
     /// # Errors
-    /// `invalidValue` for a member that does not exist (`C-23`, `ENT-40`) or is not what its `type` says, what a rewrite of
+    /// `invalidValue` for a member that does not exist (`C-23`, `ENT-40`), has too long an id or is not what its `type` says, what a rewrite of
     /// the list fails with, and failures of the database.
     pub(super) async fn change(
         &self,
@@ -90,7 +93,16 @@ impl Rules {
                     return Err(invalid("A group cannot be its own member.".into()));
                 }
                 Some(kind) => *kind,
-                None if self.unknown_members == UnknownMembers::Kept => asserted.unwrap_or(MemberKind::User),
+                None if self.unknown_members == UnknownMembers::Kept && id.len() <= LONGEST_UNKNOWN_ID => {
+                    asserted.unwrap_or(MemberKind::User)
+                }
+                None if self.unknown_members == UnknownMembers::Kept => {
+                    let id = quotable(id);
+                    let detail = format!(
+                        "The id of a member may be {LONGEST_UNKNOWN_ID} bytes long; {id}… is longer."
+                    );
+                    return Err(invalid(detail));
+                }
                 None => {
                     let id = quotable(id);
                     let detail =
