@@ -102,6 +102,12 @@ async fn probes_ask_paths_that_the_program_answers_on_the_port_that_it_listens_o
         assert_eq!(container[probe]["httpGet"], json!({ "path": path, "port": "http" }), "{probe}");
         assert_eq!(Answer::of(bridge.anonymous(Method::GET, path)).await.status, 200);
     }
+    let startup = &container["startupProbe"];
+    let patience = startup["periodSeconds"].as_u64().unwrap() * startup["failureThreshold"].as_u64().unwrap();
+    assert!(
+        patience >= 30 * 60,
+        "a large database takes a while to migrate, and begins anew when it is interrupted"
+    );
 }
 
 #[tokio::test]
