@@ -253,6 +253,8 @@ async fn attempt(
         let Some(result) = fence::perform(target, &call, &mut paid, held.life()).await else {
             paid.close().await;
             tracing::warn!(app = target.app, user.id = %user.id, "a call was not sent, since the claim was lost");
+            // Unless a sign of life still arrived in time: then nobody else ends the lease.
+            target.orphans.add_work(target, &user);
             return Ok(());
         };
         sighting.calls.add(target, &call, user.version, called_at, &result);

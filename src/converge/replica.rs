@@ -277,6 +277,14 @@ impl Replica {
         Ok(())
     }
 
+    /// Gives a sign now.
+    #[cfg(test)]
+    pub(super) async fn sign(&self) {
+        self.give_sign(self.company.as_ref().expect("it may have company"))
+            .await
+            .expect("the database works");
+    }
+
     fn current(&self) -> Life {
         self.lives().current
     }
@@ -340,10 +348,6 @@ mod tests {
         fn now(&self) -> Time {
             self.clock.now()
         }
-
-        async fn sign(replica: &Replica) {
-            replica.give_sign(replica.company.as_ref().unwrap()).await.unwrap();
-        }
     }
 
     #[tokio::test]
@@ -352,18 +356,18 @@ mod tests {
         let life = lab.first.life(lab.now()).unwrap();
         for _ in 0..5 {
             lab.clock.advance(LEASE / 2);
-            Lab::sign(&lab.first).await;
+            lab.first.sign().await;
             assert!(life.lasts(lab.now()));
         }
         lab.clock.advance(LEASE - EARLIER_BY);
         assert!(!life.lasts(lab.now()) && lab.first.life(lab.now()).is_none());
         // Nobody has noticed, so the life goes on.
-        Lab::sign(&lab.first).await;
+        lab.first.sign().await;
         assert!(life.lasts(lab.now()));
 
         // It is paused for too long, and others may have taken over: it comes back in another life.
         lab.clock.advance(LEASE);
-        Lab::sign(&lab.first).await;
+        lab.first.sign().await;
         assert!(!life.lasts(lab.now()));
         let next = lab.first.life(lab.now()).unwrap();
         assert_ne!(next.next_owner().split('/').next(), life.next_owner().split('/').next());
@@ -474,7 +478,7 @@ mod tests {
             let (silent, began, came_back) = (silent.clone(), began.clone(), came_back.clone());
             async move {
                 began.notified().await;
-                silent.give_sign(silent.company.as_ref().unwrap()).await.unwrap();
+                silent.sign().await;
                 came_back.notify_one();
             }
         });

@@ -290,14 +290,20 @@ async fn hasten_revocations(target: &Target) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::future::BoxFuture;
     use serde_json::json;
     use tokio::sync::{Notify, watch};
 
     use super::*;
     use crate::{
-        clock::{Clock, SystemClock},
+        clock::{Clock, ManualClock, SystemClock},
         config::Convergence,
-        connector::memory::Memory,
+        connector::{
+            Allowance, Call, Connector, Desired, Directory, GroupRights, Observed, TargetError,
+            memory::Memory,
+        },
         converge::{
             budget::Budget, guard::Guard, health::HealthMonitor, in_hand::InHand, orphans::Orphans,
             outcome::Outcomes, replica::Replica, roster::EarlyRoster,
@@ -361,6 +367,100 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), applied).await.expect("it is claimed again");
         let story = events::list(&store, "a", "u1", 10).await.unwrap();
         assert!(story.iter().any(|event| event.kind == Some(EventKind::TakenOver)), "{story:?}");
+        stopping.cancel();
+        working.await.unwrap();
+        store.close().await;
+    }
+
+    /// The clock goes on while the first call is planned.
+    #[derive(Debug)]
+    struct Slow {
+        clock: ManualClock,
+        takes: Mutex<Option<Duration>>,
+        asked: Notify,
+    }
+
+    impl Connector for Slow {
+        fn target(&self) -> &str {
+            Memory.target()
+        }
+
+        fn is_remote(&self) -> bool {
+            Memory.is_remote()
+        }
+
+        fn account_key(&self, desired: &Desired) -> Option<String> {
+            Memory.account_key(desired)
+        }
+
+        fn plan(&self, desired: &Desired, observed: &Observed) -> Vec<Call> {
+            if let Some(takes) = self.takes.lock().unwrap().take() {
+                self.clock.advance(takes);
+            }
+            Memory.plan(desired, observed)
+        }
+
+        fn perform<'a>(
+            &'a self,
+            call: &'a Call,
+            allowance: &'a mut dyn Allowance,
+        ) -> BoxFuture<'a, Result<Observed, TargetError>> {
+            Box::pin(async move {
+                self.asked.notify_one();
+                allowance.spend().await;
+                Memory.perform(call, allowance).await
+            })
+        }
+
+        fn directory(&self) -> Option<&dyn Directory> {
+            None
+        }
+
+        fn group_rights(&self) -> Option<&dyn GroupRights> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_is_not_used_is_let_go_of_also_by_a_process_that_was_silent_and_lives_on() {
+        const BEGAN: Time = Time::from_micros(1_700_000_000_000_000);
+        let database = Database::new();
+        let store = database.open().await;
+        write(&store, |transaction| {
+            Box::pin(async move {
+                let mut due = user("u1", json!({ "userName": "sam@example.com", "active": true }));
+                (due.version, due.due_at) = (2, Some(BEGAN));
+                users::insert(transaction, &due).await
+            })
+        })
+        .await;
+        let clock = ManualClock::new(BEGAN);
+        let time: Arc<dyn Clock> = Arc::new(clock.clone());
+        let lease = Duration::from_secs(10);
+        let replica = Arc::new(Replica::among(&store, &time, lease));
+        replica.join(&store, |_| Box::pin(async { Ok(()) })).await.unwrap();
+        // Its life is over by its own clock, and not yet by that of others.
+        let takes = Mutex::new(Some(lease - Duration::from_millis(100)));
+        let slow = Arc::new(Slow { clock: clock.clone(), takes, asked: Notify::new() });
+        let target =
+            Target { connector: slow.clone(), clock: time, replica: replica.clone(), ..target(&store) };
+        let stopping = CancellationToken::new();
+        let working = tokio::spawn(run(Arc::new(target), stopping.clone()));
+        let find = || async { users::find_any(&store, "a", &"u1".into()).await.unwrap().unwrap() };
+        let ends_soon = async {
+            slow.asked.notified().await;
+            replica.sign().await;
+            assert!(replica.life(clock.now()).is_some());
+            while find().await.lease.is_none_or(|held| held.until > BEGAN + 2 * lease) {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(lease / 2);
+            replica.sign().await;
+            while find().await.applied_version < 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ends_soon).await.expect("the claim is let go of");
         stopping.cancel();
         working.await.unwrap();
         store.close().await;

@@ -12,12 +12,13 @@ use std::{
 
 use serde_json::json;
 use sqlx::{AnyConnection, Connection, Executor, Row};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 
 use super::{
     Store, StoreError,
     fixture::{Database, group, postgres::server, user, write},
     groups, members,
+    passed_revocations::{self, Counted},
     users::{self, Claim, Lease},
 };
 use crate::{clock::Time, connector::Lane};
@@ -178,6 +179,99 @@ async fn of_two_processes_that_claim_at_a_time_each_gets_others() {
     assert_eq!(claimed, expected);
     one.close().await;
     other.close().await;
+}
+
+/// Holds the row of `u00` in a transaction, until told to go on.
+async fn hold_a_row(store: &Store) -> (tokio::task::JoinHandle<()>, Arc<Notify>) {
+    let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let holding = tokio::spawn({
+        let (store, held, go_on) = (store.clone(), held.clone(), go_on.clone());
+        async move {
+            write(&store, move |transaction| {
+                Box::pin(async move {
+                    let user = users::get(transaction, "a", &"u00".into()).await?.unwrap();
+                    users::save(transaction, &user).await?;
+                    held.notify_one();
+                    go_on.notified().await;
+                    Ok(())
+                })
+            })
+            .await;
+        }
+    });
+    held.notified().await;
+    (holding, go_on)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_claims_does_not_wait_for_rows_that_others_are_writing() {
+    let database = Database::on_server();
+    let (one, other) = open_two(&database).await;
+    add_due(&one, 2).await;
+    let (holding, go_on) = hold_a_row(&one).await;
+    let claim_once = |number| {
+        let claim = claim(number);
+        write(&other, move |transaction| Box::pin(async move { users::claim(transaction, &claim).await }))
+    };
+    let claimed = claim_once(1).await;
+    assert_eq!(claimed.iter().map(|claimed| claimed.user.id.as_str()).collect::<Vec<_>>(), ["u01"]);
+    go_on.notify_one();
+    holding.await.unwrap();
+    let claimed = claim_once(2).await;
+    assert_eq!(claimed.iter().map(|claimed| claimed.user.id.as_str()).collect::<Vec<_>>(), ["u00"]);
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_ends_the_leases_of_the_gone_does_not_wait_for_rows_that_others_are_writing() {
+    let database = Database::on_server();
+    let (one, other) = open_two(&database).await;
+    add_due(&one, 2).await;
+    // There is no such process.
+    write(&one, move |transaction| Box::pin(async move { users::claim(transaction, &claim(1)).await })).await;
+    let (holding, go_on) = hold_a_row(&one).await;
+    let end = || {
+        let now = Time::from_micros(20);
+        write(&other, move |transaction| {
+            Box::pin(async move { users::end_leases_of_the_gone(transaction, now).await })
+        })
+    };
+    assert_eq!(end().await, 1);
+    go_on.notify_one();
+    holding.await.unwrap();
+    assert_eq!(end().await, 1, "what was left is ended the next time");
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
+async fn revocations_are_counted_by_ids_of_any_length() {
+    let database = Database::on_server();
+    let store = database.open().await;
+    // What no index takes, and no compression makes short.
+    let mut state = 1_u32;
+    let long: String = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_u32(u32::from('!') + (state >> 16) % 90).unwrap()
+    })
+    .take(3_000)
+    .collect();
+    let other = format!("{long}x");
+    let at = Time::from_micros(5);
+    let passed = write(&store, move |transaction| {
+        let (long, other) = (long.clone(), other.clone());
+        Box::pin(async move {
+            passed_revocations::save(transaction, "a", &long, at, Counted::Yes).await?;
+            let since = Time::from_micros(1);
+            Ok([
+                passed_revocations::has_passed(transaction, "a", &long, since).await?,
+                passed_revocations::has_passed(transaction, "a", &other, since).await?,
+            ])
+        })
+    });
+    assert_eq!(passed.await, [true, false]);
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,11 @@ use sqlx::{Row, any::AnyRow};
 use crate::{
     clock::Time,
     connector::Lane,
-    store::{Store, StoreError, Transaction, UserId, batch::Batch, dialect::serialize},
+    store::{
+        Store, StoreError, Transaction, UserId,
+        batch::Batch,
+        dialect::{Locking, serialize},
+    },
 };
 
 use super::{
@@ -47,14 +51,17 @@ pub struct Claimed {
     pub taken_over: bool,
 }
 
-/// The statement of a claim, for users that also fulfil a condition.
+/// The statement of a claim, for users that also fulfil a condition, in the two forms of [`Locking`]. A row that somebody else has
+/// locked is left for later, as long as a group of thousands is written perhaps: who claims must not wait, since all others who claim
+/// wait for that.
 macro_rules! claim {
     ($condition:literal) => {
+        Locking { plain: claim!($condition, ""), locked: claim!($condition, " FOR UPDATE OF candidate SKIP LOCKED") }
+    };
+    ($condition:literal, $lock:literal) => {
         concat!(
-            "UPDATE users SET lease_owner = $1, lease_until = $2, \
-             uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$2 \
-             WHEN uncertain > 0 THEN -uncertain WHEN uncertain = 0 THEN -1 ELSE uncertain END \
-             WHERE id IN (SELECT candidate.id FROM users AS candidate \
+            // Chosen once: a subquery with a limit may be asked again for each row.
+            "WITH chosen AS MATERIALIZED (SELECT candidate.id FROM users AS candidate \
              WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
              AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
              AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
@@ -62,8 +69,14 @@ macro_rules! claim {
              AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
              AND other.account_id = candidate.account_id AND other.id <> candidate.id AND other.lease_until > $4)",
             $condition,
+            " ORDER BY candidate.lane, candidate.due_at LIMIT $7",
+            $lock,
+            ") UPDATE users SET lease_owner = $1, lease_until = $2, \
+             uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$2 \
+             WHEN uncertain > 0 THEN -uncertain WHEN uncertain = 0 THEN -1 ELSE uncertain END \
+             WHERE id IN (SELECT id FROM chosen)",
             // Once more, of the row itself: it may have changed since it was chosen.
-            " ORDER BY candidate.lane, candidate.due_at LIMIT $7) AND (lease_until IS NULL OR lease_until <= $4) RETURNING ",
+            " AND (lease_until IS NULL OR lease_until <= $4) RETURNING ",
             columns!()
         )
     };
@@ -81,12 +94,12 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<C
     serialize(transaction, &format!("claim {}", claim.app)).await?;
     let mut claimed = Vec::new();
     if claim.most_urgent == Lane::Revoke {
-        const NEW_VERSIONS: &str = claim!(" AND candidate.version > candidate.applied_version");
+        const NEW_VERSIONS: Locking = claim!(" AND candidate.version > candidate.applied_version");
         claimed = take(transaction, claim, NEW_VERSIONS, (Lane::Revoke, claim.limit)).await?;
     }
     let left = claim.limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
     if left > 0 {
-        const ALL: &str = claim!("");
+        const ALL: Locking = claim!("");
         claimed.extend(take(transaction, claim, ALL, (claim.least_urgent, left)).await?);
     }
     Ok(claimed)
@@ -96,10 +109,10 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<C
 async fn take(
     transaction: &mut Transaction,
     claim: &Claim,
-    statement: &'static str,
+    statement: Locking,
     (least_urgent, limit): (Lane, u32),
 ) -> Result<Vec<Claimed>, StoreError> {
-    let rows = sqlx::query(statement)
+    let rows = sqlx::query(statement.within(transaction))
         .bind(claim.lease.owner.clone())
         .bind(claim.lease.until.as_micros())
         .bind(claim.app.clone())
@@ -119,17 +132,23 @@ async fn take(
 }
 
 /// Ends at `now` the leases of processes that are not there any more, in all apps. They are taken over as any lease that ran out.
+/// A row that somebody else has locked is left for the next time: who asks is saying that it is there itself, and must not wait.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn end_leases_of_the_gone(transaction: &mut Transaction, now: Time) -> Result<u64, StoreError> {
-    let ended = sqlx::query(
-        "UPDATE users SET lease_until = $1 WHERE lease_until > $1 \
-         AND NOT EXISTS (SELECT 1 FROM replicas WHERE users.lease_owner LIKE replicas.id || '/%')",
-    )
-    .bind(now.as_micros())
-    .execute(transaction)
-    .await?;
+    macro_rules! end {
+        ($lock:literal) => {
+            concat!(
+                "WITH gone AS MATERIALIZED (SELECT held.id FROM users AS held WHERE held.lease_until > $1 \
+                 AND NOT EXISTS (SELECT 1 FROM replicas WHERE held.lease_owner LIKE replicas.id || '/%')",
+                $lock,
+                ") UPDATE users SET lease_until = $1 WHERE id IN (SELECT id FROM gone)"
+            )
+        };
+    }
+    const END: Locking = Locking { plain: end!(""), locked: end!(" FOR UPDATE OF held SKIP LOCKED") };
+    let ended = sqlx::query(END.within(transaction)).bind(now.as_micros()).execute(transaction).await?;
     Ok(ended.rows_affected())
 }
 
