@@ -100,15 +100,26 @@ impl OwnKeys {
         Ok(kept.into_iter().map(read).collect())
     }
 
-    /// Makes a key that is first used at `active_at`.
+    /// Makes a key that is first used at `active_at`, unless another than `last` has become the newest for `purpose` meanwhile, as
+    /// when replicas find at the same time that it is time for one. Whether it was made.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn make(&self, purpose: &'static str, active_at: Time) -> Result<(), OwnKeyError> {
+    pub(super) async fn make(
+        &self,
+        purpose: &'static str,
+        active_at: Time,
+        last: Option<&str>,
+    ) -> Result<bool, OwnKeyError> {
         let mut id = [0; 8];
         rand::fill(&mut id)?;
         let id = format!("{:016x}", u64::from_be_bytes(id));
-        Ok(self.keep(purpose, &id, random()?, active_at, None).await?)
+        let key = self.kept(purpose, &id, random()?, active_at);
+        let last = last.map(str::to_owned);
+        let made = self.store.write(move |transaction| {
+            Box::pin(async move { own_keys::append(transaction, purpose, &key, last.as_deref()).await })
+        });
+        Ok(made.await?)
     }
 
     /// Forgets a key.
@@ -132,11 +143,7 @@ impl OwnKeys {
         active_at: Time,
         instead_of: Option<KeptKey>,
     ) -> Result<(), StoreError> {
-        let material = match &self.sealer {
-            Some(sealer) => sealer.seal(&label(purpose, id), &secret),
-            None => STANDARD.encode(secret),
-        };
-        let key = KeptKey { id: id.to_owned(), form: self.form(), material, active_at };
+        let key = self.kept(purpose, id, secret, active_at);
         self.store
             .write(move |transaction| {
                 Box::pin(async move {
@@ -147,6 +154,14 @@ impl OwnKeys {
                 })
             })
             .await
+    }
+
+    fn kept(&self, purpose: &str, id: &str, secret: [u8; LENGTH], active_at: Time) -> KeptKey {
+        let material = match &self.sealer {
+            Some(sealer) => sealer.seal(&label(purpose, id), &secret),
+            None => STANDARD.encode(secret),
+        };
+        KeptKey { id: id.to_owned(), form: self.form(), material, active_at }
     }
 
     fn open(&self, purpose: &str, kept: &KeptKey) -> Option<[u8; LENGTH]> {

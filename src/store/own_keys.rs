@@ -4,7 +4,7 @@ use sqlx::Row;
 
 use crate::clock::Time;
 
-use super::{Store, StoreError, Transaction};
+use super::{Store, StoreError, Transaction, dialect::serialize};
 
 /// A key, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,31 @@ pub async fn create(transaction: &mut Transaction, purpose: &str, key: &KeptKey)
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+/// Keeps a key as the newest for `purpose`, unless another than `last` has become that meanwhile. Whether it is kept.
+///
+/// # Errors
+/// When the database fails.
+pub async fn append(
+    transaction: &mut Transaction,
+    purpose: &str,
+    key: &KeptKey,
+    last: Option<&str>,
+) -> Result<bool, StoreError> {
+    // Two who make one at a time would not see each other's.
+    serialize(transaction, &format!("own keys {purpose}")).await?;
+    let newest: Option<String> = sqlx::query_scalar(
+        "SELECT id FROM own_keys WHERE purpose = $1 ORDER BY active_at DESC, id DESC LIMIT 1",
+    )
+    .bind(purpose)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    if newest.as_deref() != last {
+        return Ok(false);
+    }
+    create(transaction, purpose, key).await?;
+    Ok(true)
 }
 
 /// Forgets a key, if it is there.

@@ -6,6 +6,7 @@ mod endpoint;
 mod entra;
 mod jwt;
 mod keys;
+mod replicas;
 mod schemes;
 mod tokens;
 

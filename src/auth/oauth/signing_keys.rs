@@ -66,8 +66,10 @@ impl SigningKeys {
             Some(_) => None,
         };
         if let Some(active_at) = due {
-            self.own_keys.make(PURPOSE, active_at).await?;
-            tracing::info!(%active_at, "a new key for access tokens was made");
+            let last = kept.last().map(|key| key.id.as_str());
+            if self.own_keys.make(PURPOSE, active_at, last).await? {
+                tracing::info!(%active_at, "a new key for access tokens was made");
+            }
             kept = self.own_keys.list(PURPOSE).await?;
         }
         for (index, old) in kept.iter().enumerate() {

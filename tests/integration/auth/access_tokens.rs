@@ -31,7 +31,7 @@ async fn token(bridge: &Bridge) -> String {
     answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
-fn part(token: &str, index: usize) -> Value {
+pub(super) fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

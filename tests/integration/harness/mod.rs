@@ -312,12 +312,20 @@ pub struct Bridge {
 }
 
 /// A replica beside a [`Bridge`]. Stops when dropped.
-pub struct Another(Running);
+pub struct Another {
+    running: Running,
+    http: reqwest::Client,
+}
 
 impl Another {
     /// `http://127.0.0.1:<port>`.
     pub fn root(&self) -> &str {
-        &self.0.root
+        &self.running.root
+    }
+
+    /// A request to this replica, without a token.
+    pub fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.root()))
     }
 }
 
@@ -374,7 +382,8 @@ impl Bridge {
 
     /// Another replica on the same database, which goes by the same clock. Needs [`Setup::on_server`].
     pub async fn another(&self) -> Another {
-        Another(Running::start(&self.config, self.clock.clone(), false).await)
+        let running = Running::start(&self.config, self.clock.clone(), false).await;
+        Another { running, http: self.http.clone() }
     }
 
     /// What is pasted into an IdP.
@@ -659,7 +668,7 @@ const TURNS: usize = 25;
 
 /// Waits until nothing can go on without time passing: nothing is ready, and no database is at work. How busy the machine is
 /// must not decide what is in time.
-async fn at_rest() {
+pub async fn at_rest() {
     let is_working = || {
         DATABASES.with_borrow(|databases| {
             databases.iter().filter_map(Weak::upgrade).any(|database| !database.is_none())
