@@ -1,6 +1,7 @@
 //! Who is let in: opaque tokens, JWTs of issuers, and the app's own token endpoint; and who is not.
 
 mod access_tokens;
+mod algorithms;
 mod assertions;
 mod endpoint;
 mod entra;

@@ -48,6 +48,21 @@ impl Parties {
         Self::new(|documents, clock| TrustedIssuer::of_assertions(&rule, documents, clock))
     }
 
+    /// Entra ID vouches for a client of the token endpoint.
+    fn of_entra() -> Self {
+        let rule = Federated {
+            id: "client".into(),
+            issuer: AssertionIssuer::Entra {
+                tenant: "01234567-89ab-cdef-0123-456789abcdef".into(),
+                authority: "https://login.example.com".parse().unwrap(),
+            },
+            audience: "bridge".into(),
+            subject: "idp".into(),
+            replay: Replay::Allow,
+        };
+        Self::new(|documents, clock| TrustedIssuer::of_assertions(&rule, documents, clock))
+    }
+
     fn new(make: impl FnOnce(&Documents, &Arc<dyn Clock>) -> TrustedIssuer) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
         let issuer = make(&Documents::new().unwrap(), &clock);
@@ -64,8 +79,13 @@ impl Parties {
     }
 
     fn sign(&self, claims: &Value) -> String {
+        self.sign_as("EdDSA", claims)
+    }
+
+    /// Signs, and says that it is by that algorithm.
+    fn sign_as(&self, algorithm: &str, claims: &Value) -> String {
         let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let message = format!("{}.{}", encode(&json!({ "alg": "EdDSA", "kid": "1" })), encode(claims));
+        let message = format!("{}.{}", encode(&json!({ "alg": algorithm, "kid": "1" })), encode(claims));
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(self.pair.sign(message.as_bytes())))
     }
 
@@ -167,4 +187,31 @@ async fn assertions_are_not_remembered() {
     parties.believe(&token, NOW).await.unwrap();
     parties.believe(&token, NOW).await.unwrap();
     assert_eq!(parties.remembered().await, 0);
+}
+
+#[tokio::test]
+async fn why_a_token_is_refused_for_its_algorithm_is_said() {
+    let parties = Parties::of_bearers();
+    parties.believe(&parties.sign(&claims()), NOW).await.unwrap();
+    let refused = async |parties: &Parties, algorithm: &str| {
+        parties.believe(&parties.sign_as(algorithm, &claims()), NOW).await.unwrap_err().to_string()
+    };
+    // Those of secrets, those that we do not know, and other spellings.
+    for algorithm in ["none", "HS256", "HS384", "HS512", "ES512", "ES256K", "Ed25519", "eddsa", "rs256", ""] {
+        assert_eq!(
+            refused(&parties, algorithm).await,
+            format!("its algorithm is {algorithm:?}, which is not accepted from its issuer")
+        );
+    }
+    // The key of that id is for something else.
+    for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384"] {
+        let reason = "its issuer has no key \"1\" for this algorithm";
+        assert_eq!(refused(&parties, algorithm).await, reason, "{algorithm}");
+    }
+    for algorithm in ["RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256"] {
+        assert_eq!(
+            refused(&Parties::of_entra(), algorithm).await,
+            format!("its algorithm is {algorithm:?}, which is not accepted from its issuer")
+        );
+    }
 }

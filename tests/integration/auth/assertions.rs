@@ -17,7 +17,7 @@ use crate::harness::{Answer, Bridge, issuer::Issuer};
 const SUBJECT: &str = "cdef0123-4567-89ab-cdef-0123456789ab";
 const APP: &str = "89abcdef-0123-4567-89ab-cdef01234567";
 
-async fn start(more: &str) -> (Bridge, Issuer, ManualClock) {
+pub(super) async fn start(more: &str) -> (Bridge, Issuer, ManualClock) {
     let issuer = Issuer::start().await;
     let (setup, clock) = setup(&format!(
         "oauth = {{ federated = [{{ id = 'wif', tenant = '{TENANT}', audience = 'api://{APP}', \
@@ -28,14 +28,14 @@ async fn start(more: &str) -> (Bridge, Issuer, ManualClock) {
     (setup.start().await, issuer, clock)
 }
 
-fn claims(issuer: &Issuer, id: &str) -> Value {
+pub(super) fn claims(issuer: &Issuer, id: &str) -> Value {
     json!({
         "iss": format!("{}/{TENANT}/v2.0", issuer.url()), "aud": format!("api://{APP}"), "sub": SUBJECT, "oid": SUBJECT,
         "tid": TENANT, "ver": "2.0", "uti": id, "iat": NOW, "nbf": NOW, "exp": NOW + 3600,
     })
 }
 
-async fn show(bridge: &Bridge, client: Option<&str>, assertion: &str) -> Answer {
+pub(super) async fn show(bridge: &Bridge, client: Option<&str>, assertion: &str) -> Answer {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
     form.append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");

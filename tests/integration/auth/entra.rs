@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{FOREIGN_TENANT, NOW, TENANT, expect_in, expect_out, forgeries, knock, setup, with, without};
 use crate::harness::{Bridge, issuer::Issuer};
 
-fn claims() -> Value {
+pub(super) fn claims() -> Value {
     json!({
         "iss": format!("https://sts.windows.net/{TENANT}/"),
         "aud": "8adf8e6e-67b2-4cf2-a259-e3dc5476c621",
@@ -20,7 +20,7 @@ fn claims() -> Value {
     })
 }
 
-async fn start() -> (Bridge, Issuer, scim_bridge::clock::ManualClock) {
+pub(super) async fn start() -> (Bridge, Issuer, scim_bridge::clock::ManualClock) {
     let issuer = Issuer::start().await;
     issuer.call_itself(&format!("https://sts.windows.net/{TENANT}/"));
     let (setup, clock) =

@@ -13,7 +13,9 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+        ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+        RsaEncoding, RsaKeyPair,
     },
 };
 use axum::{Router, extract::State, http::StatusCode, routing::get};
@@ -34,9 +36,23 @@ pub struct Key {
 
 enum Pair {
     Rsa(RsaKeyPair),
-    Ec(EcdsaKeyPair),
+    Ec(EcdsaKeyPair, &'static Curve),
     Ed(Ed25519KeyPair),
 }
+
+/// A curve of NIST's, and what is signed with on it.
+pub struct Curve {
+    name: &'static str,
+    algorithm: &'static str,
+    signing: &'static EcdsaSigningAlgorithm,
+}
+
+pub static P_256: Curve =
+    Curve { name: "P-256", algorithm: "ES256", signing: &ECDSA_P256_SHA256_FIXED_SIGNING };
+pub static P_384: Curve =
+    Curve { name: "P-384", algorithm: "ES384", signing: &ECDSA_P384_SHA384_FIXED_SIGNING };
+pub static P_521: Curve =
+    Curve { name: "P-521", algorithm: "ES512", signing: &ECDSA_P521_SHA512_FIXED_SIGNING };
 
 impl Key {
     fn rsa(id: &str) -> Self {
@@ -45,8 +61,13 @@ impl Key {
 
     /// A key of the curve P-256.
     pub fn ec(id: &str) -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        Self { id: id.to_owned(), pair: Pair::Ec(pair) }
+        Self::on(&P_256, id)
+    }
+
+    /// A key of that curve.
+    pub fn on(curve: &'static Curve, id: &str) -> Self {
+        let pair = EcdsaKeyPair::generate(curve.signing).unwrap();
+        Self { id: id.to_owned(), pair: Pair::Ec(pair, curve) }
     }
 
     /// A key of Ed25519.
@@ -59,11 +80,11 @@ impl Key {
         KEYS[2].clone()
     }
 
-    /// Its algorithm.
+    /// Its algorithm; for a key of RSA the one that most use.
     pub fn algorithm(&self) -> &'static str {
         match &self.pair {
             Pair::Rsa(_) => "RS256",
-            Pair::Ec(_) => "ES256",
+            Pair::Ec(_, curve) => curve.algorithm,
             Pair::Ed(_) => "EdDSA",
         }
     }
@@ -84,10 +105,11 @@ impl Key {
                 // Entra ID names no algorithm beside its keys.
                 json!({ "kty": "RSA", "use": "sig", "kid": self.id, "n": encode(n), "e": encode(e) })
             }
-            Pair::Ec(pair) => {
-                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+            Pair::Ec(pair, curve) => {
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
                 json!({
-                    "kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": self.id,
+                    "kty": "EC", "use": "sig", "alg": curve.algorithm, "crv": curve.name, "kid": self.id,
                     "x": encode(x), "y": encode(y),
                 })
             }
@@ -100,18 +122,35 @@ impl Key {
 
     /// A signed token, whatever it says of itself.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
+        self.sign_by(self.algorithm(), header, claims)
+    }
+
+    /// The same by another algorithm that the key is good for.
+    pub fn sign_by(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", encoded(header), encoded(claims));
         let random = SystemRandom::new();
         let signature = match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).unwrap();
+                pair.sign(encoding(algorithm), &random, message.as_bytes(), &mut signature).unwrap();
                 signature
             }
-            Pair::Ec(pair) => pair.sign(&random, message.as_bytes()).unwrap().as_ref().to_vec(),
+            Pair::Ec(pair, _) => pair.sign(&random, message.as_bytes()).unwrap().as_ref().to_vec(),
             Pair::Ed(pair) => pair.sign(message.as_bytes()).as_ref().to_vec(),
         };
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+fn encoding(algorithm: &str) -> &'static dyn RsaEncoding {
+    match algorithm {
+        "RS256" => &signature::RSA_PKCS1_SHA256,
+        "RS384" => &signature::RSA_PKCS1_SHA384,
+        "RS512" => &signature::RSA_PKCS1_SHA512,
+        "PS256" => &signature::RSA_PSS_SHA256,
+        "PS384" => &signature::RSA_PSS_SHA384,
+        "PS512" => &signature::RSA_PSS_SHA512,
+        other => panic!("{other} is no algorithm of RSA"),
     }
 }
 
