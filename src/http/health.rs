@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    auth::Refused,
+    auth::{Refusals, Refused},
     clock::until,
     config::{Mode, written_duration},
     converge::{Target, brake, breaker::Traffic, budget::Usage, health::Health, roster::RosterState},
@@ -109,10 +109,24 @@ pub(super) async fn opened<'a>(
     service: &'a Service,
     parts: &Parts,
 ) -> Result<(&'a String, &'a Mounted), Failure> {
+    // That one app does not know the token of another is nothing for the log. Once nobody knows it, the log hears why.
+    match opened_with(service, parts, Refusals::Silent).await {
+        Err(Failure::Unauthorized(_)) if refusals(&parts.extensions) == Refusals::Logged => {
+            opened_with(service, parts, Refusals::Logged).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn opened_with<'a>(
+    service: &'a Service,
+    parts: &Parts,
+    refusals: Refusals,
+) -> Result<(&'a String, &'a Mounted), Failure> {
     let address = client_address(&parts.extensions);
     let (mut refused, mut kept_out) = (Refused::Missing, None);
     for (name, app) in &service.apps {
-        match app.authenticator().authenticate(&parts.headers, address, refusals(&parts.extensions)).await {
+        match app.authenticator().authenticate(&parts.headers, address, refusals).await {
             Ok(_) => match service.admission.check(name, &parts.extensions) {
                 Ok(()) => return Ok((name, app)),
                 Err(failure) => kept_out = Some(failure),

@@ -1,10 +1,11 @@
 //! What `serve` logs of a request, up to the calls to Aha! that it causes.
 
 use http::Method;
+use scim_bridge::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::{Installation, Server};
-use crate::harness::{Answer, user};
+use crate::harness::{Answer, issuer::Issuer, user};
 
 const SAM: &str = "sam.doe@example.com";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -13,6 +14,36 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 async fn create(server: &Server, id: &str) -> Answer {
     let request = server.request(Method::POST, "/Users", Some(&user(SAM)));
     Answer::of(request.header("x-request-id", id).header("traceparent", TRACE)).await
+}
+
+/// Nothing is wrong with a token of which one app knows nothing and another all; with one that nobody knows there is.
+#[tokio::test]
+async fn that_one_app_does_not_believe_what_another_does_is_not_logged_as_a_refusal() {
+    let issuer = Issuer::start().await;
+    let rule = |subject: &str| {
+        format!(
+            "auth = {{ jwt = [{{ name = 'corp', issuer = '{}', audience = 'bridge', claims = {{ sub = '{subject}' }} }}] }}",
+            issuer.url()
+        )
+    };
+    let keys = format!("{}\n[apps.second]\nconnector = 'memory'\n{}", rule("first"), rule("second"));
+    let installation = Installation::with_keys(&keys).await;
+    let server = installation.serve().await;
+    let ends_at = SystemClock.now().as_micros() / 1_000_000 + 600;
+    for (subject, expected) in [("first", 200), ("second", 200), ("nobody", 401)] {
+        let claims = json!({ "iss": issuer.url(), "aud": "bridge", "sub": subject, "exp": ends_at });
+        for path in ["/status", "/metrics"] {
+            let request = server.http.get(format!("{}{path}", server.root)).bearer_auth(issuer.sign(&claims));
+            assert_eq!(request.send().await.unwrap().status(), expected, "{path} {subject}");
+        }
+    }
+    let log = logged(server).await;
+    let refusals = lines_of(&log, "a JWT was refused");
+    let told: Vec<_> = refusals.iter().map(|line| (&line["app"], &line["reason"])).collect();
+    // What it says is quoted as JSON.
+    let because = |subject: &str| json!(format!("its sub is {:?}; it must be {subject:?}", "\"nobody\""));
+    let [aha, second] = [(json!("aha"), because("first")), (json!("second"), because("second"))];
+    assert_eq!(told, [(&aha.0, &aha.1), (&second.0, &second.1)].repeat(2));
 }
 
 /// The lines of that message.
