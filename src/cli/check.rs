@@ -1,7 +1,7 @@
 //! `scim-bridge check`: is the configuration right?
 
 use super::ConfigFile;
-use crate::config::LEAST_STRONG;
+use crate::config::{LEAST_STRONG, written_duration};
 
 pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
     let config = file.load()?;
@@ -14,7 +14,17 @@ pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
             app.name
         );
     }
+    let request_timeout = config.server.request_timeout;
     for app in config.apps.values() {
+        if let Some(needed) = app.requests_to_allow(request_timeout) {
+            println!(
+                "[apps.{}]: max_concurrent_requests is {}, too few for the 25 requests a second that Entra ID may send if each takes \
+                 request_timeout ({}): further ones are answered 429; {needed} would be enough",
+                app.name,
+                app.max_concurrent_requests,
+                written_duration(request_timeout)
+            );
+        }
         for weak in app.weak_secrets() {
             println!(
                 "[apps.{}]: {weak} has fewer than {LEAST_STRONG} characters and could be guessed; put a longer one there, \

@@ -20,6 +20,9 @@ const RESERVED: [&str; 5] = ["healthz", "readyz", "status", "metrics", "hooks"];
 /// Entra ID sends 25 requests a second, and wants no 429 for that, also where each takes the 30 seconds that one may take.
 const MAX_CONCURRENT_REQUESTS: usize = 1024;
 
+/// So many requests a second meet no 429, however long each of them takes (`C-19`).
+const REQUESTS_PER_SECOND: u128 = 25;
+
 /// Tokens and secrets with fewer characters are short enough to be guessed.
 pub const LEAST_STRONG: usize = 24;
 
@@ -157,6 +160,13 @@ impl App {
             weak.map(|secret| format!("the secret {:?} of the client {:?}", secret.name, client.id))
         });
         tokens.map(|token| format!("the token {:?}", token.name)).chain(of_clients).collect()
+    }
+
+    /// How many requests would have to be worked on at a time so that 25 a second meet no 429 (`C-19`), where that is more than
+    /// may be. Each takes `request_timeout`, which is the server's, at the longest.
+    pub fn requests_to_allow(&self, request_timeout: Duration) -> Option<usize> {
+        let needed = (REQUESTS_PER_SECOND * request_timeout.as_millis()).div_ceil(1000);
+        usize::try_from(needed).ok().filter(|needed| *needed > self.max_concurrent_requests)
     }
 
     /// Whether the configuration lets nobody in. Tokens that are made beside it still may.

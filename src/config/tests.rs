@@ -611,9 +611,15 @@ fn a_token_is_not_sent_in_the_clear() {
 /// Entra ID wants no 429 for 25 requests a second (`C-19`), however long each of them takes.
 #[test]
 fn an_app_has_places_for_25_requests_a_second_that_all_take_as_long_as_they_may() {
-    let config = parse(&memory("")).unwrap();
-    let places = config.apps["lab"].max_concurrent_requests as u64;
-    assert!(places >= 25 * config.server.request_timeout.as_secs(), "{places}");
+    let to_allow = |places: &str, timeout: &str| {
+        let config = parse(&format!("[server]\n{timeout}\n{}", memory(places))).unwrap();
+        config.apps["lab"].requests_to_allow(config.server.request_timeout)
+    };
+    assert_eq!(to_allow("", ""), None);
+    assert_eq!(to_allow("max_concurrent_requests = 750", ""), None);
+    assert_eq!(to_allow("max_concurrent_requests = 749", ""), Some(750));
+    assert_eq!(to_allow("", "request_timeout = '41s'"), Some(1025));
+    assert_eq!(to_allow("max_concurrent_requests = 250", "request_timeout = '10010ms'"), Some(251));
 }
 
 #[test]

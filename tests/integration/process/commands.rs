@@ -24,6 +24,20 @@ async fn check_of_a_right_file_names_its_apps_and_exits_with_0_and_touches_nothi
     assert!(!installation.folder().join("bridge.db").exists());
 }
 
+/// Entra ID wants no 429 for 25 requests a second (`C-19`).
+#[tokio::test]
+async fn check_says_where_an_app_works_on_too_few_requests_at_a_time() {
+    for (requests, is_told) in [(749, true), (750, false)] {
+        let installation = Installation::with_keys(&format!("max_concurrent_requests = {requests}")).await;
+        let ended = run(installation.folder(), &["check", "--config", "bridge.toml"]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let told = "[apps.aha]: max_concurrent_requests is 749, too few for the 25 requests a second that Entra ID may send if \
+                    each takes request_timeout (30s): further ones are answered 429; 750 would be enough\n";
+        let told = if is_told { told } else { "" };
+        assert_eq!(ended.output, format!("bridge.toml is right. Apps: aha.\n{told}"));
+    }
+}
+
 #[tokio::test]
 async fn the_configuration_may_be_named_by_the_environment() {
     let installation = Installation::new().await;
