@@ -3,5 +3,6 @@
 #[cfg(feature = "acme")]
 mod acme;
 mod admission;
+mod heads_of_http2;
 mod limits;
 mod tls;

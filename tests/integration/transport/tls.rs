@@ -196,6 +196,24 @@ async fn a_client_that_agrees_on_encryption_and_says_no_more_is_cut_off(#[case] 
     assert!(clock.now().since(started) <= Duration::from_secs(90));
 }
 
+/// Until then nothing of HTTP bounds it.
+#[rstest]
+#[case::nothing(b"")]
+#[case::a_part_of_the_first_message(b"\x16\x03\x01\x02\x00\x01")]
+#[tokio::test]
+async fn a_client_that_never_agrees_on_encryption_is_cut_off(#[case] beginning: &[u8]) {
+    let (folder, authority, clock) = (tempfile::tempdir().unwrap(), Authority::new(), clock());
+    authority.install(folder.path(), "localhost");
+    let bridge = Encrypted::start(folder.path(), "", &clock).await;
+    let mut stream = TcpStream::connect(bridge.url.trim_start_matches("https://")).await.unwrap();
+    stream.write_all(beginning).await.unwrap();
+    let started = clock.now();
+    let closed = tokio::spawn(async move { stream.read_to_end(&mut Vec::new()).await });
+    pass_time(&clock, Duration::from_secs(1), "the connection is closed", async || closed.is_finished())
+        .await;
+    assert!(clock.now().since(started) <= Duration::from_secs(15));
+}
+
 #[tokio::test]
 async fn a_new_certificate_is_used_without_a_restart_and_open_connections_go_on() {
     let (folder, before, after) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
@@ -264,6 +282,32 @@ async fn with_client_authorities_apps_need_a_certificate_of_theirs_and_health_ne
     }
     let stranger = presenting(&authority, &Authority::new());
     assert!(bridge.status(&stranger, "/healthz").await.is_err());
+}
+
+/// A session that was agreed on before is no way past that.
+#[tokio::test]
+async fn other_client_authorities_count_without_a_restart_and_those_that_are_gone_no_more() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.install(folder.path(), "localhost");
+    let (before, after) = (Authority::new(), Authority::new());
+    let authorities = folder.path().join("clients.pem");
+    std::fs::write(&authorities, &before.certificate).unwrap();
+    let bridge = Encrypted::start(folder.path(), ", client_authorities = 'clients.pem'", &clock()).await;
+    let [of_before, of_after] = [&before, &after].map(|clients| {
+        let (certificate, key) = clients.certify("idp");
+        let identity = reqwest::Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap();
+        authority.client().identity(identity).build().unwrap()
+    });
+    let users = "/test/scim/v2/Users";
+    assert_eq!(bridge.status(&of_before, users).await.unwrap(), 200);
+    assert!(bridge.status(&of_after, users).await.is_err());
+    std::fs::write(&authorities, &after.certificate).unwrap();
+    (bridge.reload)();
+    eventually("the new authority counts", async || {
+        bridge.status(&of_after, users).await.is_ok_and(|status| status == 200)
+    })
+    .await;
+    assert!(bridge.status(&of_before, users).await.is_err());
 }
 
 #[tokio::test]
