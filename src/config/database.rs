@@ -14,8 +14,11 @@ use crate::secret::DatabaseUrl;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// The longest lease that may be configured.
+pub const LONGEST_LEASE: Duration = Duration::from_mins(5);
+
 /// Shorter ones would end when the database is slow for a moment.
-const LEASES: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_mins(5);
+const LEASES: RangeInclusive<Duration> = Duration::from_secs(2)..=LONGEST_LEASE;
 
 /// The database.
 #[derive(Clone, Debug)]

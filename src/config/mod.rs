@@ -62,7 +62,7 @@ pub use self::{
     connector::Connector,
     convergence::{Brake, Convergence, Drift, Mode},
     credentials::{ApiKey, Login, TargetCredentials},
-    database::Database,
+    database::{Database, LONGEST_LEASE},
     duration::written as written_duration,
     groups::{Administration, Grant, GroupRule, GroupRules, OnDeactivate, OtherRoles, Pattern},
     load::Config,

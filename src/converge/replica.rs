@@ -11,6 +11,8 @@
 //! since the row tells the owner of each single claim (`settle::leased`). Its clock is that of the database
 //! ([`SetClock`](crate::clock::SetClock)), and it counts its life as over a little before the others do.
 
+mod ahead;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -30,6 +32,8 @@ use crate::{
         users,
     },
 };
+
+use self::ahead::Ahead;
 
 /// How many signs of life fit into a lease: some may come late, and the database may be gone for a moment.
 const SIGNS_IN_A_LEASE: u32 = 5;
@@ -61,6 +65,7 @@ struct Company {
     store: Store,
     clock: Arc<dyn Clock>,
     lease: Duration,
+    ahead: Ahead,
     /// From then on it gives no signs.
     leaving: CancellationToken,
 }
@@ -124,12 +129,14 @@ impl Replica {
     /// One that may have company in `store`, once it has [joined](Self::join). Who says nothing for as long as `lease` counts as gone.
     pub fn among(store: &Store, clock: &Arc<dyn Clock>, lease: Duration) -> Self {
         let leaving = CancellationToken::new();
-        let company = Some(Company { store: store.clone(), clock: clock.clone(), lease, leaving });
-        Self { lives: Mutex::new(Lives::new(clock.now(), Time::default())), company }
+        let (store, clock, ahead) = (store.clone(), clock.clone(), Ahead::new(clock, lease));
+        let company = Company { store, clock, lease, ahead, leaving };
+        Self { lives: Mutex::new(Lives::new(company.clock.now(), Time::default())), company: Some(company) }
     }
 
     /// Joins those who work in `store`. Where none is there, whatever is left over is of processes that are gone: `begin_anew` sees to
-    /// that before anybody else joins.
+    /// that before anybody else joins. Where nobody is known to be there but by signs far [ahead](self::ahead), that is found out first,
+    /// which takes a lease's length.
     ///
     /// # Errors
     /// When the database fails.
@@ -144,23 +151,58 @@ impl Replica {
             store.write(begin_anew).await?;
             return Ok(Others::Gone);
         };
-        let (life, now) = (self.current(), company.clock.now());
+        let mut has_waited = false;
+        loop {
+            if let Some(others) = self.try_to_join(company, store, begin_anew.clone()).await? {
+                return Ok(others);
+            }
+            if !has_waited {
+                tracing::warn!(
+                    replica.lease_s = company.lease.as_secs_f64(),
+                    "the clock of the database was set back; it is waited for a lease's length for signs of other replicas"
+                );
+            }
+            has_waited = true;
+            company.clock.sleep_until(company.clock.now() + company.lease / SIGNS_IN_A_LEASE).await;
+        }
+    }
+
+    /// `None` while it is not known whether anybody is there.
+    async fn try_to_join<F>(
+        &self,
+        company: &Company,
+        store: &Store,
+        begin_anew: F,
+    ) -> Result<Option<Others>, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<(), StoreError>>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let (life, now, ahead) = (self.current(), company.clock.now(), company.ahead.clone());
         let (id, until) = (life.0.id.clone(), now + company.lease);
         let others = store
             .write(move |transaction| {
                 Box::pin(async move {
                     replicas::lock(transaction).await?;
-                    bury_the_silent(transaction, now).await?;
+                    let unknown = bury_the_silent(transaction, &ahead, now).await?;
+                    let others = replicas::count_others(transaction, &id).await?;
+                    if others > 0 && others == unknown {
+                        return Ok(None);
+                    }
                     replicas::insert(transaction, Presence { id: &id, started_at: now, until }).await?;
-                    if replicas::count_others(transaction, &id).await? > 0 {
-                        return Ok::<_, StoreError>(Others::There);
+                    if others > 0 {
+                        return Ok(Some(Others::There));
                     }
                     begin_anew(transaction).await?;
-                    Ok(Others::Gone)
+                    Ok::<_, StoreError>(Some(Others::Gone))
                 })
             })
             .await?;
-        life.ends_at(until - EARLIER_BY);
+        if others.is_some() {
+            life.ends_at(until - EARLIER_BY);
+        }
         Ok(others)
     }
 
@@ -234,6 +276,7 @@ impl Replica {
         let is_meant = company.leaving.child_token();
         let _until_given_up = is_meant.clone().drop_guard();
         let Lives { current, next } = lives.clone();
+        let ahead = company.ahead.clone();
         let given = company
             .store
             .write_apart(move |transaction| {
@@ -249,7 +292,7 @@ impl Replica {
                             return Ok(None);
                         }
                     }
-                    bury_the_silent(transaction, now).await?;
+                    bury_the_silent(transaction, &ahead, now).await?;
                     if !goes_on && !replicas::extend(transaction, &next.0.id, now, until).await? {
                         let presence = Presence { id: &next.0.id, started_at: now, until };
                         replicas::insert(transaction, presence).await?;
@@ -294,9 +337,11 @@ impl Replica {
     }
 }
 
-/// Forgets the processes that have been silent for too long at `now`, and ends the leases of all that are not there.
-async fn bury_the_silent(transaction: &mut Transaction, now: Time) -> Result<(), StoreError> {
-    let silent = replicas::delete_silent(transaction, now).await?;
+/// Forgets the processes that have been silent for too long at `now`, and ends the leases of all that are not there. Answers of how
+/// many others it is not known whether they are there.
+async fn bury_the_silent(transaction: &mut Transaction, ahead: &Ahead, now: Time) -> Result<u64, StoreError> {
+    let looked = ahead.forget_the_silent(transaction).await?;
+    let silent = looked.forgotten + replicas::delete_silent(transaction, now).await?;
     let leases = users::end_leases_of_the_gone(transaction, now).await?;
     if silent > 0 || leases > 0 {
         tracing::warn!(
@@ -305,7 +350,7 @@ async fn bury_the_silent(transaction: &mut Transaction, now: Time) -> Result<(),
             "a replica has ended without a word, or is silent; its work is taken over"
         );
     }
-    Ok(())
+    Ok(looked.unknown)
 }
 
 #[cfg(test)]

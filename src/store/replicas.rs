@@ -15,6 +15,15 @@ pub struct Presence<'a> {
     pub until: Time,
 }
 
+/// The last that a process said of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Its id.
+    pub id: String,
+    /// How long it counts as there.
+    pub until: Time,
+}
+
 /// Keeps others from joining or leaving until the transaction ends: whoever counts them goes by who is not there.
 ///
 /// # Errors
@@ -77,6 +86,32 @@ pub async fn delete(transaction: &mut Transaction, id: &str) -> Result<(), Store
 pub async fn delete_silent(transaction: &mut Transaction, now: Time) -> Result<u64, StoreError> {
     let deleted = sqlx::query("DELETE FROM replicas WHERE alive_until <= $1")
         .bind(now.as_micros())
+        .execute(transaction)
+        .await?;
+    Ok(deleted.rows_affected())
+}
+
+/// The signs of those that count as there for longer than until `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_after(transaction: &mut Transaction, after: Time) -> Result<Vec<Sign>, StoreError> {
+    let signs: Vec<(String, i64)> =
+        sqlx::query_as("SELECT id, alive_until FROM replicas WHERE alive_until > $1 ORDER BY id")
+            .bind(after.as_micros())
+            .fetch_all(transaction)
+            .await?;
+    Ok(signs.into_iter().map(|(id, until)| Sign { id, until: Time::from_micros(until) }).collect())
+}
+
+/// Forgets the process that gave `last`, if it has given no other since, and answers how many these are.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_after(transaction: &mut Transaction, last: &Sign) -> Result<u64, StoreError> {
+    let deleted = sqlx::query("DELETE FROM replicas WHERE id = $1 AND alive_until = $2")
+        .bind(&last.id)
+        .bind(last.until.as_micros())
         .execute(transaction)
         .await?;
     Ok(deleted.rows_affected())
