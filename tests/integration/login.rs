@@ -3,6 +3,7 @@
 mod callback;
 mod portal;
 mod renewal;
+mod replicas;
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! Several processes of the built program on one PostgreSQL database, behind a load balancer.
 
+mod brakes;
 mod clocks;
 mod cluster;
 mod fleet;

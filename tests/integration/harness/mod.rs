@@ -327,6 +327,35 @@ impl Another {
     pub fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.root()))
     }
+
+    /// A request below the base URL with the token, to be changed by the test before it is sent.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        http.request(method, format!("{}/test/scim/v2{path}", self.root())).bearer_auth(TOKEN)
+    }
+
+    /// PATCH below the base URL.
+    pub async fn patch(&self, path: &str, operations: Value) -> Answer {
+        Answer::of(patch(self.request(Method::PATCH, path), operations)).await
+    }
+
+    /// GET below the base URL.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// The app's part of `/status`.
+    pub async fn status(&self) -> Value {
+        let url = format!("{}/status", self.root());
+        Answer::of(reqwest::Client::new().get(url).bearer_auth(TOKEN)).await.body["apps"]["test"].clone()
+    }
+}
+
+/// Puts operations into a request as its PatchOp.
+fn patch(request: reqwest::RequestBuilder, operations: Value) -> reqwest::RequestBuilder {
+    let body =
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
+    request.header(header::CONTENT_TYPE, "application/scim+json; charset=utf-8").body(body.to_string())
 }
 
 struct Running {
@@ -563,9 +592,7 @@ impl Bridge {
 
     /// PATCH below the base URL.
     pub async fn patch(&self, path: &str, operations: Value) -> Answer {
-        let body =
-            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
-        self.send(Method::PATCH, path, Some(&body)).await
+        Answer::of(patch(self.request(Method::PATCH, path), operations)).await
     }
 
     /// DELETE below the base URL.
