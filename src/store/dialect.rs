@@ -310,6 +310,17 @@ impl Obstacle {
     }
 }
 
+/// Whether the database was prevented by the machine that it is on, whose disk is full, say, or by somebody who was in the way.
+pub(super) fn was_prevented(error: &sqlx::Error) -> bool {
+    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
+    match code.len() {
+        // PostgreSQL: something is used up, somebody stepped in, the system fails; a lock was not to be had.
+        5 => ["53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "55P03",
+        // SQLite, the kind in the low byte: busy, locked, the system fails, full.
+        _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)),
+    }
+}
+
 /// Whether a statement failed because the table is not there: nobody has migrated the database of a server yet, which a person made.
 /// SQLite has no code for it, and makes a file only to migrate it.
 pub(super) fn is_of_no_table(error: &sqlx::Error) -> bool {

@@ -1,6 +1,6 @@
 //! How the database fails.
 
-use super::dialect::Obstacle;
+use super::dialect::{Obstacle, was_prevented};
 
 /// A failure of the database. Its text is for the log; clients are told only that the bridge failed.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,48 @@ pub enum StoreError {
 impl StoreError {
     /// Whether it is about the database or the way to it, and not about what was asked: the same may go well another time.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Commit(_) | Self::Query(sqlx::Error::PoolTimedOut))
-            || Obstacle::behind(self).is_some()
+        match self {
+            Self::Commit(_) | Self::Query(sqlx::Error::PoolTimedOut) => true,
+            Self::Query(error) if was_prevented(error) => true,
+            _ => Obstacle::behind(self).is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::store::fixture::Database;
+
+    const FULL: &[&str] =
+        &["PRAGMA max_page_count = 1", "CREATE TABLE filler AS SELECT randomblob(1000000) AS filler"];
+    const FULL_ON_SERVER: &[&str] = &["DO $$ BEGIN RAISE 'full' USING ERRCODE = 'disk_full'; END $$"];
+    const WRONG: &[&str] = &["INSERT INTO events (id) VALUES ('none')"];
+
+    #[rstest]
+    #[case::a_file_on_a_disk_that_is_full(Database::file(), FULL, true)]
+    #[case::a_server_whose_disk_is_full(Database::on_server(), FULL_ON_SERVER, true)]
+    #[case::what_a_file_does_not_take(Database::file(), WRONG, false)]
+    #[case::what_a_server_does_not_take(Database::on_server(), WRONG, false)]
+    #[tokio::test]
+    async fn what_is_about_the_database_may_pass_and_what_is_about_what_was_asked_does_not(
+        #[case] database: Database,
+        #[case] statements: &'static [&'static str],
+        #[case] may_pass: bool,
+    ) {
+        let store = database.open().await;
+        let failed = store.write(move |transaction| {
+            Box::pin(async move {
+                for statement in statements {
+                    sqlx::query(*statement).execute(&mut *transaction).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+        });
+        let error = failed.await.unwrap_err();
+        assert_eq!(error.may_pass(), may_pass, "{error}");
+        store.close().await;
     }
 }

@@ -4,15 +4,20 @@
 
 use std::time::Duration;
 
-use scim_bridge::{clock::ManualClock, sim::aha::Fault};
+use scim_bridge::{
+    clock::{Clock, ManualClock},
+    sim::aha::Fault,
+};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
-use crate::harness::{Bridge, Setup, as_time_passes, database::is_postgres, eventually, user};
+use crate::harness::{Bridge, Setup, as_time_passes, at_rest, eventually, pass_time, user};
 
 const SAM: &str = "sam.doe@example.com";
 const CREATE: &str = "POST /products/:id/users";
 const UPDATE: &str = "PUT /users/:id";
+
+const KEYS: &str = "confirm_within = '0s'\nroster_every = '24h'";
 
 const STEP: Duration = Duration::from_millis(100);
 
@@ -25,17 +30,17 @@ const SLOW: Duration = Duration::from_secs(10);
 /// A bridge with a clock by hand, which answers every write at once.
 async fn start() -> (Bridge, ManualClock) {
     let (setup, clock) = Setup::aha_with_manual_clock();
-    let keys = "confirm_within = '0s'\nroster_every = '24h'";
-    (setup.server_keys("request_timeout = '10m'").app_keys(keys).start().await, clock)
+    (setup.server_keys("request_timeout = '10m'").app_keys(KEYS).start().await, clock)
 }
 
 /// From now on the statements of that kind fail on that table, until [`mend`].
 pub async fn fail(bridge: &Bridge, statement: &'static str, table: &'static str) {
     let trigger = format!("CREATE TRIGGER fails BEFORE {statement} ON {table}");
     const REASON: &str = "'database or disk is full'";
-    if is_postgres() {
+    if is_on_server(bridge) {
         let function = format!(
-            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE {REASON}; END $$"
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             BEGIN RAISE {REASON} USING ERRCODE = 'disk_full'; END $$"
         );
         execute(bridge, function).await;
         execute(bridge, format!("{trigger} FOR EACH ROW EXECUTE FUNCTION fail()")).await;
@@ -45,13 +50,17 @@ pub async fn fail(bridge: &Bridge, statement: &'static str, table: &'static str)
 }
 
 pub async fn mend(bridge: &Bridge) {
-    let statement = if is_postgres() { "DROP FUNCTION fail() CASCADE" } else { "DROP TRIGGER fails" };
+    let statement = if is_on_server(bridge) { "DROP FUNCTION fail() CASCADE" } else { "DROP TRIGGER fails" };
     execute(bridge, statement.to_owned()).await;
+}
+
+fn is_on_server(bridge: &Bridge) -> bool {
+    bridge.database_url().starts_with("postgres")
 }
 
 async fn execute(bridge: &Bridge, statement: String) {
     let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
-    if !is_postgres() {
+    if !is_on_server(bridge) {
         sqlx::query("PRAGMA busy_timeout = 10000").execute(&mut database).await.unwrap();
     }
     sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut database).await.unwrap();
@@ -156,4 +165,56 @@ async fn while_calls_cannot_be_counted_none_is_made() {
     mend(&bridge).await;
     idle(&bridge, &clock).await;
     assert!(!bridge.aha.find_user_by_email(SAM).unwrap().enabled);
+}
+
+/// A lease lasts two minutes, and nobody waits for its end: neither a joiner, nor a leaver.
+#[tokio::test]
+async fn what_the_target_did_and_could_not_be_recorded_is_recorded_as_soon_as_the_database_takes_it() {
+    // A file says the same when its disk is full, and no trigger can.
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = setup.on_server().app_keys(KEYS).start().await;
+    bridge.aha.fault(Fault::delay(SLOW).on(CREATE));
+    let created = bridge.post("/Users", &user(SAM)).await;
+    eventually("the create", async || !bridge.aha.calls().to(CREATE).is_empty()).await;
+    fail(&bridge, "UPDATE", "users").await;
+    pass_time(&clock, STEP, "the account", async || bridge.aha.find_user_by_email(SAM).is_some()).await;
+    // The bridge hears of it, tries to record it, and to let go of it, in vain.
+    in_vain(&clock).await;
+    assert_ne!(bridge.status().await["queue"], json!({}));
+    assert_soon_recorded(&bridge, &clock).await;
+    assert_eq!((bridge.aha.invitations().len(), bridge.aha.calls().to(CREATE).len()), (1, 1));
+    assert_eq!(bridge.get(&created.path()).await.body["active"], true);
+
+    bridge.aha.take_calls();
+    bridge.aha.fault(Fault::delay(SLOW).on(UPDATE));
+    assert_eq!(bridge.patch(&created.path(), active(false)).await.status, 200);
+    eventually("the call", async || !bridge.aha.calls().is_empty()).await;
+    fail(&bridge, "UPDATE", "users").await;
+    let is_enabled = || bridge.aha.find_user_by_email(SAM).unwrap().enabled;
+    pass_time(&clock, STEP, "the end", async || !is_enabled()).await;
+    in_vain(&clock).await;
+    assert_soon_recorded(&bridge, &clock).await;
+    assert!(!is_enabled());
+    assert_eq!(bridge.get(&created.path()).await.body["active"], false);
+    assert_eq!(bridge.aha.invitations().len(), 1);
+}
+
+/// Some time passes in which the bridge can record nothing.
+async fn in_vain(clock: &ManualClock) {
+    for _ in 0..50 {
+        at_rest().await;
+        clock.advance(STEP);
+    }
+}
+
+/// Long before the lease ends that it is under. What may take effect yet is looked at once more, later on.
+async fn assert_soon_recorded(bridge: &Bridge, clock: &ManualClock) {
+    let before = bridge.events("applied").await.len();
+    mend(bridge).await;
+    let mended_at = clock.now();
+    let is_recorded = async || bridge.events("applied").await.len() > before;
+    pass_time(clock, STEP, "the end of the work", is_recorded).await;
+    let took = clock.now().since(mended_at);
+    assert!(took < LEASE / 5, "it is recorded after {took:?}");
+    idle(bridge, clock).await;
 }
