@@ -9,6 +9,7 @@ mod explain;
 mod groups;
 mod held;
 mod large_groups;
+mod log_fields;
 mod logs;
 mod moves;
 mod plan;
