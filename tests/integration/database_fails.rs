@@ -175,7 +175,7 @@ async fn what_the_target_did_and_could_not_be_recorded_is_recorded_as_soon_as_th
     let bridge = setup.on_server().app_keys(KEYS).start().await;
     bridge.aha.fault(Fault::delay(SLOW).on(CREATE));
     let created = bridge.post("/Users", &user(SAM)).await;
-    eventually("the create", async || !bridge.aha.calls().to(CREATE).is_empty()).await;
+    pass_time(&clock, STEP, "the create", async || !bridge.aha.calls().to(CREATE).is_empty()).await;
     fail(&bridge, "UPDATE", "users").await;
     pass_time(&clock, STEP, "the account", async || bridge.aha.find_user_by_email(SAM).is_some()).await;
     // The bridge hears of it, tries to record it, and to let go of it, in vain.
@@ -188,7 +188,7 @@ async fn what_the_target_did_and_could_not_be_recorded_is_recorded_as_soon_as_th
     bridge.aha.take_calls();
     bridge.aha.fault(Fault::delay(SLOW).on(UPDATE));
     assert_eq!(bridge.patch(&created.path(), active(false)).await.status, 200);
-    eventually("the call", async || !bridge.aha.calls().is_empty()).await;
+    pass_time(&clock, STEP, "the call", async || !bridge.aha.calls().is_empty()).await;
     fail(&bridge, "UPDATE", "users").await;
     let is_enabled = || bridge.aha.find_user_by_email(SAM).unwrap().enabled;
     pass_time(&clock, STEP, "the end", async || !is_enabled()).await;

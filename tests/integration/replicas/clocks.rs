@@ -7,7 +7,7 @@ use scim_bridge::{
     sim::aha::Fault,
 };
 
-use crate::harness::{Setup, as_time_passes, eventually, pass_time, user};
+use crate::harness::{Setup, as_time_passes, pass_time, user};
 
 const CREATE: &str = "POST /products/:id/users";
 const SAM: &str = "sam.doe@example.com";
@@ -21,7 +21,7 @@ async fn what_was_held_by_who_died_before_the_clock_was_set_back_is_taken_over()
     let mut bridge = setup.start().await;
     bridge.aha.fault(Fault::delay(10 * DAY).on(CREATE));
     assert_eq!(bridge.post("/Users", &user(SAM)).await.status, 201);
-    eventually("the create", async || !bridge.aha.calls().to(CREATE).is_empty()).await;
+    pass_time(&clock, STEP, "the create", async || !bridge.aha.calls().to(CREATE).is_empty()).await;
     bridge.crash();
     bridge.aha.take_calls();
 
