@@ -33,7 +33,7 @@ pub(super) fn listings(aha: &SimulatedAha) -> usize {
     calls.iter().filter(is_first_page).count()
 }
 
-/// A time in which a process must say one thing of itself, if it answers.
+/// A time in which a process must say one thing of itself.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     pub(super) root: String,
@@ -42,13 +42,15 @@ pub(super) struct Expected {
     pub(super) status: u16,
 }
 
-/// All that was said of readiness in such a time was right, and something was.
+/// All that was said of readiness in such a time was right, and most looks were answered: a busy machine is late at times, and who
+/// hangs is late always.
 pub(super) fn assert_ready_when_it_was(expected: &[Expected], looks: &[Look]) {
     for expected in expected {
         let is_meant =
             |look: &&Look| look.root == expected.root && look.from >= expected.from && look.to <= expected.to;
-        let said: Vec<_> = looks.iter().filter(is_meant).filter_map(|look| look.status).collect();
-        assert!(!said.is_empty(), "nothing was said: {expected:?}");
+        let meant: Vec<_> = looks.iter().filter(is_meant).collect();
+        let said: Vec<_> = meant.iter().filter_map(|look| look.status).collect();
+        assert!(2 * said.len() > meant.len(), "{expected:?}: of {} looks {said:?}", meant.len());
         assert!(said.iter().all(|status| *status == expected.status), "{expected:?}: {said:?}");
     }
 }
