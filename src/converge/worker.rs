@@ -38,6 +38,9 @@ const CONCURRENT_REVOCATIONS: usize = 16;
 /// How long to wait at the most before the queue is looked at again: other processes ring no bell.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
+/// How long others may have a row for a moment that is to be claimed, in time of this machine: it has nothing to do with what is due.
+const LOCKED_FOR: Duration = Duration::from_millis(50);
+
 /// How long to wait when the database fails.
 const AFTER_STORE_FAILURE: Duration = Duration::from_secs(1);
 
@@ -157,18 +160,20 @@ impl Pool {
                         let event = Event::new(&claim.app, subject, now, EventKind::TakenOver, ACTOR);
                         events::append(transaction, event.version(taken_over.user.version)).await?;
                     }
+                    let is_short = claimed.len() < usize::try_from(claim.limit).unwrap_or(usize::MAX);
+                    let has_left_some = is_short && users::has_left_some(transaction, &claim).await?;
                     // Read here, so that nobody overtakes another on the way to the first call.
                     let mut work = Vec::with_capacity(claimed.len());
                     for claimed in claimed {
                         let desired = desired_in(transaction, &*connector, &claimed.user).await?;
                         work.push((claimed, desired));
                     }
-                    Ok::<_, StoreError>(work)
+                    Ok::<_, StoreError>((work, has_left_some))
                 })
             })
             .await;
         match claimed {
-            Ok(claimed) => {
+            Ok((claimed, has_left_some)) => {
                 target.in_hand.renewed(&lapsed, lease.until);
                 for (claimed, desired) in claimed {
                     let user = &claimed.user;
@@ -177,6 +182,13 @@ impl Pool {
                     let (cause, due_at) = (user.cause.clone(), user.due_at);
                     let work = converge(target.clone(), claimed, desired, held, stopping.clone());
                     self.tasks.spawn(traced(target.clone(), cause, due_at, work));
+                }
+                if has_left_some {
+                    let target = target.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(LOCKED_FOR).await;
+                        target.wake.notify_one();
+                    });
                 }
                 None
             }

@@ -54,7 +54,7 @@ impl Dialect {
     }
 
     /// That of the database that `transaction` is in.
-    fn of_transaction(transaction: &Transaction) -> Self {
+    pub(super) fn of_transaction(transaction: &Transaction) -> Self {
         if transaction.backend_name() == "PostgreSQL" { Self::Postgres } else { Self::Sqlite }
     }
 

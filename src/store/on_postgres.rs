@@ -209,16 +209,21 @@ async fn who_claims_does_not_wait_for_rows_that_others_are_writing() {
     let (one, other) = open_two(&database).await;
     add_due(&one, 2).await;
     let (holding, go_on) = hold_a_row(&one).await;
-    let claim_once = |number| {
+    let claim_once = async |number| {
         let claim = claim(number);
-        write(&other, move |transaction| Box::pin(async move { users::claim(transaction, &claim).await }))
+        let claimed = write(&other, move |transaction| {
+            Box::pin(async move {
+                let claimed = users::claim(transaction, &claim).await?;
+                Ok((claimed, users::has_left_some(transaction, &claim).await?))
+            })
+        });
+        let (claimed, has_left_some) = claimed.await;
+        (claimed.iter().map(|claimed| claimed.user.id.to_string()).collect::<Vec<_>>(), has_left_some)
     };
-    let claimed = claim_once(1).await;
-    assert_eq!(claimed.iter().map(|claimed| claimed.user.id.as_str()).collect::<Vec<_>>(), ["u01"]);
+    assert_eq!(claim_once(1).await, (vec!["u01".to_owned()], true));
     go_on.notify_one();
     holding.await.unwrap();
-    let claimed = claim_once(2).await;
-    assert_eq!(claimed.iter().map(|claimed| claimed.user.id.as_str()).collect::<Vec<_>>(), ["u00"]);
+    assert_eq!(claim_once(2).await, (vec!["u00".to_owned()], false));
     one.close().await;
     other.close().await;
 }

@@ -32,7 +32,7 @@ pub use self::{
     overdue::{Overdue, find_overdue},
     queue::{
         Ahead, Claim, Claimed, Outlook, QueueDepth, Wanted, ahead, bring_back, claim, depth, end_leases_of,
-        end_leases_of_the_gone, hasten_revocations, look, release_all, renew, wanted,
+        end_leases_of_the_gone, has_left_some, hasten_revocations, look, release_all, renew, wanted,
     },
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},

@@ -10,7 +10,7 @@ use crate::{
     store::{
         Store, StoreError, Transaction, UserId,
         batch::Batch,
-        dialect::{Locking, serialize},
+        dialect::{Dialect, Locking, serialize},
     },
 };
 
@@ -51,6 +51,19 @@ pub struct Claimed {
     pub taken_over: bool,
 }
 
+/// Who may be claimed. The parameters are the app, now, and the most and the least urgent lane.
+macro_rules! candidates {
+    () => {
+        "FROM users AS candidate \
+         WHERE candidate.app = $1 AND candidate.due_at <= $2 AND candidate.lane BETWEEN $3 AND $4 AND candidate.held_at IS NULL \
+         AND (candidate.lease_until IS NULL OR candidate.lease_until <= $2) \
+         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
+         AND other.account_key = candidate.account_key AND other.id <> candidate.id AND other.lease_until > $2) \
+         AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
+         AND other.account_id = candidate.account_id AND other.id <> candidate.id AND other.lease_until > $2)"
+    };
+}
+
 /// The statement of a claim, for users that also fulfil a condition, in the two forms of [`Locking`]. A row that somebody else has
 /// locked is left for later, as long as a group of thousands is written perhaps: who claims must not wait, since all others who claim
 /// wait for that.
@@ -61,22 +74,17 @@ macro_rules! claim {
     ($condition:literal, $lock:literal) => {
         concat!(
             // Chosen once: a subquery with a limit may be asked again for each row.
-            "WITH chosen AS MATERIALIZED (SELECT candidate.id FROM users AS candidate \
-             WHERE candidate.app = $3 AND candidate.due_at <= $4 AND candidate.lane BETWEEN $5 AND $6 AND candidate.held_at IS NULL \
-             AND (candidate.lease_until IS NULL OR candidate.lease_until <= $4) \
-             AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
-             AND other.account_key = candidate.account_key AND other.id <> candidate.id AND other.lease_until > $4) \
-             AND NOT EXISTS (SELECT 1 FROM users AS other WHERE other.app = candidate.app \
-             AND other.account_id = candidate.account_id AND other.id <> candidate.id AND other.lease_until > $4)",
+            "WITH chosen AS MATERIALIZED (SELECT candidate.id ",
+            candidates!(),
             $condition,
-            " ORDER BY candidate.lane, candidate.due_at LIMIT $7",
+            " ORDER BY candidate.lane, candidate.due_at LIMIT $5",
             $lock,
-            ") UPDATE users SET lease_owner = $1, lease_until = $2, \
-             uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$2 \
+            ") UPDATE users SET lease_owner = $6, lease_until = $7, \
+             uncertain = CASE WHEN lease_owner IS NULL THEN uncertain WHEN account_id IS NOT NULL THEN -$7 \
              WHEN uncertain > 0 THEN -uncertain WHEN uncertain = 0 THEN -1 ELSE uncertain END \
              WHERE id IN (SELECT id FROM chosen)",
             // Once more, of the row itself: it may have changed since it was chosen.
-            " AND (lease_until IS NULL OR lease_until <= $4) RETURNING ",
+            " AND (lease_until IS NULL OR lease_until <= $2) RETURNING ",
             columns!()
         )
     };
@@ -105,6 +113,25 @@ pub async fn claim(transaction: &mut Transaction, claim: &Claim) -> Result<Vec<C
     Ok(claimed)
 }
 
+/// Whether a claim that took fewer than it might have left somebody since others had the row locked. Not so in SQLite.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_left_some(transaction: &mut Transaction, claim: &Claim) -> Result<bool, StoreError> {
+    if Dialect::of_transaction(transaction) == Dialect::Sqlite {
+        return Ok(false);
+    }
+    const LEFT: &str = concat!("SELECT COUNT(*) FROM (SELECT 1 ", candidates!(), " LIMIT 1) AS left_over");
+    let left: i64 = sqlx::query_scalar(LEFT)
+        .bind(claim.app.clone())
+        .bind(claim.now.as_micros())
+        .bind(claim.most_urgent.as_number())
+        .bind(claim.least_urgent.as_number())
+        .fetch_one(transaction)
+        .await?;
+    Ok(left > 0)
+}
+
 /// Takes those whom `statement` finds, down to a lane, and so many at the most.
 async fn take(
     transaction: &mut Transaction,
@@ -113,13 +140,13 @@ async fn take(
     (least_urgent, limit): (Lane, u32),
 ) -> Result<Vec<Claimed>, StoreError> {
     let rows = sqlx::query(statement.within(transaction))
-        .bind(claim.lease.owner.clone())
-        .bind(claim.lease.until.as_micros())
         .bind(claim.app.clone())
         .bind(claim.now.as_micros())
         .bind(claim.most_urgent.as_number())
         .bind(least_urgent.as_number())
         .bind(i64::from(limit))
+        .bind(claim.lease.owner.clone())
+        .bind(claim.lease.until.as_micros())
         .fetch_all(transaction)
         .await?;
     let claimed = |row| {
