@@ -101,7 +101,10 @@ fn due_at(
 }
 
 /// Takes over what another process listed since.
-async fn learn_catalogue(target: &Target, learned: &mut Option<Time>) -> Result<(), StoreError> {
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn learn_catalogue(target: &Target, learned: &mut Option<Time>) -> Result<(), StoreError> {
     let listed_at = catalogues::listed_at(&target.store, &target.app).await?;
     if listed_at > *learned {
         recall(target).await?;

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::{RosterError, Target, pass::pass};
+use super::{RosterError, Target, pass::pass, schedule::learn_catalogue};
 
 /// How long a turn lasts beyond the last sign of life of who has it.
 const LEASE: Duration = Duration::from_secs(30);
@@ -24,6 +24,9 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// How often to look whether the pass of another process has ended.
 const POLL: Duration = Duration::from_millis(100);
+
+/// Whether it has listed what groups give is looked at once in so many looks.
+const LOOKS_FOR_CATALOGUE: u32 = 10;
 
 /// Who asks for a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +88,16 @@ async fn in_turn(target: &Target, owner: &str, wanted: Wanted) -> Result<Roster,
         Wanted::New => pass.ended_at,
         Wanted::After(last_end) => last_end,
     };
+    let (mut looks, mut learned) = (0_u32, None);
     loop {
         if pass.ended_at != last_end {
             return outcome(target, pass).await;
         }
+        // What another one listed, a command perhaps, counts from now on; and while another makes its pass, work goes on here.
+        if looks % LOOKS_FOR_CATALOGUE == 0 {
+            learn_catalogue(target, &mut learned).await?;
+        }
+        looks += 1;
         // Whoever waits for another only looks: to ask for the turn is a write.
         if pass.is_free(target.clock.now()) && take(target, owner, last_end).await? {
             return make(target, owner).await;

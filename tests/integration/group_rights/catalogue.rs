@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use scim_bridge::sim::aha::Role;
+use scim_bridge::{
+    clock::Clock,
+    connector::catalogue::Workspace,
+    sim::aha::Role,
+    store::{StoreError, catalogues},
+};
 use serde_json::json;
 
 use super::fixture::{create_group, expect_roles, join, prepared, setup, writes};
@@ -87,6 +92,33 @@ async fn offered_groups_follow_the_workspaces_and_those_that_an_idp_has_stay() {
     bridge.wait_until_idle().await;
     let role = super::fixture::at_aha(&bridge.aha, SAM).roles.get(&prj3).copied();
     assert_eq!(role, None);
+}
+
+#[tokio::test]
+async fn what_a_command_beside_the_server_listed_counts_from_the_next_pass_on() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = prepared(setup).catalogue("catalogue = true").start().await;
+    let sam = bridge.create_user(SAM).await;
+    bridge.wait_until_idle().await;
+    let prj4 = bridge.aha.add_workspace("PRJ4", "Project 4");
+    let store = bridge.store().await;
+    let mut listed = catalogues::find(&store, "test").await.unwrap().unwrap();
+    let (id, key, name) = (prj4.to_string(), "PRJ4".to_owned(), "Project 4".to_owned());
+    listed.workspaces.push(Workspace { id, key, name, is_line: false });
+    let now = clock.now();
+    let save = store.write(move |transaction| {
+        Box::pin(async move { catalogues::save(transaction, "test", &listed, now).await })
+    });
+    let saved: Result<(), StoreError> = save.await;
+    saved.unwrap();
+    bridge.next_roster(&clock, Duration::from_secs(1_000)).await;
+    assert_eq!(lists(&bridge), 0, "an hour is not over");
+    create_group(&bridge, "PRJ4: viewer", &[&sam]).await;
+    bridge.wait_until_idle().await;
+    let role = super::fixture::at_aha(&bridge.aha, SAM).roles.get(&prj4).copied();
+    assert_eq!(role, Some(Role::Viewer));
+    assert_eq!(lists(&bridge), 0, "nor is it by now");
+    store.close().await;
 }
 
 #[tokio::test]
