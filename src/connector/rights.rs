@@ -412,6 +412,11 @@ impl Entitlement {
         self.lost.as_ref().filter(|lost| lost.is_contradicted).map(|lost| lost.until)
     }
 
+    /// Forgets what an account does not tell when it is looked at, but only a listing: of that, what was said last need not be so.
+    pub fn forget_what_no_look_tells(&mut self) {
+        (self.seen.custom_roles, self.seen.seat_groups) = (None, None);
+    }
+
     /// Forgets which administrator roles were given that somebody has taken since. There is nothing left to do for the user, so no group
     /// gives them any more, and what is given by hand later is not the bridge's to take away.
     pub fn forget_what_others_took(&mut self) {
@@ -470,11 +475,15 @@ impl Entitlement {
 
     /// `change` is about to be sent: what it gives is the bridge's from now on, whether its answer comes or not.
     pub fn begin(&mut self, change: &RightChange) {
+        let is_unsure =
+            matches!(change, RightChange::GiveRole { workspace, .. } if self.is_unsure_of(workspace));
         let Given { rights, instead_of } = &mut self.given;
         match change {
             RightChange::GiveRole { workspace, from, role } => {
-                let is_first = rights.workspaces.insert(workspace.clone(), *role).is_none();
-                if let (true, Some(from)) = (is_first, from) {
+                let earlier = rights.workspaces.insert(workspace.clone(), *role);
+                // Somebody has given another one in place of what the bridge had given.
+                let is_by_hand = !is_unsure && earlier != Some(*role) && earlier != *from;
+                if let (true, Some(from)) = (earlier.is_none() || is_by_hand, from) {
                     instead_of.insert(workspace.clone(), *from);
                 }
             }
@@ -593,6 +602,45 @@ mod tests {
             assert_eq!(entitlement.given.instead_of["1"], WorkspaceRole::Viewer);
             assert_eq!(entitlement.look_at(), None);
         }
+    }
+
+    #[test]
+    fn what_no_look_tells_is_said_again_once_all_is_over() {
+        let scoped = CustomRole { workspace: "1".into(), role: 7 };
+        let mut entitlement = Entitlement::default();
+        entitlement.lose(&RightChange::GiveCustomRole(scoped.clone()), OVER);
+        entitlement.finish(&RightChange::TakeCustomRoles { workspace: "1".into() });
+        assert!(entitlement.given.rights.is_empty() && entitlement.look_at().is_some());
+        // What the look finds is filled up with what was known before it.
+        entitlement.forget_what_no_look_tells();
+        let mut found = Entitlement::default();
+        found.remember(&entitlement);
+        found.is_certain();
+        assert_eq!(found.given.rights.custom_roles, [scoped].into());
+        assert_eq!(found.seen.custom_roles, None);
+    }
+
+    #[test]
+    fn what_somebody_gave_in_between_is_what_comes_back() {
+        let give = |from, role| RightChange::GiveRole { workspace: "1".into(), from, role };
+        let mut entitlement = Entitlement::default();
+        entitlement.begin(&give(None, WorkspaceRole::Viewer));
+        entitlement.finish(&give(None, WorkspaceRole::Viewer));
+        // By hand it became reviewer, and another group gives more.
+        let more = give(Some(WorkspaceRole::Reviewer), WorkspaceRole::Contributor);
+        entitlement.begin(&more);
+        entitlement.finish(&more);
+        assert_eq!(entitlement.given.instead_of.get("1"), Some(&WorkspaceRole::Reviewer));
+
+        // What the bridge gave itself, nobody else did.
+        let mut entitlement = Entitlement::default();
+        entitlement.finish(&give(None, WorkspaceRole::Viewer));
+        let more = give(Some(WorkspaceRole::Viewer), WorkspaceRole::Contributor);
+        entitlement.begin(&more);
+        entitlement.lose(&more, OVER);
+        entitlement.begin(&more);
+        entitlement.finish(&more);
+        assert!(entitlement.given.instead_of.is_empty());
     }
 
     #[test]

@@ -108,7 +108,9 @@ pub(super) fn to_look_at(target: &Target, user: &User, taken_over: bool) -> Opti
     match &user.observed {
         Observed::Present(account) => {
             let until = account.entitlement.look_at()?;
-            (until <= target.clock.now()).then(|| (account.clone(), Reason::RightsAreOver))
+            let mut account = account.clone();
+            account.entitlement.forget_what_no_look_tells();
+            (until <= target.clock.now()).then_some((account, Reason::RightsAreOver))
         }
         Observed::Uncertain { account, until } if taken_over && !user.is_pending() => {
             Some((account.clone(), Reason::RightsAreUnknown { until: *until }))

@@ -17,12 +17,13 @@ use crate::{
         error::RejectionKind,
         rights::{Given, Rights, SeenRights, WorkspaceRole},
     },
-    upstream::{CallMeter, CallPath, SetupError},
+    upstream::{CallMeter, CallPath, Response, SetupError},
 };
 
 use super::wire::{
     CreateBody, CustomRolesBody, ProductsBody, SeatGroupsBody, UpdateBody, User, UserBody, UserChanges,
-    UsersBody, administrator_body, modify_user_body, product_role_body, user_role_body, written_role,
+    UsersBody, administrator_body, modify_user_body, product_role_body, told_role, user_role_body,
+    written_role,
 };
 
 /// An account that is older than this when a create answers with it was there before: the clocks of Aha! and of this machine
@@ -118,7 +119,12 @@ impl Client {
             | RightChange::TakeRole { workspace, leaving: Some(role) } => {
                 let body = product_role_body(workspace, *role);
                 let path = CallPath::new("/users/{id}/product_roles", &[id]);
-                self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance).await?;
+                let answer = self.send(Method::POST, &path, Some(body), Subject::Right(change), allowance);
+                if let Some(told) = told_role(&answer.await?.body) {
+                    // A line may have handed down more than is given here.
+                    let is_done = if change.takes() { told <= Some(*role) } else { told >= Some(*role) };
+                    must_be_done(is_done, change)?;
+                }
             }
             RightChange::TakeRole { workspace, leaving: None } => {
                 let path = CallPath::new("/users/{id}/product_roles/{workspace}", &[id, workspace]);
@@ -148,7 +154,11 @@ impl Client {
                 let answer: UserBody = self.write(Method::PUT, &path, body, Subject::User, allowance).await?;
                 let user = answer.into_user();
                 expect_same(&before.id, user.id())?;
-                account = user.into_changed_account(before, None).remembering(before);
+                let changed = user.into_changed_account(before, None);
+                if let Some(told) = &changed.entitlement.seen.administrator {
+                    must_be_done(gives.is_subset(told) && takes.is_disjoint(told), change)?;
+                }
+                account = changed.remembering(before);
             }
             RightChange::JoinSeatGroup(group) | RightChange::LeaveSeatGroup(group) => {
                 let path = CallPath::new("/paid_seat_groups/{group}/modify_user", &[group]);
@@ -295,7 +305,7 @@ impl Client {
         self.api.understand(response, |said_so| self.not_found(subject, said_so))
     }
 
-    /// A call whose answer says nothing that is not known already.
+    /// A call whose answer need not say anything.
     async fn send(
         &self,
         method: Method,
@@ -303,9 +313,9 @@ impl Client {
         body: Option<Value>,
         subject: Subject<'_>,
         allowance: &mut dyn Allowance,
-    ) -> Result<(), TargetError> {
+    ) -> Result<Response, TargetError> {
         let response = self.api.call(method, path, &[], body, allowance).await?;
-        self.api.succeeded(response, |said_so| self.not_found(subject, said_so)).map(drop)
+        self.api.succeeded(response, |said_so| self.not_found(subject, said_so))
     }
 
     async fn write<T: DeserializeOwned>(
@@ -356,9 +366,9 @@ enum Subject<'a> {
 }
 
 /// Passes all failures on but a no for good, which is for the caller to judge.
-fn or_rejection(sent: Result<(), TargetError>) -> Result<Result<(), TargetError>, TargetError> {
+fn or_rejection(sent: Result<Response, TargetError>) -> Result<Result<(), TargetError>, TargetError> {
     match sent {
-        Ok(()) => Ok(Ok(())),
+        Ok(_) => Ok(Ok(())),
         Err(error @ TargetError::Rejected { .. }) => Ok(Err(error)),
         Err(error) => Err(error),
     }
@@ -368,6 +378,20 @@ fn or_rejection(sent: Result<(), TargetError>) -> Result<Result<(), TargetError>
 /// the API key may not. So what is there is looked at, and `is_held` says.
 fn must_be_gone(is_held: Option<bool>, error: TargetError) -> Result<(), TargetError> {
     if is_held == Some(false) { Ok(()) } else { Err(error) }
+}
+
+/// What Aha! does when it is asked for what it does not allow (to demote the last administrator, say) is not documented: it may answer
+/// 200 and leave all as it was. What its answer tells is believed.
+fn must_be_done(is_done: bool, change: &RightChange) -> Result<(), TargetError> {
+    if is_done {
+        return Ok(());
+    }
+    let reason = format!(
+        "Aha! was asked to {} the account and answered that all is well, but its answer shows that it is not done. Find out at \
+         Aha! what does not allow it",
+        change.describe()
+    );
+    Err(TargetError::Rejected { reason, rejection: RejectionKind::Forbidden })
 }
 
 /// What a create gives. The default role of the same workspace is what is left when a group gives no more than that.

@@ -154,6 +154,12 @@ fn role_of_code(code: u32) -> Option<WorkspaceRole> {
     }
 }
 
+/// What the answer of `POST /users/:id/product_roles` tells that is held now (`Some(None)`: nothing), where it does so in a documented code.
+pub fn told_role(body: &[u8]) -> Option<Option<WorkspaceRole>> {
+    let held: ProductRole = serde_json::from_slice(body).ok()?;
+    [0, 20, 30, 35, 40, 50].contains(&held.role).then(|| role_of_code(held.role))
+}
+
 /// The name that a role is written with. [`WorkspaceRole::Developer`] cannot be written, and is never asked for.
 pub fn written_role(role: WorkspaceRole) -> &'static str {
     match role {

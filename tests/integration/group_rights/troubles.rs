@@ -117,6 +117,62 @@ async fn what_takes_effect_late_is_undone() {
     }
 }
 
+/// The same of rights that no look at an account tells: they are said again.
+#[tokio::test]
+async fn a_custom_role_and_a_seat_that_take_effect_late_are_taken() {
+    for (name, on) in
+        [("Scoped", "POST /users/:id/user_roles"), ("Seats", "POST /paid_seat_groups/:id/modify_user")]
+    {
+        let (setup, clock) = Setup::aha_with_manual_clock();
+        let bridge = prepared(setup).start().await;
+        let (sam, step) = (bridge.create_user(SAM).await, Duration::from_millis(500));
+        let is_idle = async || as_time_passes(&clock, step, bridge.wait_until_idle()).await;
+        let group = create_group(&bridge, name, &[&sam]).await;
+        is_idle().await;
+        let given = at_aha(&bridge.aha, SAM);
+        assert!(given.custom_roles.len() + usize::from(given.seat_group.is_some()) == 1, "{name}");
+        leave(&bridge, &group, &sam).await;
+        is_idle().await;
+
+        bridge.aha.fault(Fault::drop_connection().on(on));
+        join(&bridge, &group, &sam).await;
+        failure(&bridge, &sam).await;
+        bridge.aha.clear_faults();
+        leave(&bridge, &group, &sam).await;
+        let settled = async || bridge.failure_of(&sam).await.is_none();
+        pass_time(&clock, step, "the newer change", settled).await;
+        for (workspace, role) in given.custom_roles {
+            bridge.aha.set_custom_role(given.id, workspace, role, true);
+        }
+        bridge.aha.set_seat_group(given.id, given.seat_group);
+        is_idle().await;
+        let account = at_aha(&bridge.aha, SAM);
+        assert_eq!((account.custom_roles.len(), account.seat_group), (0, None), "{}", bridge.aha.calls());
+    }
+}
+
+/// What Aha! does where it does not allow a change is not documented.
+#[tokio::test]
+async fn a_change_that_aha_accepts_and_does_not_carry_out_is_not_taken_for_done() {
+    let bridge = setup().start().await;
+    let sam = bridge.create_user(SAM).await;
+    let id = at_aha(&bridge.aha, SAM).id.to_string();
+    let roles = json!({ "administer_account": false, "administer_billing": false, "administer_configuration": false });
+    let unchanged =
+        json!({ "id": id, "name": "Sam Doe", "email": SAM, "enabled": true, "administrator_roles": roles });
+    bridge.aha.fault(Fault::json(200, &unchanged).on("PUT /users/:id"));
+    create_group(&bridge, "Admins", &[&sam]).await;
+    let told = failure(&bridge, &sam).await;
+    assert!(told.contains("administrator roles (account)") && told.contains("it is not done"), "{told}");
+
+    let ann = bridge.create_user("ann@example.com").await;
+    let weaker = json!({ "role": 50, "role_description": "Viewer", "product_id": "1", "product_name": null });
+    bridge.aha.fault(Fault::json(200, &weaker).on("POST /users/:id/product_roles"));
+    create_group(&bridge, "Aha PMs", &[&ann]).await;
+    let told = failure(&bridge, &ann).await;
+    assert!(told.contains("the role contributor") && told.contains("it is not done"), "{told}");
+}
+
 #[tokio::test]
 async fn roles_follow_when_aha_is_back_and_group_writes_do_not_wait_for_it() {
     let mut bridge = setup().start().await;
