@@ -105,6 +105,16 @@ impl Catalogue {
         self.former.seat_groups.iter().filter(is_it).map(|group| group.id.as_str())
     }
 
+    /// Whether the workspace of this id is a line, or was one when it was listed last.
+    pub fn is_line(&self, id: &str) -> bool {
+        let listed = self.workspaces.iter().chain(&self.former.workspaces);
+        listed
+            .filter(|workspace| workspace.id == id)
+            .map(|workspace| workspace.is_line)
+            .next()
+            .unwrap_or(false)
+    }
+
     /// Whether there is a workspace of this id.
     pub fn has_workspace(&self, id: &str) -> bool {
         self.workspaces.iter().any(|workspace| workspace.id == id)

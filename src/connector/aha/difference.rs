@@ -6,11 +6,14 @@
 //! the role since. With `roles = "authoritative"` all is taken that no group gives, with these exceptions,
 //! since to take it would be wrong or lead nowhere:
 //!
-//! - the default role in the default workspace, which new accounts are created with;
+//! - the default role in the default workspace, which new accounts are created with; where it is not known which one that is,
+//!   in any that is not listed;
 //! - a role that may come from a line: one that is no stronger than the account's role in some line, and `viewer` in a line.
 //!   Whether Aha! shows roles that are handed down is not documented; they cannot be taken one by one;
 //! - administrator roles, custom roles and paid seat groups, unless a rule gives any of that kind: who never lets groups
-//!   decide about administrators does not want them all to be demoted.
+//!   decide about administrators does not want them all to be demoted;
+//! - anything but administrator roles before the workspaces were listed, and seats while no seat group is: what the names of
+//!   groups give is not known then.
 //!
 //! What is given stands in the record before it is sent, so that it is taken away also after a lost answer.
 
@@ -30,8 +33,16 @@ pub(super) struct Policy<'a> {
     pub(super) rules: &'a GroupRules,
     /// `None` while it was not listed yet.
     pub(super) catalogue: Option<&'a Catalogue>,
-    /// The role of new accounts, with the workspace's id.
-    pub(super) default_role: Option<(&'a str, WorkspaceRole)>,
+    /// The role of new accounts.
+    pub(super) default_role: Option<&'a DefaultRole>,
+}
+
+/// The role that new accounts are created with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DefaultRole {
+    /// In which workspace, by its id. `None` where that is not known: it is one that was never listed.
+    pub(super) workspace: Option<String>,
+    pub(super) role: WorkspaceRole,
 }
 
 /// The changes that remain: first those that take, then those that give.
@@ -58,7 +69,7 @@ fn roles(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<RightCh
     let given = &held.given.rights.workspaces;
     let workspaces: BTreeSet<&String> =
         wanted.workspaces.keys().chain(given.keys()).chain(seen.keys()).collect();
-    let is_authoritative = policy.rules.roles == OtherRoles::Authoritative;
+    let is_authoritative = policy.is_authoritative();
     let change = |workspace: &String| {
         let (have, gave) = (seen.get(workspace).copied(), given.get(workspace).copied());
         let is_unsure = held.is_unsure_of(workspace);
@@ -67,7 +78,7 @@ fn roles(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<RightCh
         let may_come_back = have == gave || is_unsure || held.seen.workspaces.is_none();
         let before = held.given.instead_of.get(workspace).copied();
         let before = before.filter(|_| is_ours && may_come_back && !is_authoritative).map(givable);
-        let default = policy.default_role.filter(|(id, _)| id == workspace).map(|(_, role)| role);
+        let default = policy.default_role_in(workspace);
         let give = |role| RightChange::GiveRole { workspace: workspace.clone(), from: have, role };
         let take = |leaving| RightChange::TakeRole { workspace: workspace.clone(), leaving };
         match wanted.workspaces.get(workspace).copied() {
@@ -110,11 +121,7 @@ fn may_be_handed_down(
     seen: &BTreeMap<String, WorkspaceRole>,
     policy: Policy<'_>,
 ) -> bool {
-    let is_line = |id: &str| {
-        policy.catalogue.is_some_and(|catalogue| {
-            catalogue.workspaces.iter().any(|workspace| workspace.is_line && workspace.id == id)
-        })
-    };
+    let is_line = |id: &str| policy.catalogue.is_some_and(|catalogue| catalogue.is_line(id));
     let others = || seen.iter().filter(|(other, _)| *other != workspace);
     if is_line(workspace) {
         return role == WorkspaceRole::Viewer && others().next().is_some();
@@ -144,7 +151,9 @@ fn administrator_roles(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) 
 fn seat_groups(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<RightChange> {
     let unseen = BTreeSet::new();
     let have = held.seen.seat_groups.as_ref().unwrap_or(&unseen);
-    let is_managed = policy.is_authoritative_about(|grant| matches!(grant, Grant::SeatGroup(_)));
+    // A plan without them, or a listing that was refused, tells nothing.
+    let is_listed = policy.catalogue.is_some_and(|catalogue| !catalogue.seat_groups.is_empty());
+    let is_managed = is_listed && policy.is_authoritative_about(|grant| matches!(grant, Grant::SeatGroup(_)));
     let mut changes = Vec::new();
     // Nobody is in two of them, so the one that a group gives takes the place of any other.
     let leaves = |group: &&String| {
@@ -170,7 +179,8 @@ fn seat_groups(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<R
 fn custom_roles(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<RightChange> {
     let unseen = BTreeSet::new();
     let have = held.seen.custom_roles.as_ref().unwrap_or(&unseen);
-    let is_managed = policy.is_authoritative_about(|grant| matches!(grant, Grant::CustomRole { .. }));
+    let is_managed = policy.is_authoritative()
+        && policy.is_authoritative_about(|grant| matches!(grant, Grant::CustomRole { .. }));
     let too_many: BTreeSet<&String> = held
         .given
         .rights
@@ -187,6 +197,21 @@ fn custom_roles(wanted: &Rights, held: &Entitlement, policy: Policy<'_>) -> Vec<
 }
 
 impl Policy<'_> {
+    /// Whether roles are taken that no group gives. Not before it is known what the names of groups give.
+    fn is_authoritative(self) -> bool {
+        self.catalogue.is_some() && self.rules.roles == OtherRoles::Authoritative
+    }
+
+    /// The role that an account may have in `workspace` since it was created.
+    fn default_role_in(self, workspace: &str) -> Option<WorkspaceRole> {
+        let DefaultRole { workspace: place, role } = self.default_role?;
+        let is_it = match place {
+            Some(id) => id == workspace,
+            None => !self.catalogue.is_some_and(|catalogue| catalogue.has_workspace(workspace)),
+        };
+        is_it.then_some(*role)
+    }
+
     fn is_authoritative_about(self, kind: impl Fn(&Grant) -> bool) -> bool {
         self.rules.roles == OtherRoles::Authoritative && self.rules.give(kind)
     }

@@ -11,13 +11,15 @@
 //! A name may mean something that is not listed any more: the API key's owner does not see it now, or somebody renamed a
 //! workspace that a rule names. Or several workspaces have the name. Then it is [doubtful](Doubtful) what the name gives: nobody gets it,
 //! and nobody who has it loses it because of that. One listing that tells less than the one before must not take the roles of hundreds.
+//! Of what was never listed it is not known what it is: then the same holds for all that is not listed, but for what the bridge
+//! gave itself, which it knows.
 
 use std::collections::BTreeSet;
 
 use crate::{
     config::{Administration, Grant, GroupRules, Role},
     connector::{
-        Catalogue, Meaning,
+        Catalogue, Entitlement, Meaning,
         rights::{AdministratorRole, CustomRole, RightChange, Rights, WorkspaceRole},
     },
 };
@@ -50,17 +52,31 @@ pub(super) struct Doubtful {
     roles_in: BTreeSet<String>,
     custom_roles_in: BTreeSet<String>,
     seat_groups: BTreeSet<String>,
+    /// Where the roles of a workspace are asked for that was never listed: those that are, which it is none of.
+    roles_but_in: Option<BTreeSet<String>>,
+    /// The same for custom roles.
+    custom_roles_but_in: Option<BTreeSet<String>>,
 }
 
 impl Doubtful {
-    /// Whether `change` takes something of it.
-    pub(super) fn forbids(&self, change: &RightChange) -> bool {
+    /// Whether `change` takes something of it from an account that has `held`.
+    pub(super) fn forbids(&self, change: &RightChange, held: &Entitlement) -> bool {
+        let given = &held.given.rights;
+        let is_none_of = |listed: &Option<BTreeSet<String>>, workspace: &String| {
+            listed.as_ref().is_some_and(|listed| !listed.contains(workspace))
+        };
         change.takes()
             && match change {
                 RightChange::GiveRole { workspace, .. } | RightChange::TakeRole { workspace, .. } => {
                     self.roles_in.contains(workspace)
+                        || is_none_of(&self.roles_but_in, workspace)
+                            && !given.workspaces.contains_key(workspace)
                 }
-                RightChange::TakeCustomRoles { workspace } => self.custom_roles_in.contains(workspace),
+                RightChange::TakeCustomRoles { workspace } => {
+                    self.custom_roles_in.contains(workspace)
+                        || is_none_of(&self.custom_roles_but_in, workspace)
+                            && !given.custom_roles.iter().any(|role| role.workspace == *workspace)
+                }
                 RightChange::LeaveSeatGroup(group) => self.seat_groups.contains(group),
                 RightChange::GiveCustomRole(_)
                 | RightChange::Administrator { .. }
@@ -70,14 +86,24 @@ impl Doubtful {
 
     /// What `grant` gave.
     fn note(&mut self, grant: &Grant, catalogue: &Catalogue) {
-        let workspaces = |text| may_be_meant(catalogue, text).map(str::to_owned);
         match grant {
-            Grant::Role { workspace, .. } => self.roles_in.extend(workspaces(workspace)),
-            Grant::CustomRole { workspace, .. } => self.custom_roles_in.extend(workspaces(workspace)),
+            Grant::Role { workspace, .. } => self.note_roles(workspace, catalogue),
+            Grant::CustomRole { workspace, .. } => match may_be_meant(catalogue, workspace) {
+                Some(workspaces) => self.custom_roles_in.extend(workspaces),
+                None => self.custom_roles_but_in = Some(listed(catalogue)),
+            },
             Grant::SeatGroup(group) => {
                 self.seat_groups.extend(catalogue.former_seat_groups(group).map(str::to_owned));
             }
             Grant::Administrator(_) => {}
+        }
+    }
+
+    /// Some role in the workspace that `text` names.
+    fn note_roles(&mut self, text: &str, catalogue: &Catalogue) {
+        match may_be_meant(catalogue, text) {
+            Some(workspaces) => self.roles_in.extend(workspaces),
+            None => self.roles_but_in = Some(listed(catalogue)),
         }
     }
 }
@@ -103,6 +129,7 @@ impl<'a> Meanings<'a> {
                  does not see it. Who has the role keeps it as long as the workspace is there"
             ));
         }
+        meaning.problems.extend(self.namesakes(name));
         for grant in self.grants(name) {
             let mut rights = Rights::default();
             match self.give(&grant, &mut rights) {
@@ -120,6 +147,11 @@ impl<'a> Meanings<'a> {
             let grants = self.grants(name);
             if grants.is_empty() {
                 asked.doubtful.roles_in.extend(self.doubtful_workspaces(name).map(str::to_owned));
+                if let Some((catalogue, workspace)) = self.named(name)
+                    && may_be_meant(catalogue, workspace).is_none()
+                {
+                    asked.doubtful.note_roles(workspace, catalogue);
+                }
             }
             for grant in grants {
                 // Those who ask what a single name means are told of problems.
@@ -160,17 +192,39 @@ impl<'a> Meanings<'a> {
     /// The workspaces that a name of the catalogue was about, if they are not listed any more. One that is listed under another
     /// name was renamed: then the name means nothing, as a group that is renamed itself.
     fn unlisted_workspaces(self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let is_ruled = self.rules.rules.iter().any(|rule| rule.name.matches(name));
-        let named = self.catalogue.zip(workspace_and_role(name)).filter(|_| !is_ruled).into_iter();
-        named.flat_map(|(catalogue, (workspace, _))| {
+        self.named(name).into_iter().flat_map(|(catalogue, workspace)| {
             catalogue.former_workspaces(workspace).filter(|id| !catalogue.has_workspace(id))
         })
     }
 
+    /// What is the matter with a name of the catalogue if several workspaces have it.
+    fn namesakes(self, name: &'a str) -> Option<String> {
+        let (catalogue, workspace) = self.named(name)?;
+        if catalogue.find_workspace(workspace).is_some() {
+            return None;
+        }
+        let called: Vec<_> =
+            catalogue.workspaces_called(workspace).map(|workspace| workspace.key.as_str()).collect();
+        (called.len() > 1).then(|| {
+            format!(
+                "{} workspaces are called {workspace:?}: {}. Write the prefix of the one that is meant. Who has a role in one of \
+                 them keeps it",
+                called.len(),
+                called.join(", ")
+            )
+        })
+    }
+
+    /// The workspace that a name is about which no rule fits.
+    fn named(self, name: &'a str) -> Option<(&'a Catalogue, &'a str)> {
+        let is_ruled = self.rules.rules.iter().any(|rule| rule.name.matches(name));
+        let (workspace, _) = workspace_and_role(name).filter(|_| !is_ruled)?;
+        Some((self.catalogue?, workspace))
+    }
+
     /// The workspaces one of which a name of the catalogue may be about, though it is not known which.
     fn doubtful_workspaces(self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.catalogue.zip(workspace_and_role(name)).into_iter();
-        let called = named.flat_map(|(catalogue, (workspace, _))| {
+        let called = self.named(name).into_iter().flat_map(|(catalogue, workspace)| {
             catalogue.workspaces_called(workspace).map(|workspace| workspace.id.as_str())
         });
         self.unlisted_workspaces(name).chain(called)
@@ -225,7 +279,7 @@ impl<'a> Meanings<'a> {
         if let Some(workspace) = self.catalogue.and_then(|catalogue| catalogue.find_workspace(text)) {
             return Ok((workspace.id.clone(), workspace.key.clone()));
         }
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if is_id(text) {
             return Ok((text.to_owned(), format!("workspace {text}")));
         }
         Err(match self.catalogue {
@@ -241,10 +295,34 @@ impl<'a> Meanings<'a> {
     }
 }
 
-/// The ids of the workspaces that `text` named once, or that have it as their name.
-fn may_be_meant<'a>(catalogue: &'a Catalogue, text: &'a str) -> impl Iterator<Item = &'a str> {
+/// The id of the workspace that `text` names: by its word where it is an id, else as it is listed, or was when it was listed last.
+pub(super) fn workspace_id(text: &str, catalogue: Option<&Catalogue>) -> Option<String> {
+    let listed = catalogue.and_then(|catalogue| catalogue.find_workspace(text));
+    let former = || {
+        let mut former = catalogue?.former_workspaces(text);
+        let only = former.next()?;
+        former.all(|id| id == only).then(|| only.to_owned())
+    };
+    listed
+        .map(|workspace| workspace.id.clone())
+        .or_else(|| is_id(text).then(|| text.to_owned()))
+        .or_else(former)
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The ids of the workspaces that `text` named once, or that have it as their name; `None` if no listing told of any.
+fn may_be_meant(catalogue: &Catalogue, text: &str) -> Option<BTreeSet<String>> {
     let called = catalogue.workspaces_called(text).map(|workspace| workspace.id.as_str());
-    catalogue.former_workspaces(text).chain(called)
+    let meant: BTreeSet<_> = catalogue.former_workspaces(text).chain(called).map(str::to_owned).collect();
+    (!meant.is_empty()).then_some(meant)
+}
+
+/// The ids of the workspaces that there are.
+fn listed(catalogue: &Catalogue) -> BTreeSet<String> {
+    catalogue.workspaces.iter().map(|workspace| workspace.id.clone()).collect()
 }
 
 /// The two parts of `{workspace}: {role}`.

@@ -26,8 +26,8 @@ use crate::{
 
 use self::{
     client::Client,
-    difference::Policy,
-    meaning::{Meanings, workspace_role},
+    difference::{DefaultRole, Policy},
+    meaning::{Meanings, workspace_id, workspace_role},
 };
 use super::{
     Account, AccountPage, Allowance, Call, Catalogue, Connector, CredentialsOwner, Desired, Directory,
@@ -73,10 +73,10 @@ impl Aha {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The workspace's id and the role that new accounts get, if there is a role and the workspace was listed.
-    fn default_role(&self, catalogue: Option<&Catalogue>) -> Option<(String, WorkspaceRole)> {
-        let workspace = catalogue?.find_workspace(&self.default_workspace)?;
-        Some((workspace.id.clone(), self.default_role?))
+    /// The role that new accounts get, if they get one.
+    fn default_role(&self, catalogue: Option<&Catalogue>) -> Option<DefaultRole> {
+        let workspace = workspace_id(&self.default_workspace, catalogue);
+        Some(DefaultRole { workspace, role: self.default_role? })
     }
 }
 
@@ -102,7 +102,7 @@ impl Connector for Aha {
         let policy = Policy {
             rules: &self.rules,
             catalogue: catalogue.as_deref(),
-            default_role: default_role.as_ref().map(|(id, role)| (id.as_str(), *role)),
+            default_role: default_role.as_ref(),
         };
         plan::plan(desired, observed, policy)
     }
@@ -117,6 +117,8 @@ impl Connector for Aha {
                 Call::Find { email } => self.client.find(email, allowance).await,
                 Call::Create { email, name, into } => {
                     let default_role = self.default_role(self.listed().as_deref());
+                    let default_role =
+                        default_role.and_then(|default| Some((default.workspace?, default.role)));
                     let created =
                         self.client.create(email, name, into.as_ref(), default_role, allowance).await;
                     created.map(Observed::Present)

@@ -66,7 +66,8 @@ fn wanted(desired: &Desired, policy: Policy<'_>) -> Option<Asked> {
 /// strongest role. One that is not listed may not be there, and somebody with no account at all is worse off than without a
 /// role.
 fn joined_first(wanted: &Rights, policy: Policy<'_>) -> Option<(String, WorkspaceRole)> {
-    let is_default = |id: &str| policy.default_role.is_some_and(|(default, _)| default == id);
+    let default = policy.default_role.and_then(|default| default.workspace.as_deref());
+    let is_default = |id: &str| default == Some(id);
     let is_listed = |id: &str| policy.catalogue.is_some_and(|catalogue| catalogue.has_workspace(id));
     let listed = wanted.workspaces.iter().filter(|(id, _)| is_listed(id));
     let chosen = listed.max_by(|(one, role), (other, stronger)| {
@@ -85,7 +86,7 @@ fn in_order(
     let update = changes.map(|changes| Call::Update { account: account.clone(), changes });
     let rights = wanted.map(|wanted| {
         let mut changes = difference::changes(&wanted.rights, &account.entitlement, policy);
-        changes.retain(|change| !wanted.doubtful.forbids(change));
+        changes.retain(|change| !wanted.doubtful.forbids(change, &account.entitlement));
         changes
     });
     let (lost, gained): (Vec<_>, Vec<_>) = rights.into_iter().flatten().partition(|change| change.takes());

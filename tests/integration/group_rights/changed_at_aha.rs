@@ -6,7 +6,7 @@ use http::Method;
 use rstest::rstest;
 use scim_bridge::{
     clock::ManualClock,
-    sim::aha::{Fault, Role, SimulatedAha},
+    sim::aha::{Fault, Person, Role, SimulatedAha},
 };
 use serde_json::{Value, json};
 
@@ -81,6 +81,63 @@ async fn a_rule_about_a_workspace_that_was_renamed_keeps_what_it_gave_and_gives_
     join(&bridge, &groups[0], &sam).await;
     bridge.wait_until_idle().await;
     assert_eq!(at_aha(&bridge.aha, SAM).roles.get(&prj1), None);
+}
+
+/// Two workspaces may have one name, and a group that is called by it says nothing then.
+#[rstest]
+#[tokio::test]
+async fn who_leaves_a_group_whose_name_two_workspaces_have_loses_what_it_gave(
+    #[values("the member leaves", "the group is deleted")] how: &str,
+) {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = prepared(setup).start().await;
+    let sam = bridge.create_user(SAM).await;
+    let group = create_group(&bridge, "Project 3: contributor", &[&sam]).await;
+    expect_roles(&bridge, SAM, [("PRJ3", Role::Contributor)]).await;
+    bridge.aha.add_workspace("PRJ4", "Project 3");
+    bridge.next_roster(&clock, HOUR).await;
+    expect_roles(&bridge, SAM, [("PRJ3", Role::Contributor)]).await;
+    match how {
+        "the member leaves" => leave(&bridge, &group, &sam).await,
+        _ => bridge.delete(&group).await.no_content(),
+    }
+    expect_roles(&bridge, SAM, []).await;
+}
+
+/// Sam has by hand what the groups give as well. The key's owner is told less than there is, and has never been told more.
+#[rstest]
+#[case::no_workspaces_yet("/products", Fault::html(503))]
+#[case::some_of_the_workspaces("/products", Fault::json(200, &json!({
+    "products": [{ "id": "7", "reference_prefix": "SEVEN", "name": "Seven", "product_line": false }],
+    "pagination": { "total_records": 1, "total_pages": 1, "current_page": 1 } })))]
+#[case::no_seat_groups("/paid_seat_groups", Fault::json(403, &json!({ "error": "Forbidden" })))]
+#[tokio::test]
+async fn authoritative_roles_take_nothing_of_what_was_never_listed(
+    #[case] listing: &str,
+    #[case] fault: Fault,
+) {
+    let setup = Setup::aha().app_keys(
+        "roles = 'authoritative'\ndefault_role = 'viewer'\n\
+         groups = [{ name = 'Seats', grants = [{ seat_group = 'Group 2' }] }]",
+    );
+    let prepare = |aha: &SimulatedAha| {
+        aha.add_workspace("PRJ2", "Project 2");
+        let owner = aha.users()[0].id;
+        let seats = aha.add_seat_group("Group 2", 10, owner);
+        let sam = Person::new("Sam", "Doe", SAM).role("PRJ1", Role::Viewer).role("PRJ2", Role::Owner);
+        let sam = aha.seed(sam);
+        aha.set_seat_group(sam, Some(seats));
+        aha.fault(fault.on_method(Method::GET).on_path_prefix(listing).always());
+    };
+    let bridge = setup.with(prepare).start_unready().await;
+    bridge.wait_until_ready().await;
+    let found = bridge.filter("/Users", &format!("userName eq \"{SAM}\"")).await;
+    let sam = found.only()["id"].as_str().unwrap().to_owned();
+    bridge.calls();
+    create_group(&bridge, "PRJ2: owner", &[&sam]).await;
+    create_group(&bridge, "Seats", &[&sam]).await;
+    assert_eq!(writes(&bridge).await, [""; 0]);
+    assert_eq!(bridge.failure_of(&sam).await, None);
 }
 
 #[tokio::test]

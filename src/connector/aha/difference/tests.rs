@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     config::{Administration, GroupRule, Pattern},
     connector::{
-        catalogue::Workspace,
+        catalogue::{SeatGroup, Workspace},
         rights::{AdministratorRole, Given, SeenRights},
     },
 };
@@ -22,6 +22,13 @@ fn in_workspace(role: Option<WorkspaceRole>) -> BTreeMap<String, WorkspaceRole> 
 
 fn rules(roles: OtherRoles) -> GroupRules {
     GroupRules { roles, ..GroupRules::default() }
+}
+
+/// Workspaces, and whether each is a line.
+fn listing(workspaces: &[(&str, bool)]) -> Catalogue {
+    let workspace =
+        |&(id, is_line): &(&str, bool)| Workspace { id: id.into(), key: id.into(), name: id.into(), is_line };
+    Catalogue { workspaces: workspaces.iter().map(workspace).collect(), ..Catalogue::default() }
 }
 
 /// The one change in workspace 1, if there is one.
@@ -42,8 +49,9 @@ fn change(
         lost: None,
     };
     let rules = rules(roles);
-    let policy =
-        Policy { rules: &rules, catalogue: None, default_role: default_role.map(|role| ("1", role)) };
+    let catalogue = listing(&[("1", false)]);
+    let default_role = default_role.map(|role| DefaultRole { workspace: Some("1".into()), role });
+    let policy = Policy { rules: &rules, catalogue: Some(&catalogue), default_role: default_role.as_ref() };
     let changes = changes(&wanted, &held, policy);
     assert!(changes.len() <= 1, "{changes:?}");
     changes.into_iter().next()
@@ -109,28 +117,71 @@ fn authoritative_roles_leave_what_may_be_handed_down(
     #[case] _line: Option<&str>,
     #[case] taken: &[&str],
 ) {
-    let catalogue = Catalogue {
-        workspaces: [("line", true), ("1", false), ("2", false)]
-            .map(|(id, is_line)| Workspace { id: id.into(), key: id.into(), name: id.into(), is_line })
-            .into(),
-        ..Catalogue::default()
-    };
+    let all = listing(&[("line", true), ("1", false), ("2", false)]);
+    // What was a line stays one when it is not listed any more.
+    let less = listing(&[("1", false), ("2", false)]).remembering(all.clone());
+    for catalogue in [all, less] {
+        assert_eq!(taken_from(seen, &catalogue, None), taken, "{catalogue:?}");
+    }
+}
+
+/// The workspaces in which what was seen of an account is taken that no group gives anything.
+fn taken_from(
+    seen: &[(&str, WorkspaceRole)],
+    catalogue: &Catalogue,
+    default_role: Option<&DefaultRole>,
+) -> Vec<String> {
     let seen = seen.iter().map(|(id, role)| ((*id).to_owned(), *role)).collect();
     let held = Entitlement {
         seen: SeenRights { workspaces: Some(seen), ..SeenRights::default() },
         ..Entitlement::default()
     };
     let rules = rules(OtherRoles::Authoritative);
-    let policy = Policy { rules: &rules, catalogue: Some(&catalogue), default_role: None };
-    let changes = changes(&Rights::default(), &held, policy);
-    let workspaces: Vec<_> = changes
-        .iter()
+    let policy = Policy { rules: &rules, catalogue: Some(catalogue), default_role };
+    changes(&Rights::default(), &held, policy)
+        .into_iter()
         .map(|change| match change {
-            RightChange::TakeRole { workspace, .. } => workspace.as_str(),
+            RightChange::TakeRole { workspace, .. } => workspace,
             other => panic!("{other:?}"),
         })
-        .collect();
-    assert_eq!(workspaces, taken);
+        .collect()
+}
+
+#[test]
+fn a_default_workspace_that_is_not_known_may_be_any_that_is_not_listed() {
+    let catalogue = listing(&[("2", false)]);
+    let unknown = DefaultRole { workspace: None, role: VIEWER };
+    let seen = [("1", VIEWER), ("2", VIEWER), ("3", OWNER)];
+    assert_eq!(taken_from(&seen, &catalogue, Some(&unknown)), ["2", "3"]);
+    let known = DefaultRole { workspace: Some("1".into()), role: VIEWER };
+    assert_eq!(taken_from(&seen, &catalogue, Some(&known)), ["2", "3"]);
+    assert_eq!(taken_from(&seen[1..], &catalogue, None), ["2", "3"]);
+}
+
+/// What the names of groups give is not known then.
+#[test]
+fn before_anything_is_listed_only_what_the_bridge_gave_is_taken() {
+    let grants = vec![Grant::SeatGroup("8".into()), Grant::CustomRole { workspace: "1".into(), role: 7 }];
+    let rule = GroupRule { name: Pattern::new("x"), grants };
+    let rules = GroupRules { rules: vec![rule], ..rules(OtherRoles::Authoritative) };
+    let custom_role = CustomRole { workspace: "1".into(), role: 7 };
+    let rights = Rights {
+        workspaces: in_workspace(Some(OWNER)),
+        custom_roles: [custom_role].into(),
+        seat_group: Some("8".into()),
+        ..Rights::default()
+    };
+    let by_hand = Entitlement { seen: seen(&rights), ..Entitlement::default() };
+    let given = Entitlement { given: Given { rights, ..Given::default() }, ..by_hand.clone() };
+    let count = |held: &Entitlement, catalogue: Option<&Catalogue>| {
+        changes(&Rights::default(), held, Policy { rules: &rules, catalogue, default_role: None }).len()
+    };
+    let without_seat_groups = listing(&[("1", false)]);
+    let seat_groups = vec![SeatGroup { id: "9".into(), name: "Group 2".into() }];
+    let with_seat_groups = Catalogue { seat_groups, ..without_seat_groups.clone() };
+    for (catalogue, of_others) in [(None, 0), (Some(&without_seat_groups), 2), (Some(&with_seat_groups), 3)] {
+        assert_eq!((count(&by_hand, catalogue), count(&given, catalogue)), (of_others, 3), "{catalogue:?}");
+    }
 }
 
 #[test]
@@ -230,7 +281,8 @@ proptest! {
         is_authoritative in any::<bool>(),
     ) {
         let rules = rules(if is_authoritative { OtherRoles::Authoritative } else { OtherRoles::Additive });
-        let policy = Policy { rules: &rules, catalogue: None, default_role: None };
+        let catalogue = listing(&[("1", false), ("2", false)]);
+        let policy = Policy { rules: &rules, catalogue: Some(&catalogue), default_role: None };
         let mut entitlement = Entitlement {
             seen: if is_told { seen(&held) } else { SeenRights::default() },
             ..Entitlement::default()

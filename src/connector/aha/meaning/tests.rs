@@ -153,7 +153,7 @@ fn a_name_of_more_than_one_workspace_is_that_of_none() {
 #[case::a_name_of_the_catalogue(&["PRJ9: viewer", "gone: OWNER"], &["33"])]
 #[case::listed_under_another_name(&["PRJ9: owner"], &[])]
 #[case::known(&["Aha PMs", "PRJ1: viewer", "Seats", "Scoped", "Admins"], &[])]
-#[case::never_listed(&["PRJ7: viewer", "Staff", "Gone: all"], &[])]
+#[case::about_no_workspace(&["Staff", "Gone: all"], &[])]
 fn what_is_not_listed_any_more_is_not_taken(#[case] names: &[&str], #[case] expected: &[&str]) {
     let mut rules = rules();
     rules.rules.push(rule("Lost", [Grant::CustomRole { workspace: "PRJ9".into(), role: 7 }]));
@@ -175,8 +175,11 @@ fn what_is_not_listed_any_more_is_not_taken(#[case] names: &[&str], #[case] expe
         ("8", RightChange::LeaveSeatGroup("8".into())),
         ("9", RightChange::LeaveSeatGroup("9".into())),
     ];
-    let forbidden: Vec<_> =
-        changes.iter().filter(|(_, change)| doubtful.forbids(change)).map(|(id, _)| *id).collect();
+    let forbidden: Vec<_> = changes
+        .iter()
+        .filter(|(_, change)| doubtful.forbids(change, &Entitlement::default()))
+        .map(|(id, _)| *id)
+        .collect();
     assert_eq!(forbidden, expected);
     let raise = RightChange::GiveRole { workspace: "33".into(), from: None, role: WorkspaceRole::Viewer };
     let lower = RightChange::GiveRole {
@@ -184,13 +187,82 @@ fn what_is_not_listed_any_more_is_not_taken(#[case] names: &[&str], #[case] expe
         from: Some(WorkspaceRole::Owner),
         role: WorkspaceRole::Viewer,
     };
-    assert!(!doubtful.forbids(&raise));
+    assert!(!doubtful.forbids(&raise, &Entitlement::default()));
     // Such a group is none that gives nothing: who leaves it is looked at.
     let meanings = Meanings { rules: &rules, catalogue: Some(&catalogue) };
     for name in names.iter().filter(|_| !expected.is_empty()) {
         assert_eq!(meanings.meaning(name).is_nothing(), *name == "PRJ9: viewer", "{name}");
     }
-    assert_eq!(doubtful.forbids(&lower), expected.contains(&"33"));
+    assert_eq!(doubtful.forbids(&lower, &Entitlement::default()), expected.contains(&"33"));
+}
+
+/// It may be any that is not listed. What the bridge gave is given by its id, so it is not meant.
+#[rstest]
+#[case::a_name_of_the_catalogue("PRJ7: viewer", &["33", "44"])]
+#[case::a_workspace_that_a_rule_names("Broken", &["33", "44"])]
+#[case::a_custom_role_in_it("Lost", &["custom 33"])]
+#[case::a_rule_that_gives_nothing("PRJ8: owner", &[])]
+fn of_a_workspace_that_was_never_listed_nothing_is_taken_that_others_gave(
+    #[case] name: &str,
+    #[case] expected: &[&str],
+) {
+    let mut rules = rules();
+    rules.rules.push(rule("Lost", [Grant::CustomRole { workspace: "PRJ9".into(), role: 7 }]));
+    rules.rules.push(rule("PRJ8: owner", []));
+    let catalogue = catalogue();
+    let names = [name.to_owned()].into();
+    let doubtful = Meanings { rules: &rules, catalogue: Some(&catalogue) }.asked(&names).doubtful;
+    let take = |workspace: &str| RightChange::TakeRole { workspace: workspace.into(), leaving: None };
+    let take_custom = |workspace: &str| RightChange::TakeCustomRoles { workspace: workspace.into() };
+    let changes = [
+        ("11", take("11")),
+        ("33", take("33")),
+        ("44", take("44")),
+        ("custom 11", take_custom("11")),
+        ("custom 33", take_custom("33")),
+    ];
+    let by_hand = Entitlement::default();
+    let mut given = Entitlement::default();
+    for workspace in ["11", "33", "44"] {
+        given.given.rights.workspaces.insert(workspace.into(), WorkspaceRole::Viewer);
+        given.given.rights.custom_roles.insert(CustomRole { workspace: workspace.into(), role: 7 });
+    }
+    let forbidden = |held: &Entitlement| -> Vec<_> {
+        changes.iter().filter(|(_, change)| doubtful.forbids(change, held)).map(|(id, _)| *id).collect()
+    };
+    assert_eq!(forbidden(&by_hand), expected);
+    assert_eq!(forbidden(&given), [""; 0]);
+}
+
+#[test]
+fn a_workspace_is_known_by_its_listing_or_the_former_one_and_an_id_at_its_word() {
+    let moved = Catalogue::default().remembering(catalogue());
+    let two = Catalogue { workspaces: vec![workspace("55", "PRJ1", "Other")], ..Catalogue::default() };
+    let two = Catalogue::default().remembering(two.remembering(catalogue()));
+    for (text, catalogue, expected) in [
+        ("prj1", Some(&catalogue()), Some("11")),
+        ("prj1", Some(&moved), Some("11")),
+        ("PRJ2", Some(&two), Some("22")),
+        ("PRJ1", Some(&two), None),
+        ("PRJ7", Some(&moved), None),
+        ("PRJ1", None, None),
+        ("4711", Some(&moved), Some("4711")),
+        ("4711", None, Some("4711")),
+    ] {
+        assert_eq!(workspace_id(text, catalogue).as_deref(), expected, "{text} {catalogue:?}");
+    }
+}
+
+#[test]
+fn a_name_that_several_workspaces_have_is_told_with_their_prefixes() {
+    let workspaces = vec![workspace("1", "ONE", "Mobile"), workspace("2", "TWO", "mobile")];
+    let catalogue = Catalogue { workspaces, ..Catalogue::default() };
+    let rules = GroupRules { rules: vec![rule("Mobile: owner", [])], ..GroupRules::default() };
+    let meanings = Meanings { rules: &rules, catalogue: Some(&catalogue) };
+    let meaning = meanings.meaning("Mobile: viewer");
+    assert!(meaning.problems[0].contains("2 workspaces are called \"Mobile\": ONE, TWO"), "{meaning:?}");
+    assert!(meanings.meaning("Mobile: owner").is_nothing(), "a rule says so");
+    assert_eq!(meanings.meaning("ONE: owner").problems, [""; 0]);
 }
 
 #[test]
