@@ -68,12 +68,15 @@ impl Effect {
             users::touch_members(transaction, touch(lane), &after.id).await?;
             return Ok(Touched::Members);
         }
+        let added = members.users_added();
         if !gives.is_nothing() {
-            let added = members.users_added();
             users::touch(transaction, touch(Lane::Grant), &added).await?;
             touched.extend(added.into_iter().map(str::to_owned));
-        } else if before.is_none() {
-            tell(app, after, &gives);
+        } else {
+            users::adopt(transaction, app, &added).await?;
+            if before.is_none() {
+                tell(app, after, &gives);
+            }
         }
         Ok(Touched::These(touched))
     }

@@ -37,7 +37,7 @@ pub use self::{
     read::{count, find_all, find_any, find_shown},
     record::{Answered, Fallback, Lease, Ownership, User, user_name_key},
     sorted::{page_sorted, sort_key},
-    touch::{Touch, touch, touch_members},
+    touch::{Touch, adopt, touch, touch_members},
     unsettled::{Settled, list_unsettled},
     write::{
         delete_row, find_by_account, find_live_by_user_name, get, has_own_name, insert, list_accounts,

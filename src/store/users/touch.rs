@@ -65,7 +65,27 @@ pub async fn touch(transaction: &mut Transaction, touch: Touch<'_>, ids: &[&str]
     Ok(())
 }
 
-/// The same for all members of a group, in one statement.
+/// An IdP that puts unmanaged users of `app` into a group manages them from now on, also where the group gives nothing: it may mean
+/// something later. Nothing becomes due.
+///
+/// # Errors
+/// When the database fails.
+pub async fn adopt(transaction: &mut Transaction, app: &str, ids: &[&str]) -> Result<(), StoreError> {
+    static ADOPT: LazyLock<Batch> = LazyLock::new(|| {
+        Batch::ids_in(
+            "UPDATE users SET ownership = 'adopted' \
+             WHERE app = $1 AND deleted_at IS NULL AND ownership = 'unmanaged' AND id IN ",
+            2,
+            "",
+        )
+    });
+    for query in ADOPT.queries(&[app], ids) {
+        query.execute(&mut *transaction).await?;
+    }
+    Ok(())
+}
+
+/// Makes all members of a group due, as [`touch`] does, in one statement.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,13 +1,15 @@
 //! Members of groups get what the groups give, in the fewest calls.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use scim_bridge::sim::aha::{AdministratorRoles, Person, Role};
 use serde_json::json;
 
 use super::fixture::{
-    at_aha, create_group, expect_roles, join, leave, rename, set_active, setup, value, writes,
+    at_aha, create_group, expect_roles, join, leave, prepared, rename, set_active, setup, value, writes,
 };
-use crate::harness::user;
+use crate::harness::{Setup, user};
 
 const SAM: &str = "sam.doe@example.com";
 const NO_CALLS: [&str; 0] = [];
@@ -169,4 +171,25 @@ async fn somebody_who_was_found_at_aha_is_managed_once_in_a_group_that_gives_som
     }
     expect_roles(&bridge, SAM, []).await;
     assert_eq!(bridge.aha.invitations().len(), 0);
+}
+
+/// Entra matches people who are there already, and finds nothing to say of them but their groups.
+#[tokio::test]
+async fn somebody_who_was_found_at_aha_gets_what_a_group_gives_that_meant_nothing_when_it_was_pushed() {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = prepared(setup)
+        .with(|aha| {
+            aha.seed(Person::new("Sam", "Doe", SAM));
+        })
+        .start()
+        .await;
+    let found = bridge.filter("/Users", &format!("userName eq \"{SAM}\"")).await;
+    let sam = found.only()["id"].as_str().unwrap().to_owned();
+    let new = bridge.aha.add_workspace("NEW", "New");
+    create_group(&bridge, "NEW: viewer", &[&sam]).await;
+    assert_eq!(writes(&bridge).await, NO_CALLS);
+    bridge.next_roster(&clock, Duration::from_secs(3_700)).await;
+    let given = writes(&bridge).await;
+    assert!(given.len() == 1 && given[0].contains("/product_roles"), "{given:?}");
+    assert_eq!(at_aha(&bridge.aha, SAM).roles.get(&new), Some(&Role::Viewer));
 }
