@@ -51,6 +51,7 @@ fn user(app: &str, number: u64, resource: Resource) -> User {
         deleted_at: None,
         account_key: None,
         observed: Observed::Unknown,
+        out_of_sight: None,
         observed_at: None,
         answered: Answered::Yes,
         fallback: None,

@@ -21,6 +21,7 @@ use super::{
     doubt::{self, NothingFound},
     fence,
     in_hand::Held,
+    out_of_sight,
     outcome::Rejection,
     pace,
     settle::{self, Noted, Sighting},
@@ -109,6 +110,7 @@ async fn attempt(
         match looked {
             Ok(observed) => {
                 sighting.observed = doubt::seen(sighting.observed, observed, reason);
+                sighting.looked_at = Some(account);
                 if matches!(sighting.observed, Observed::Present(_)) {
                     doubted = Doubted::Rights;
                     sighting.ends_doubt = true;
@@ -265,6 +267,7 @@ async fn attempt(
                 sighting.adopted |= matches!((&call, &observed), (Call::Find { .. }, Observed::Present(_)))
                     && !matches!(sighting.observed, Observed::Suspected { .. });
                 let observed = with_given(observed, &sighting.observed);
+                let observed = out_of_sight::found_again(observed, &sighting, &user);
                 if let Call::ChangeRight { change: RightChange::Administrator { .. }, .. } = &call {
                     administrators::remember(target, &observed).await?;
                 }
@@ -337,7 +340,10 @@ async fn attempt(
                 let looked = doubt::look_again(target, &account).await;
                 sighting.calls.add_look_at_account(target, &account, user.version, called_at, &looked);
                 match looked {
-                    Ok(observed) => sighting.observed = observed,
+                    Ok(observed) => {
+                        sighting.observed = observed;
+                        sighting.looked_at = Some(account);
+                    }
                     Err(error) => return give_up(target, user, sighting, error).await,
                 }
             }

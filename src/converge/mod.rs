@@ -31,6 +31,7 @@ mod holder;
 pub mod in_hand;
 mod journal;
 pub mod orphans;
+mod out_of_sight;
 pub mod outcome;
 mod pace;
 pub mod put_back;

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Time,
-    connector::{Lane, Observed, error::RejectionKind},
+    connector::{Account, Lane, Observed, error::RejectionKind},
     store::{
         StoreError, Transaction, User, UserId,
         events::{self, Event, EventKind, Subject},
@@ -26,6 +26,8 @@ use super::{
 pub(super) struct Sighting {
     /// The account.
     pub(super) observed: Observed,
+    /// The account as it was before it was looked at, if it was: that may have shown that it is not there.
+    pub(super) looked_at: Option<Account>,
     /// Whether it was there before the bridge would have made it.
     pub(super) adopted: bool,
     /// What the target was asked.
@@ -392,11 +394,12 @@ pub(super) async fn noted(target: &Target, worked: &User) -> Result<Noted, Store
         .store
         .write(move |transaction| {
             Box::pin(async move {
-                let Some(user) = leased(transaction, &worked).await? else { return Ok(Noted::LeaseLost) };
+                let Some(mut user) = leased(transaction, &worked).await? else { return Ok(Noted::LeaseLost) };
                 if user.due_at.is_none() || (user.version, user.touched) != (worked.version, worked.touched) {
                     return Ok(Noted::Overtaken);
                 }
-                users::save(transaction, &User { observed: worked.observed, ..user }).await?;
+                user.observe(worked.observed);
+                users::save(transaction, &user).await?;
                 Ok(Noted::Yes)
             })
         })
@@ -469,7 +472,11 @@ pub(super) fn see(user: &mut User, sighting: &Sighting, now: Time) {
         user.ownership = if sighting.adopted { Ownership::Adopted } else { Ownership::Created };
     }
     let doubted_until = doubted_until(user, now).filter(|_| !sighting.ends_doubt);
-    user.observed = sighting.observed.clone();
+    user.observe(sighting.observed.clone());
+    if user.account().is_none() && sighting.looked_at.is_some() {
+        // It may have been changed since the row was written.
+        user.out_of_sight.clone_from(&sighting.looked_at);
+    }
     if let Some(until) = doubted_until {
         user.observed = user.observed.clone().doubted_until(until);
     }

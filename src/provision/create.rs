@@ -109,6 +109,7 @@ fn new_user(change: &Change, id: UserId, resource: Resource) -> User {
         modified_at: change.now,
         deleted_at: None,
         observed: Observed::Unknown,
+        out_of_sight: None,
         observed_at: None,
         answered: Answered::No,
         fallback: None,
@@ -139,6 +140,7 @@ async fn inherit(
     for earlier in deleted {
         if may_have_account(&earlier) && user.account().is_none() {
             user.observed = earlier.observed.clone();
+            user.out_of_sight = earlier.out_of_sight.clone();
             if !is_done(&earlier) {
                 user.observed = user.observed.clone().doubted_until(change.now);
             }

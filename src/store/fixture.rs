@@ -74,6 +74,7 @@ pub(crate) fn user(id: &str, resource: serde_json::Value) -> User {
         deleted_at: None,
         account_key: None,
         observed: Observed::Unknown,
+        out_of_sight: None,
         observed_at: None,
         answered: users::Answered::Yes,
         fallback: None,

@@ -88,7 +88,7 @@ async fn miss(
                         if user.ownership == Ownership::Unmanaged {
                             return users::delete_row(transaction, &user, now).await;
                         }
-                        user.observed = Observed::Absent;
+                        user.observe(Observed::Absent);
                     }
                 }
                 user.observed_at = Some(now);

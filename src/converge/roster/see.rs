@@ -155,10 +155,10 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) ->
     }
     let shown_before = user.shown_active();
     let was = (user.observed.clone(), user.resource.clone(), user.ownership);
-    let account = match user.account() {
+    let account = match user.last_account() {
         Some(known) if known.id == seen.account.id => seen.account.remembering(known),
-        Some(_) => seen.account,
-        None => {
+        _ if user.account().is_some() => seen.account,
+        _ => {
             // It was made at the target itself, for a user that had none.
             if user.ownership == Ownership::Created {
                 user.ownership = Ownership::Adopted;
@@ -186,9 +186,11 @@ async fn see_known(transaction: &mut Transaction, mut user: User, seen: Seen) ->
 /// Nobody is at work on a user in plan mode: what is seen is where the plan starts from. Only after a change whose answer was
 /// lost, it is not known when that is carried out.
 async fn see_planned(transaction: &mut Transaction, mut user: User, seen: Seen) -> Result<Sight, StoreError> {
-    let account = match &user.observed {
-        Observed::Uncertain { .. } => return Ok(Sight::Of(user.ownership)),
-        Observed::Present(known) if known.id == seen.account.id => seen.account.remembering(known),
+    if matches!(user.observed, Observed::Uncertain { .. }) {
+        return Ok(Sight::Of(user.ownership));
+    }
+    let account = match user.last_account() {
+        Some(known) if known.id == seen.account.id => seen.account.remembering(known),
         _ => seen.account,
     };
     let was_never_sent = matches!(user.observed, Observed::Unknown | Observed::Absent);
@@ -254,6 +256,7 @@ async fn find(transaction: &mut Transaction, seen: Seen) -> Result<Sight, StoreE
         deleted_at: None,
         account_key: seen.key,
         observed: Observed::Present(seen.account),
+        out_of_sight: None,
         observed_at: Some(now),
         answered: Answered::Yes,
         fallback: None,

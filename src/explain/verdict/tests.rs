@@ -40,6 +40,7 @@ fn user() -> User {
         deleted_at: None,
         account_key: None,
         observed: Observed::Present(account(true)),
+        out_of_sight: None,
         observed_at: Some(NOW),
         answered: Answered::Yes,
         fallback: None,

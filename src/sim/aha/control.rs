@@ -204,6 +204,12 @@ impl SimulatedAha {
         }
     }
 
+    /// Shows a user again who [vanished](Self::vanish), as it was: Aha! answers alike where somebody is gone and where the caller
+    /// may not see them.
+    pub fn reappear(&self, user: User) {
+        self.lock().world.save(user);
+    }
+
     fn edit_all(&self, change: impl Fn(&mut User)) {
         for user in self.users() {
             self.edit(user.id, &change);

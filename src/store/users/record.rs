@@ -39,6 +39,9 @@ pub struct User {
     pub account_key: Option<String>,
     /// What was last seen at the target.
     pub observed: Observed,
+    /// The account as it was known last, while it is not found: targets answer alike where one is gone and where it may not be seen,
+    /// so it may come back with all that it holds.
+    pub out_of_sight: Option<Account>,
     /// When that was.
     pub observed_at: Option<Time>,
     /// Whether the IdP holds a 2xx for `version`.
@@ -175,6 +178,21 @@ impl User {
     pub fn account(&self) -> Option<&Account> {
         self.observed.account()
     }
+
+    /// The account as it was known last, found or not.
+    pub fn last_account(&self) -> Option<&Account> {
+        self.account().or(self.out_of_sight.as_ref())
+    }
+
+    /// Takes over what is known of the account now. One that is not found any more is remembered.
+    pub fn observe(&mut self, observed: Observed) {
+        let before = std::mem::replace(&mut self.observed, observed);
+        if let Observed::Present(account) | Observed::Uncertain { account, .. } = before
+            && self.account().is_none()
+        {
+            self.out_of_sight = Some(account);
+        }
+    }
 }
 
 /// All columns, in the order in which [`bind`] binds them. Statements repeat it because SQL here is static text.
@@ -214,11 +232,17 @@ pub(super) fn bind<'q>(
         && account.is_some_and(|account| {
             account.enabled && account.manages_users() && !account.entitlement.is_unsure_of_administration()
         });
+    let out_of_sight = user.out_of_sight.clone();
     let seen = match &user.observed {
-        Observed::Unknown => None,
-        Observed::Absent => Some(Seen::Nothing(())),
+        Observed::Unknown => {
+            out_of_sight.map(|out_of_sight| Seen::OutOfSight { out_of_sight, absent: false })
+        }
+        Observed::Absent => Some(match out_of_sight {
+            Some(out_of_sight) => Seen::OutOfSight { out_of_sight, absent: true },
+            None => Seen::Nothing(()),
+        }),
         Observed::Suspected { email, given, .. } => {
-            Some(Seen::Suspicion { suspected: email.clone(), given: given.clone() })
+            Some(Seen::Suspicion { suspected: email.clone(), given: given.clone(), out_of_sight })
         }
         Observed::Present(account) | Observed::Uncertain { account, .. } => {
             Some(Seen::Account(account.clone()))
@@ -286,10 +310,16 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
     let seen = seen.map(|json| from_json("observed", &json)).transpose()?;
     // Negative where a lease outlived its holder.
     let until = row.try_get::<i64, _>("uncertain")?.saturating_abs();
+    let mut out_of_sight = None;
     let observed = match seen {
         None => Observed::Unknown,
         Some(Seen::Nothing(())) => Observed::Absent,
-        Some(Seen::Suspicion { suspected, given }) => {
+        Some(Seen::OutOfSight { out_of_sight: account, absent }) => {
+            out_of_sight = Some(account);
+            if absent { Observed::Absent } else { Observed::Unknown }
+        }
+        Some(Seen::Suspicion { suspected, given, out_of_sight: account }) => {
+            out_of_sight = account;
             Observed::Suspected { email: suspected, until: Time::from_micros(until), given }
         }
         Some(Seen::Account(account)) if until == 0 => Observed::Present(account),
@@ -312,6 +342,7 @@ pub(super) fn read(row: &AnyRow) -> Result<User, StoreError> {
         deleted_at: time("deleted_at")?,
         account_key: row.try_get("account_key")?,
         observed,
+        out_of_sight,
         observed_at: time("observed_at")?,
         answered: if row.try_get::<i64, _>("answered")? == 0 { Answered::No } else { Answered::Yes },
         fallback: row
@@ -340,8 +371,8 @@ fn cause(row: &AnyRow) -> Result<Option<Cause>, StoreError> {
     }))
 }
 
-/// The column `observed`: an account, an e-mail that there may be one under, or `null` where there is none. How long it is
-/// in doubt stands in the column `uncertain`: a time in microseconds, or 0 where it is not in doubt.
+/// The column `observed`: an account, an e-mail that there may be one under, one that is not found any more, or `null` where there
+/// is none. How long it is in doubt stands in the column `uncertain`: a time in microseconds, or 0 where it is not in doubt.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Seen {
@@ -350,6 +381,13 @@ enum Seen {
         suspected: String,
         #[serde(default)]
         given: Box<Given>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        out_of_sight: Option<Account>,
+    },
+    OutOfSight {
+        out_of_sight: Account,
+        /// Whether it was looked for since, and not found.
+        absent: bool,
     },
     Nothing(()),
 }

@@ -99,6 +99,40 @@ async fn an_administrator_who_was_made_one_by_hand_later_stays_one() {
     assert!(at_aha(&bridge.aha, SAM).is_administrator(), "{}", bridge.aha.calls());
 }
 
+/// Aha! answers alike where somebody is gone and where the caller may not see them.
+#[rstest]
+#[tokio::test]
+async fn an_administrator_who_left_the_group_while_out_of_sight_is_none_once_seen_again(
+    #[values("by a call", "by a listing", "by a call, and found by another")] how: &str,
+) {
+    let (setup, clock) = Setup::aha_with_manual_clock();
+    let bridge = prepared(setup).start().await;
+    let sam = bridge.create_user(SAM).await;
+    let group = create_group(&bridge, "Admins", &[&sam]).await;
+    bridge.wait_until_idle().await;
+    let account = at_aha(&bridge.aha, SAM);
+    assert!(account.is_administrator());
+    bridge.aha.vanish(account.id);
+    if how == "by a listing" {
+        bridge.next_roster(&clock, Duration::from_secs(3_700)).await;
+    }
+    leave(&bridge, &group, &sam).await;
+    bridge.wait_until_idle().await;
+    bridge.aha.reappear(account);
+    if how == "by a call, and found by another" {
+        let inactive = json!([{ "op": "replace", "path": "active", "value": false }]);
+        bridge.patch(&format!("/Users/{sam}"), inactive).await.written(200);
+        bridge.wait_until_idle().await;
+        let active = json!([{ "op": "replace", "path": "active", "value": true }]);
+        bridge.patch(&format!("/Users/{sam}"), active).await.written(200);
+    } else {
+        bridge.next_roster(&clock, Duration::from_secs(3_700)).await;
+    }
+    bridge.wait_until_idle().await;
+    assert!(!at_aha(&bridge.aha, SAM).is_administrator(), "{}", bridge.aha.calls());
+    assert_eq!(bridge.aha.invitations().len(), 1);
+}
+
 async fn changed_by_hand(drift: &str) -> (Bridge, String, scim_bridge::clock::ManualClock) {
     let (setup, clock) = Setup::aha_with_manual_clock();
     let setup = prepared(setup).app_keys(&format!("drift = '{drift}'\nroster_every = '60s'"));
