@@ -2,10 +2,10 @@
 #
 #   docker build -t scim-bridge .
 #   docker run -p 8080:8080 -v scim-bridge:/var/lib/scim-bridge -e AHA_API_KEY -e AHA_OKTA_TOKEN \
-#     -v ./scim-bridge.toml:/etc/scim-bridge/scim-bridge.toml:ro --stop-timeout 40 scim-bridge
+#     -v ./scim-bridge.toml:/etc/scim-bridge/scim-bridge.toml:ro --stop-timeout 45 scim-bridge
 #
 # In the configuration, `listen` must be "0.0.0.0:8080" for the container to be reached, and the database's default is
-# already in the volume. `--stop-timeout` is to be longer than `shutdown_grace`.
+# already in the volume. `--stop-timeout` is to be 15 seconds longer than `shutdown_grace`.
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build

@@ -9,6 +9,7 @@ mod ways_in;
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
+use futures_util::future::join_all;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,6 +20,7 @@ use crate::{
     },
     clock::{Clock, Time, until},
     config::{self, Config, Connector},
+    connector::credentials::Credentials,
     converge::{
         LONGEST_WAIT, Target, elsewhere,
         replica::Replica,
@@ -46,6 +48,10 @@ use self::{
 
 /// How long calls that are out may take once no request is in flight.
 const END_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a token that is being exchanged for another may take at least, which is longer than its endpoint may: a refresh token
+/// may be good once, and a code always is.
+const SETTLE_WITHIN: Duration = Duration::from_secs(11);
 
 /// How long the last writes and the database may take to end after that.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -260,7 +266,7 @@ impl App {
     }
 
     /// Serves until `stopping`, then ends in order: no new connections, requests in flight are answered, the work that is
-    /// out at targets is recorded, the database is closed. All of it within the configured grace.
+    /// out at targets is recorded, the database is closed. All of it within 15 seconds after the configured grace.
     ///
     /// # Errors
     /// When the listener fails.
@@ -287,8 +293,13 @@ impl App {
         let replica = self.replica.clone();
         // Until all else has ended: what is in hand is this process's own as long as it is known to be there.
         let living = tokio::spawn(async move { replica.live().await });
-        let credentials: Vec<_> =
+        let mut credentials: Vec<_> =
             self.background.iter().filter_map(|background| background.target.credentials.clone()).collect();
+        // Those by which a person logs in are others than those that renew.
+        credentials.extend(self.service.apps.values().filter_map(|app| match app {
+            Mounted::Bridged(app) => app.login.clone().map(|login| login as Arc<dyn Credentials>),
+            Mounted::PassedThrough(_) => None,
+        }));
         for Background { target, roster, roster_every } in self.background {
             tasks.spawn(worker::run(target.clone(), workers_stopping.clone()));
             tasks.spawn(elsewhere::listen(target.clone(), workers_stopping.clone()));
@@ -310,10 +321,11 @@ impl App {
         tasks.spawn(retention::run(store, self.keep_events, clock, workers_stopping.clone()));
         tasks.close();
         let mut serving = tokio::spawn(http::serve(listener, self.service, self.transport, stopping.clone()));
+        let mut deadline = self.clock.now();
         let served = tokio::select! {
             served = &mut serving => served,
             () = stopping.cancelled() => {
-                let deadline = self.clock.now() + self.shutdown_grace;
+                deadline = self.clock.now() + self.shutdown_grace;
                 end_in_order(&*self.clock, deadline, serving).await
             }
         };
@@ -323,11 +335,15 @@ impl App {
                 "calls to targets were still out at the end, or notifications; these are looked up at the next start, or sent again"
             );
         }
+        let settled = join_all(credentials.iter().map(|credentials| credentials.settle()));
+        let settle_until = deadline.max(self.clock.now() + SETTLE_WITHIN);
+        if until(&*self.clock, settle_until, settled).await.is_none() {
+            tracing::warn!(
+                "the token of a login was still being renewed at the end; a person may have to log in again"
+            );
+        }
         // Whatever else hangs: what was promised is written down, and the others need not wait for this one's lease to end.
         let closed = until(&*self.clock, self.clock.now() + CLOSE_WITHIN, async {
-            for credentials in credentials {
-                credentials.settle().await;
-            }
             living.abort();
             if let Err(error) = self.replica.leave().await {
                 tracing::warn!(%error, "the other replicas could not be told that this one has ended");

@@ -88,14 +88,54 @@ impl Background {
         if uses.is_empty() && self.signing_keys.is_none() {
             return Ok(());
         }
+        let taken = uses.clone();
         let written = self.store.write(move |transaction| {
             Box::pin(async move {
-                for (app, id, last) in &uses {
+                for (app, id, last) in &taken {
                     token_uses::save(transaction, app, id, last).await?;
                 }
                 spent_assertions::forget_expired(transaction, now).await
             })
         });
-        written.await.map_err(|error: StoreError| error.to_string())
+        written.await.map_err(|error: StoreError| {
+            for (app, id, last) in uses {
+                if let Some(credentials) = self.credentials.iter().find(|one| one.app() == app) {
+                    credentials.give_back(id, last);
+                }
+            }
+            error.to_string()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        auth::credential::{Credential, Kind},
+        clock::SystemClock,
+        config,
+        secret::Secret,
+    };
+
+    #[tokio::test]
+    async fn last_uses_that_could_not_be_written_down_are_kept_for_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let (store, clock) = (Store::open(&url).await.unwrap(), Arc::new(SystemClock));
+        let token = config::Token { name: "okta".into(), token: Secret::new("s3cret"), expires: None };
+        let list = vec![Credential::of_token(&token)];
+        let credentials = Arc::new(Credentials::new("aha", list, clock.clone()));
+        credentials.find(&Kind::BearerToken, "s3cret", Default::default()).unwrap();
+        let background = Background {
+            credentials: vec![credentials.clone()],
+            metrics_readers: Arc::new(Credentials::new("", Vec::new(), clock.clone())),
+            signing_keys: None,
+            store: store.clone(),
+            clock,
+        };
+        store.close().await;
+        background.write().await.unwrap_err();
+        assert!(credentials.take_uses().contains_key("config/token/okta"));
     }
 }

@@ -110,6 +110,11 @@ impl Credentials {
     pub(super) fn take_uses(&self) -> HashMap<String, TokenUse> {
         mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// A use that was taken could not be written down. One since then counts instead.
+    pub(super) fn give_back(&self, id: String, last: TokenUse) {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert(last);
+    }
 }
 
 fn shortened(user_agent: &str) -> String {
@@ -197,5 +202,19 @@ mod tests {
         assert_eq!((last.at, last.address.as_deref()), (NOW + Duration::from_secs(5), Some("192.0.2.1")));
         assert_eq!(last.user_agent, Some(format!("Okta{}", "x".repeat(196))));
         assert!(credentials.take_uses().is_empty());
+    }
+
+    #[test]
+    fn a_use_that_is_given_back_yields_to_a_later_one() {
+        let (credentials, clock) = credentials(vec![token("okta", "s3cret", None)]);
+        let id = "config/token/okta".to_owned();
+        credentials.find(&Kind::BearerToken, "s3cret", Client::default()).unwrap();
+        let first = credentials.take_uses()[&id].clone();
+        credentials.give_back(id.clone(), first.clone());
+        assert_eq!(credentials.take_uses()[&id], first);
+        clock.advance(Duration::from_secs(5));
+        credentials.find(&Kind::BearerToken, "s3cret", Client::default()).unwrap();
+        credentials.give_back(id.clone(), first);
+        assert_eq!(credentials.take_uses()[&id].at, NOW + Duration::from_secs(5));
     }
 }

@@ -30,7 +30,7 @@ use crate::{auth::Refusals, clock::Clock, config::Networks};
 use super::{
     Service, callback,
     caller::{app_name, client_address},
-    error::Failure,
+    error::{Failure, NobodyCanTell},
     failed_attempts::FailedAttempts,
     hooks::FailedAttempt,
     listen::{Certificate, Peer},
@@ -192,6 +192,11 @@ pub(super) async fn admit(State(service): State<Arc<Service>>, mut request: Requ
             None => response,
             Some(retry_after) => Failure::TooManyAttempts { retry_after }.into_response(),
         },
+        // Each leaves a line in the log, and the client may be right: it is to come again, as it was told.
+        Some(address) if response.extensions().get::<NobodyCanTell>().is_some() => {
+            let _ = admission.failures.record(address);
+            response
+        }
         _ => response,
     }
 }

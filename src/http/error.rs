@@ -289,10 +289,18 @@ fn status_of_passthrough(failure: &passthrough::Failure) -> StatusCode {
     }
 }
 
+/// Marks the answer to somebody of whom nobody can tell now who it is: for the log it is one more failed attempt, and for the
+/// client none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NobodyCanTell;
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, body) = self.report();
         let mut response = scim_json(status, &body);
+        if matches!(self, Self::Unauthorized(Unauthorized { refused: Refused::KeysUnavailable, .. })) {
+            response.extensions_mut().insert(NobodyCanTell);
+        }
         for (name, value) in self.headers() {
             response.headers_mut().append(name, value);
         }

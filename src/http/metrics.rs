@@ -1,7 +1,7 @@
 //! `/metrics`, in the text format of OpenMetrics, which Prometheus reads.
 //!
-//! Whoever may ask has a token for that alone, or one of an app, as for `/status`; the answer is about all apps, in numbers
-//! alone.
+//! Whoever may ask has a token for that alone; where there is none, one of an app, as for `/status`. The answer is about all apps,
+//! in numbers alone.
 //!
 //! Whoever watches needs it most when something is wrong: it is answered whatever cannot be read, with all that can.
 
@@ -80,6 +80,10 @@ async fn let_in(service: &Service, parts: &Parts) -> Result<(), Failure> {
     match service.metrics_readers.authenticate(&parts.headers, address, refusals(&parts.extensions)).await {
         Ok(_) => Ok(()),
         Err(refused @ Refused::Expired(_)) => Err(Failure::Unauthorized(Unauthorized::of_none(refused))),
+        // Whoever names readers says by that who they are.
+        Err(refused) if !service.metrics_readers.credentials().list().is_empty() => {
+            Err(Failure::Unauthorized(Unauthorized::of_none(refused)))
+        }
         Err(_) => opened(service, parts).await.map(drop),
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 use super::{
     Service,
     caller::{Seen, app_name, client_address, find_app, no_such_endpoint, refusals},
-    error::Failure,
+    error::{Failure, NobodyCanTell},
 };
 
 /// The largest body, in bytes: an assertion of 16 KiB, encoded, and the rest.
@@ -113,6 +113,9 @@ fn refuse(error: &GrantError) -> Response {
     }
     let mut response =
         answer(status, json!({ "error": error.code(), "error_description": error.to_string() }));
+    if matches!(error, GrantError::Unavailable) {
+        response.extensions_mut().insert(NobodyCanTell);
+    }
     match error {
         GrantError::InvalidClient(Shown::InHeader)
         | GrantError::ExpiredSecret { shown: Shown::InHeader, .. } => {

@@ -21,7 +21,12 @@ use crate::harness::{Bridge, Setup, TOKEN, as_time_passes, eventually, pass_time
 
 /// What Prometheus reads.
 async fn scraped(bridge: &Bridge) -> String {
-    let answer = bridge.anonymous(Method::GET, "/metrics").bearer_auth(TOKEN).send().await.unwrap();
+    scraped_by(bridge, TOKEN).await
+}
+
+/// The same with another token.
+async fn scraped_by(bridge: &Bridge, token: &str) -> String {
+    let answer = bridge.anonymous(Method::GET, "/metrics").bearer_auth(token).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     let media_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
     assert_eq!(media_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -56,7 +61,10 @@ async fn a_token_for_metrics_opens_nothing_else_and_is_refused_once_it_has_expir
     assert_eq!(status("/metrics", expired).await, 401);
     assert_eq!(status("/status", reader).await, 401);
     assert_eq!(status("/test/scim/v2/Users", reader).await, 401);
-    let text = scraped(&bridge).await;
+    // Where there is one, no token of an app is good for what is about all of them.
+    assert_eq!(status("/metrics", TOKEN).await, 401);
+    assert_eq!(status("/status", TOKEN).await, 200);
+    let text = scraped_by(&bridge, reader).await;
     let ended = "scim_bridge_token_expires_in_seconds{app=\"\",token=\"old\"}";
     assert!(value(&text, ended).is_some_and(|seconds| seconds < 0.0), "{text}");
 }

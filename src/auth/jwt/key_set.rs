@@ -3,7 +3,7 @@
 //! Issuers change their keys at any time, and publish the new ones first. So a key that is not known is looked for once, and
 //! then not again for a while: tokens with keys that do not exist must not make us call the issuer for each. Keys that are
 //! known are fetched again behind the requests' back when they grow old, and before a request is answered when they are old. If
-//! the issuer cannot be reached they are used, for a day.
+//! the issuer cannot be reached they are used, for a day, and from then on no request waits for it that has a known key.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -36,6 +36,10 @@ const USED_FOR: Duration = Duration::from_hours(24);
 
 /// The least time between two attempts to fetch them.
 const COOL_DOWN: Duration = Duration::from_secs(30);
+
+/// How long after an attempt that failed no request waits for the next one, if it has a key that may be used. The next one is
+/// made meanwhile by whoever comes.
+const FAILED_FOR: Duration = Duration::from_mins(10);
 
 /// More keys than any issuer publishes.
 const MOST_KEYS: usize = 100;
@@ -115,7 +119,9 @@ impl KeySet {
         algorithm: Algorithm,
     ) -> Result<Arc<Key>, Problem> {
         let state = self.state();
-        if !self.is_older_than(BELIEVED_FOR, &state)
+        // Each of many would wait in vain for an issuer that hangs.
+        let age = if self.has_just_failed(&state) { USED_FOR } else { BELIEVED_FOR };
+        if !self.is_older_than(age, &state)
             && let Some(key) = pick(&state.keys, id, algorithm)
         {
             let is_being_fetched = self.fetching.try_lock().is_err();
@@ -147,6 +153,13 @@ impl KeySet {
     fn is_older_than(&self, age: Duration, state: &State) -> bool {
         let now = self.clock.now();
         state.fetched_at.is_none_or(|fetched_at| fetched_at + age <= now)
+    }
+
+    /// Whether the issuer could not be asked when that was tried last, and not so long ago that it says nothing any more.
+    fn has_just_failed(&self, state: &State) -> bool {
+        let now = self.clock.now();
+        state.failure.is_some()
+            && state.attempted_at.is_some_and(|attempted_at| now < attempted_at + FAILED_FOR)
     }
 
     fn cools_down(&self, state: &State) -> bool {

@@ -9,6 +9,8 @@ use instant_acme::{
     Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension, KeyPair, date_time_ymd};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio_rustls::rustls::{
     self, ServerConfig,
     crypto::aws_lc_rs::{default_provider, sign::any_supported_type},
@@ -91,16 +93,9 @@ impl From<rcgen::Error> for AcmeError {
 /// # Errors
 /// When the files cannot be written.
 pub fn prepare(acme: &Acme, files: &Tls) -> Result<(), AcmeError> {
-    match check_pair(files) {
-        Ok(()) => return Ok(()),
-        // What is there and cannot be read may be good: whoever reads it next says why.
-        Err(TlsError::File { source, .. }) if source.kind() != io::ErrorKind::NotFound => return Ok(()),
-        Err(TlsError::File { .. }) => {}
-        Err(error) => {
-            // As when the bridge was killed between the two.
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "the certificate and its key cannot be used; new ones are asked for");
-        }
+    // What is there and cannot be read may be good: whoever reads it next says why.
+    if can_be_used(files).unwrap_or(true) {
+        return Ok(());
     }
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(acme.domains.clone())?;
@@ -108,6 +103,23 @@ pub fn prepare(acme: &Acme, files: &Tls) -> Result<(), AcmeError> {
     (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2000, 1, 2));
     let certificate = params.self_signed(&key)?;
     keep(files, &certificate.pem(), &key.serialize_pem())
+}
+
+/// Whether there are a certificate and its key that can be used together.
+fn can_be_used(files: &Tls) -> Result<bool, AcmeError> {
+    match check_pair(files) {
+        Ok(()) => Ok(true),
+        Err(TlsError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(TlsError::File { path, source }) => {
+            Err(AcmeError::File { path: path.display().to_string(), source })
+        }
+        Err(error) => {
+            // As when the bridge was killed between the two.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the certificate and its key cannot be used; new ones are asked for");
+            Ok(false)
+        }
+    }
 }
 
 /// Renews the certificate when a third of its time is left, for ever.
@@ -145,14 +157,26 @@ async fn renew_in_time(
 }
 
 async fn renew(acme: &Acme, files: &Tls, certificates: &Certificates, now: Time) -> Result<(), AcmeError> {
-    if now < renewal_due(&files.certificate, &acme.domains)? {
+    if !is_due(acme, files, now)? {
         return Ok(());
     }
     tracing::info!(domains = acme.domains.join(", "), "a certificate is asked for");
     let (certificate, key) = order(acme, certificates).await?;
     keep(files, &certificate, &key)?;
     certificates.look();
-    Ok(())
+    match KeptAccount::find(acme)? {
+        Some(kept) if kept.awaits_certificate => KeptAccount { awaits_certificate: false, ..kept }.keep(acme),
+        _ => Ok(()),
+    }
+}
+
+/// Whether another certificate is to be asked for now.
+fn is_due(acme: &Acme, files: &Tls, now: Time) -> Result<bool, AcmeError> {
+    if KeptAccount::find(acme)?.is_some_and(|kept| kept.is_elsewhere(acme) || kept.awaits_certificate) {
+        tracing::info!(directory = acme.directory, "the certificate is another authority's");
+        return Ok(true);
+    }
+    Ok(!can_be_used(files)? || renewal_due(&files.certificate, &acme.domains)? <= now)
 }
 
 /// When two thirds of the time of the certificate in this file are over; at once if it is for others than these domains.
@@ -219,26 +243,59 @@ async fn account(acme: &Acme) -> Result<Account, AcmeError> {
         Some(authority) => Account::builder_with_root(authority)?,
         None => Account::builder()?,
     };
-    match fs::read_to_string(&acme.account) {
-        Ok(kept) => {
-            let credentials = serde_json::from_str(&kept).map_err(|error| AcmeError::File {
-                path: acme.account.display().to_string(),
-                source: io::Error::new(io::ErrorKind::InvalidData, error),
-            })?;
-            Ok(builder.from_credentials(credentials).await?)
+    let kept = KeptAccount::find(acme)?;
+    let is_another = kept.is_some();
+    if let Some(kept) = kept.filter(|kept| !kept.is_elsewhere(acme)) {
+        let credentials = serde_json::from_value(Value::Object(kept.credentials));
+        return Ok(builder.from_credentials(credentials.map_err(|error| unusable(acme, error))?).await?);
+    }
+    let contact = acme.contact.as_ref().map(|contact| format!("mailto:{contact}"));
+    let contact: Vec<_> = contact.iter().map(String::as_str).collect();
+    let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
+    let (account, credentials) = builder.create(&new, acme.directory.clone(), None).await?;
+    let Ok(Value::Object(credentials)) = serde_json::to_value(&credentials) else {
+        return Err(AcmeError::Certificate("the account cannot be written as JSON".to_owned()));
+    };
+    KeptAccount { credentials, awaits_certificate: is_another }.keep(acme)?;
+    Ok(account)
+}
+
+/// The file of the account.
+#[derive(Deserialize, Serialize)]
+struct KeptAccount {
+    /// As the authority's client writes them; where the authority is is among them.
+    #[serde(flatten)]
+    credentials: Map<String, Value>,
+    /// Whether the certificate is still that of another authority, where there was an account before.
+    #[serde(default)]
+    awaits_certificate: bool,
+}
+
+impl KeptAccount {
+    fn find(acme: &Acme) -> Result<Option<Self>, AcmeError> {
+        match fs::read_to_string(&acme.account) {
+            Ok(kept) => serde_json::from_str(&kept).map(Some).map_err(|error| unusable(acme, error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(AcmeError::File { path: acme.account.display().to_string(), source }),
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let contact = acme.contact.as_ref().map(|contact| format!("mailto:{contact}"));
-            let contact: Vec<_> = contact.iter().map(String::as_str).collect();
-            let new =
-                NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
-            let (account, credentials) = builder.create(&new, acme.directory.clone(), None).await?;
-            let kept = serde_json::to_string(&credentials)
-                .map_err(|error| AcmeError::Certificate(error.to_string()))?;
-            Written::new(&acme.account, &kept)?.put()?;
-            Ok(account)
-        }
-        Err(source) => Err(AcmeError::File { path: acme.account.display().to_string(), source }),
+    }
+
+    /// Whether it is with another authority than the one that is configured now.
+    fn is_elsewhere(&self, acme: &Acme) -> bool {
+        let directory = self.credentials.get("directory").and_then(Value::as_str);
+        directory.is_some_and(|directory| directory != acme.directory)
+    }
+
+    fn keep(&self, acme: &Acme) -> Result<(), AcmeError> {
+        let text = serde_json::to_string(self).map_err(|error| AcmeError::Certificate(error.to_string()))?;
+        Written::new(&acme.account, &text)?.put()
+    }
+}
+
+fn unusable(acme: &Acme, error: serde_json::Error) -> AcmeError {
+    AcmeError::File {
+        path: acme.account.display().to_string(),
+        source: io::Error::new(io::ErrorKind::InvalidData, error),
     }
 }
 
@@ -372,6 +429,42 @@ mod tests {
             let due = renewal_due(&files.certificate, &acme.domains).unwrap();
             assert_eq!(due == Time::from_micros(0), is_due, "{domains:?}");
         }
+    }
+
+    #[rstest]
+    #[case::no_account_yet(None, false)]
+    #[case::an_account_here(Some(r#"{"id":"1","directory":"https://here.example.com"}"#), false)]
+    #[case::an_account_elsewhere(Some(r#"{"id":"1","directory":"https://elsewhere.example.com"}"#), true)]
+    #[case::a_new_account_whose_order_failed(
+        Some(r#"{"id":"1","directory":"https://here.example.com","awaits_certificate":true}"#),
+        true
+    )]
+    fn a_certificate_of_another_authority_is_due(#[case] account: Option<&str>, #[case] expected: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let (acme, files) = setup(folder.path(), "https://here.example.com");
+        let (certificate, key) = certify(&["one.example.com", "two.example.com"]);
+        keep(&files, &certificate, &key).unwrap();
+        if let Some(account) = account {
+            fs::write(&acme.account, account).unwrap();
+        }
+        assert_eq!(is_due(&acme, &files, Time::from_micros(1)).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case::gone(None)]
+    #[case::empty(Some(""))]
+    #[case::half_of_it(Some("-----BEGIN CERT"))]
+    fn a_certificate_that_cannot_be_used_any_more_is_due(#[case] text: Option<&str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (acme, files) = setup(folder.path(), "https://here.example.com");
+        let (certificate, key) = certify(&["one.example.com", "two.example.com"]);
+        keep(&files, &certificate, &key).unwrap();
+        assert!(!is_due(&acme, &files, Time::from_micros(1)).unwrap());
+        match text {
+            Some(text) => fs::write(&files.certificate, text).unwrap(),
+            None => fs::remove_file(&files.certificate).unwrap(),
+        }
+        assert!(is_due(&acme, &files, Time::from_micros(1)).unwrap());
     }
 
     #[tokio::test]

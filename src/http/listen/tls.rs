@@ -22,7 +22,7 @@ use tokio_rustls::{
         self, RootCertStore, ServerConfig,
         crypto::aws_lc_rs::default_provider,
         pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
-        server::{NoClientAuth, VerifierBuilderError, WebPkiClientVerifier},
+        server::{NoClientAuth, NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
     },
     server::TlsStream,
 };
@@ -140,7 +140,9 @@ impl Certificates {
             }
             Err(error) => {
                 // While one of two files is new, they do not fit; that is looked at again.
-                *refused = Some(fingerprint);
+                // A file that could be read a moment ago may be readable again as it is.
+                let is_unread = matches!(error, TlsError::File { .. });
+                *refused = Some(if is_unread { Err(error.to_string()) } else { fingerprint });
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(
                     error,
@@ -241,6 +243,11 @@ fn read(files: &Tls) -> Result<Loaded, TlsError> {
             source,
         })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if files.client_authorities.is_some() {
+        // A session that goes on brings the client's certificate with it, which is not looked at again and may have ended.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(Loaded { config: Arc::new(config), fingerprint })
 }
 

@@ -210,3 +210,61 @@ async fn an_issuer_that_hangs_holds_up_those_alone_whose_key_is_looked_for() {
     }
     assert_eq!(issuer.fetched(), 2);
 }
+
+#[tokio::test]
+async fn while_an_issuer_hangs_only_the_first_waits_who_has_a_known_key() {
+    let (bridge, issuer, clock) = start().await;
+    let token = issuer.sign(&claims(&issuer));
+    expect_in(&bridge, &token).await;
+    issuer.fail(Some(StatusCode::BAD_GATEWAY));
+    clock.advance(Duration::from_hours(3));
+    // The one that finds out that the issuer cannot be asked.
+    expect_in(&bridge, &token).await;
+    let asked = issuer.fetched();
+    issuer.fail(None);
+    issuer.publish(&[issuer.next_key().public()]);
+    issuer.hang(true);
+    clock.advance(Duration::from_secs(31));
+    for _ in 0..5 {
+        expect_in(&bridge, &token).await;
+    }
+    eventually("the issuer is asked meanwhile", async || issuer.fetched() > asked).await;
+    // That question is still out: without another one it is answered.
+    issuer.hang(false);
+    eventually("the answer counts", async || knock(&bridge, &format!("Bearer {token}")).await.status == 401)
+        .await;
+}
+
+#[tokio::test]
+async fn a_failure_of_long_ago_does_not_bring_a_key_in_that_was_withdrawn_since() {
+    let (bridge, issuer, clock) = start().await;
+    let token = issuer.sign(&claims(&issuer));
+    expect_in(&bridge, &token).await;
+    issuer.fail(Some(StatusCode::BAD_GATEWAY));
+    clock.advance(Duration::from_hours(3));
+    expect_in(&bridge, &token).await;
+    issuer.fail(None);
+    issuer.publish(&[issuer.next_key().public()]);
+    clock.advance(Duration::from_hours(1));
+    expect_out(&bridge, vec![("a key that is gone", token)]).await;
+}
+
+#[tokio::test]
+async fn while_nobody_can_tell_who_calls_that_counts_for_the_log_and_is_answered_503() {
+    let issuer = Issuer::start().await;
+    let rule = format!(
+        "jwt = [{{ name = 'corp', issuer = '{}', audience = 'bridge', claims = {{ sub = 'idp' }} }}]",
+        issuer.url()
+    );
+    let (setup, _) = setup(&rule);
+    let key = "failed_authentications_per_minute = 3";
+    let bridge = setup.server_keys(key).start().await;
+    issuer.fail(Some(StatusCode::BAD_GATEWAY));
+    let token = format!("Bearer {}", issuer.sign(&claims(&issuer)));
+    for _ in 0..5 {
+        knock(&bridge, &token).await.error(503, "");
+    }
+    // It was counted: what is wrong is told to slow down at once.
+    assert_eq!(knock(&bridge, "Bearer wrong").await.status, 429);
+    expect_in(&bridge, TOKEN).await;
+}

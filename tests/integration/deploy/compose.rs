@@ -25,7 +25,7 @@ async fn the_bridge_listens_where_it_is_reached_and_reads_what_is_mounted() {
     let context = deploy().join("compose").join(bridge["build"]["context"].as_str().unwrap());
     assert_eq!(context.canonicalize().unwrap(), repository().canonicalize().unwrap());
     let grace = bridge["stop_grace_period"].as_str().unwrap().trim_end_matches('s').parse::<u64>().unwrap();
-    assert!(grace > config.server.shutdown_grace.as_secs() + 5);
+    assert!(grace > config.server.shutdown_grace.as_secs() + 15);
     assert_eq!((&bridge["read_only"], &bridge["cap_drop"]), (&json!(true), &json!(["ALL"])));
 }
 

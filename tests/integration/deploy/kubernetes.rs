@@ -118,7 +118,7 @@ async fn a_pod_has_time_to_finish_what_is_in_flight() {
     let grace = manifests["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
         .as_u64()
         .unwrap();
-    assert!(grace > pause + config.server.shutdown_grace.as_secs() + 5);
+    assert!(grace > pause + config.server.shutdown_grace.as_secs() + 15);
 }
 
 #[test]

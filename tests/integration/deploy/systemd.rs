@@ -34,7 +34,7 @@ async fn it_starts_the_program_with_a_configuration_that_is_right() {
     // The database is relative to the one folder that it may write to.
     assert_eq!(values("WorkingDirectory"), [format!("%S/{}", values("StateDirectory")[0])]);
     let grace = values("TimeoutStopSec")[0].trim_end_matches('s').parse::<u64>().unwrap();
-    assert!(grace > config.server.shutdown_grace.as_secs() + 5);
+    assert!(grace > config.server.shutdown_grace.as_secs() + 15);
     let files = values("LimitNOFILE")[0].parse::<usize>().unwrap();
     assert!(files > config.server.max_connections + 1000);
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use sqlx::Connection;
 
 use super::*;
-use crate::harness::{pass_time, receiver::Receiver};
+use crate::harness::{TOKEN, pass_time, receiver::Receiver};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -185,6 +185,19 @@ async fn a_token_that_is_given_when_nobody_waits_for_it_any_more_is_kept() {
     let store = bridge.store().await;
     let is_asked = async || target_tokens::find(&store, "test").await.unwrap().unwrap();
     let before = is_asked().await;
+    turn_is_taken(&bridge).await;
+    asking.abort();
+    pass_time(&clock, Duration::from_millis(500), "the token is kept", || async {
+        is_asked().await.version > before.version
+    })
+    .await;
+    login.settle().await;
+    assert!(login.token().await.is_ok());
+    assert_eq!(bridge.aha.take_calls().to("POST /oauth/token").len(), 1);
+}
+
+/// Waits until somebody renews the token.
+async fn turn_is_taken(bridge: &Bridge) {
     eventually("the turn is taken", async || {
         let mut database = sqlx::AnyConnection::connect(bridge.database_url()).await.unwrap();
         let until: i64 = sqlx::query_scalar("SELECT renewing_until FROM target_tokens")
@@ -194,12 +207,22 @@ async fn a_token_that_is_given_when_nobody_waits_for_it_any_more_is_kept() {
         until > 0
     })
     .await;
+}
+
+/// Its refresh token is used up by then.
+#[tokio::test]
+async fn a_token_that_is_being_renewed_when_the_bridge_is_stopped_is_kept() {
+    let (mut bridge, clock) = started(renewed_by(RefreshTokens::Rotated)).await;
+    let version = async |bridge: &Bridge| {
+        target_tokens::find(&bridge.store().await, "test").await.unwrap().unwrap().version
+    };
+    let before = version(&bridge).await;
+    bridge.aha.fault(Fault::delay(Duration::from_secs(20)).on("POST /oauth/token"));
+    clock.advance(HOUR);
+    let request = bridge.anonymous(http::Method::POST, "/test/scim/v2/Users").bearer_auth(TOKEN);
+    let asking = tokio::spawn(request.json(&crate::harness::user("ann.lee@example.com")).send());
+    turn_is_taken(&bridge).await;
     asking.abort();
-    pass_time(&clock, Duration::from_millis(500), "the token is kept", || async {
-        is_asked().await.version > before.version
-    })
-    .await;
-    login.settle().await;
-    assert!(login.token().await.is_ok());
-    assert_eq!(bridge.aha.take_calls().to("POST /oauth/token").len(), 1);
+    crate::harness::as_time_passes(&clock, Duration::from_millis(250), bridge.stop()).await;
+    assert!(version(&bridge).await > before);
 }

@@ -17,11 +17,13 @@ use scim_bridge::{
 };
 use serde_json::{Value, json};
 
-use super::scraped;
+use super::scraped_by;
 use crate::harness::{Bridge, Setup, eventually, user};
 
 const TARGET_TOKEN: &str = "planted-target-token-0123456789abcdef0123456789ab";
 const IDP_TOKEN: &str = "planted-idp-token-89abcdef0123456789abcdef01234567";
+/// It reads figures alone.
+const READER: &str = "reader-0123456789abcdef0123456789";
 
 /// The names of series, each with those of its labels.
 type Names = BTreeMap<String, BTreeSet<String>>;
@@ -44,7 +46,7 @@ async fn eventful() -> Bridge {
     let scim = SimulatedScim::new(Switches::default(), TARGET_TOKEN, Arc::new(SystemClock));
     let running = scim.start().await.unwrap();
     let sections = format!(
-        "[metrics]\ntokens = [{{ name = 'prometheus', token = 'reader-0123456789abcdef0123456789', expires = '2099-01-01T00:00:00Z' }}]\n\
+        "[metrics]\ntokens = [{{ name = 'prometheus', token = '{READER}', expires = '2099-01-01T00:00:00Z' }}]\n\
          [apps.passed]\nconnector = 'scim'\nbase_url = '{}'\ntoken = '{TARGET_TOKEN}'\n\
          tokens = [{{ name = 'idp', token = '{IDP_TOKEN}' }}]\n\
          api_key = 'api-key-0123456789abcdef'\nusage_url = 'http://{other_address}/limits'\n",
@@ -65,7 +67,7 @@ async fn eventful() -> Bridge {
     let url = format!("{}/passed/scim/v2/Users", bridge.root());
     reqwest::Client::new().get(url).bearer_auth(IDP_TOKEN).send().await.unwrap();
     let key_is_known =
-        || async { scraped(&bridge).await.contains("scim_bridge_target_key_expires_in_seconds{") };
+        || async { scraped_by(&bridge, READER).await.contains("scim_bridge_target_key_expires_in_seconds{") };
     eventually("the figures of the other API are there", key_is_known).await;
     // It serves as long as the test runs.
     std::mem::forget(running);
@@ -145,7 +147,7 @@ fn file(path: &str) -> String {
 #[tokio::test]
 async fn the_dashboard_the_alerts_and_the_readme_name_what_there_is() {
     let bridge = eventful().await;
-    let text = scraped(&bridge).await;
+    let text = scraped_by(&bridge, READER).await;
     let known = names_in(&text);
     let mut problems = Vec::new();
 

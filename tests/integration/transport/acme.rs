@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use scim_bridge::{app::App, clock::SystemClock, config::Config};
+use scim_bridge::{
+    app::App,
+    clock::{Clock, ManualClock, SystemClock},
+    config::Config,
+};
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -127,6 +131,10 @@ impl Drop for Bridge {
 
 impl Bridge {
     async fn start(folder: &Path, directory: &str, listener: TcpListener) -> Self {
+        Self::start_by(Arc::new(SystemClock), folder, directory, listener).await
+    }
+
+    async fn start_by(clock: Arc<dyn Clock>, folder: &Path, directory: &str, listener: TcpListener) -> Self {
         let port = listener.local_addr().unwrap().port();
         let config = format!(
             "[server]\ntls = {{ certificate = 'fullchain.pem', key = 'privkey.pem' }}\n\
@@ -137,7 +145,7 @@ impl Bridge {
         );
         let config = Config::parse(&config, "test.toml", folder, &|_| None).unwrap();
         let url = format!("https://{DOMAIN}:{port}");
-        let app = App::open(&config, &url, Arc::new(SystemClock)).await.unwrap();
+        let app = App::open(&config, &url, clock).await.unwrap();
         let stopping = CancellationToken::new();
         let task = tokio::spawn(app.run(listener, stopping.clone()));
         Self { port, stopping, task }
@@ -147,6 +155,14 @@ impl Bridge {
     async fn stop(mut self) {
         self.stopping.cancel();
         (&mut self.task).await.unwrap().unwrap();
+    }
+
+    /// The certificate that it shows now; `None` while it does not listen.
+    async fn shown(&self) -> Option<Vec<u8>> {
+        let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).tls_info(true);
+        let answer = client.build().unwrap().get(format!("https://127.0.0.1:{}/healthz", self.port)).send();
+        let answer = answer.await.ok()?;
+        Some(answer.extensions().get::<reqwest::tls::TlsInfo>()?.peer_certificate()?.to_vec())
     }
 
     /// Whether somebody who trusts `root` alone is answered under the domain.
@@ -202,4 +218,48 @@ async fn where_no_certificate_can_be_had_the_bridge_listens_and_is_trusted_by_no
     })
     .await;
     assert!(!bridge.is_reached(&root).await);
+}
+
+/// Pebble's certificates are good for 90 days, or for five years where it is older.
+#[tokio::test]
+async fn a_certificate_that_nears_its_end_is_renewed_and_the_new_one_is_shown() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pebble = Pebble::start(folder.path(), &authority, port).await;
+    let root = pebble.root(&authority).await;
+    let bridge = Bridge::start(folder.path(), &pebble.directory, listener).await;
+    eventually("the certificate is in use", async || bridge.is_reached(&root).await).await;
+    let before = bridge.shown().await.unwrap();
+    bridge.stop().await;
+
+    let years = Duration::from_hours(4 * 365 * 24);
+    let late = Arc::new(ManualClock::new(SystemClock.now() + years));
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let bridge = Bridge::start_by(late, folder.path(), &pebble.directory, listener).await;
+    eventually("another certificate is shown", async || {
+        bridge.shown().await.is_some_and(|shown| shown != before)
+    })
+    .await;
+    assert!(bridge.is_reached(&root).await);
+}
+
+#[tokio::test]
+async fn whoever_goes_over_to_another_authority_gets_a_certificate_of_it() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let staging = Pebble::start(folder.path(), &authority, port).await;
+    let root = staging.root(&authority).await;
+    let bridge = Bridge::start(folder.path(), &staging.directory, listener).await;
+    eventually("the certificate for tests is in use", async || bridge.is_reached(&root).await).await;
+    bridge.stop().await;
+
+    let production = Pebble::start(folder.path(), &authority, port).await;
+    let root = production.root(&authority).await;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let bridge = Bridge::start(folder.path(), &production.directory, listener).await;
+    eventually("the certificate of the other is in use", async || bridge.is_reached(&root).await).await;
 }

@@ -20,9 +20,9 @@ use tokio::{
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        CipherSuite, ClientConfig, RootCertStore,
+        CipherSuite, ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion,
         crypto::aws_lc_rs,
-        pki_types::{CertificateDer, ServerName, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
         version,
     },
 };
@@ -282,6 +282,47 @@ async fn with_client_authorities_apps_need_a_certificate_of_theirs_and_health_ne
     }
     let stranger = presenting(&authority, &Authority::new());
     assert!(bridge.status(&stranger, "/healthz").await.is_err());
+}
+
+/// A client's certificate is looked at when a session begins: one that went on would outlive it.
+#[rstest]
+#[case::tls_1_2(&version::TLS12, ", client_authorities = 'clients.pem'", HandshakeKind::Full)]
+#[case::tls_1_3(&version::TLS13, ", client_authorities = 'clients.pem'", HandshakeKind::Full)]
+#[case::tls_1_3_without_certificates_of_clients(&version::TLS13, "", HandshakeKind::Resumed)]
+#[tokio::test]
+async fn no_session_goes_on_where_clients_have_certificates(
+    #[case] version: &'static SupportedProtocolVersion,
+    #[case] more: &str,
+    #[case] second: HandshakeKind,
+) {
+    let (folder, authority, clients) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    authority.install(folder.path(), "localhost");
+    std::fs::write(folder.path().join("clients.pem"), &clients.certificate).unwrap();
+    let bridge = Encrypted::start(folder.path(), more, &clock()).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.certificate.as_bytes()).unwrap()).unwrap();
+    let (certificate, key) = clients.certify("idp");
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap())
+        .unwrap();
+    let connector = TlsConnector::from(Arc::new(client));
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let stream = TcpStream::connect(bridge.url.trim_start_matches("https://")).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, stream).await.unwrap();
+        let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        kinds.push(stream.get_ref().1.handshake_kind().unwrap());
+    }
+    assert_eq!(kinds, [HandshakeKind::Full, second]);
 }
 
 /// A session that was agreed on before is no way past that.
