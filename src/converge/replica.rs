@@ -135,7 +135,7 @@ impl Replica {
     }
 
     /// Joins those who work in `store`. Where none is there, whatever is left over is of processes that are gone: `begin_anew` sees to
-    /// that before anybody else joins. Where nobody is known to be there but by signs far [ahead](self::ahead), that is found out first,
+    /// that before anybody else joins. Where nobody is known to be there but by signs far ahead (`ahead`), that is found out first,
     /// which takes a lease's length.
     ///
     /// # Errors
