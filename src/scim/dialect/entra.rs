@@ -57,12 +57,16 @@ fn mend_object(resource_type: &ResourceType, value: Value) -> Value {
 
 fn mend_patch(resource_type: &ResourceType, body: Value) -> Value {
     let Value::Object(mut members) = body else { return body };
-    let spelling = members.keys().find(|key| key.eq_ignore_ascii_case("Operations")).cloned();
-    let Some(Value::Array(operations)) = spelling.and_then(|key| members.shift_remove(&key)) else {
+    let mut spellings = members.keys().filter(|key| key.eq_ignore_ascii_case("Operations"));
+    // Of two spellings the server would get one: what the other says must not be lost.
+    let (Some(spelling), None) = (spellings.next().cloned(), spellings.next()) else {
         return Value::Object(members);
     };
+    let Some(Value::Array(operations)) = members.get_mut(&spelling) else { return Value::Object(members) };
+    let operations = std::mem::take(operations);
     let mended =
         operations.into_iter().flat_map(|operation| mend_operation(resource_type, operation)).collect();
+    members.shift_remove(&spelling);
     members.insert("schemas".to_owned(), json!([urn::PATCH_OP]));
     members.insert("Operations".to_owned(), mended);
     Value::Object(members)
@@ -79,7 +83,7 @@ fn mend_operation(resource_type: &ResourceType, operation: Value) -> Vec<Value> 
     let path = operation.get("path").and_then(Value::as_str).map(str::to_owned);
     let Some(value) = operation.shift_remove("value") else { return vec![operation.into()] };
     match path {
-        Some(path) if is_removal => mend_removal(&path, operation, value),
+        Some(path) if is_removal => mend_removal(resource_type, &path, operation, value),
         Some(path) => {
             let value = match find(resource_type, &path) {
                 Some((attribute, Element::Yes)) => mend_one(&attribute, value),
@@ -94,16 +98,21 @@ fn mend_operation(resource_type: &ResourceType, operation: Value) -> Vec<Value> 
 }
 
 /// A removal that lists what to remove (`ENT-36`) becomes one for each, by a filter; the RFC's has no value (`ENT-27`).
-fn mend_removal(path: &str, operation: Map<String, Value>, value: Value) -> Vec<Value> {
-    let listed: Option<Vec<String>> = match &value {
-        Value::Array(elements) if !path.contains(['[', '.']) => {
-            let text = |element: &Value| element.get("value")?.as_str().map(str::to_owned);
-            elements.iter().map(text).collect()
+fn mend_removal(
+    resource_type: &ResourceType,
+    path: &str,
+    mut operation: Map<String, Value>,
+    value: Value,
+) -> Vec<Value> {
+    let listed = match find(resource_type, path) {
+        Some((attribute, Element::No)) if attribute.multi_valued && !value.is_null() => {
+            listed(&attribute, &value)
         }
-        _ => None,
+        Some(_) => return vec![operation.into()],
+        None => None,
     };
     match listed {
-        Some(listed) if !listed.is_empty() => listed
+        Some(listed) => listed
             .into_iter()
             .map(|value| {
                 let mut operation = operation.clone();
@@ -112,14 +121,20 @@ fn mend_removal(path: &str, operation: Map<String, Value>, value: Value) -> Vec<
                 operation.into()
             })
             .collect(),
-        // A list of nothing usable must not become a removal of all (`C-2`).
-        None if value.is_array() && !path.contains(['[', '.']) => {
-            let mut operation = operation;
+        // What lists nothing usable must not become a removal of all (`C-2`).
+        None => {
             operation.insert("value".to_owned(), value);
             vec![operation.into()]
         }
-        _ => vec![operation.into()],
     }
+}
+
+/// The elements that a removal lists, each by its `value`; `None` if there is none, or one without.
+fn listed(attribute: &Attribute, value: &Value) -> Option<Vec<String>> {
+    let Value::Array(elements) = mend_value(attribute, value.clone()) else { return None };
+    let text = |element: &Value| element.get("value")?.as_str().map(str::to_owned);
+    let listed: Vec<String> = elements.iter().map(text).collect::<Option<_>>()?;
+    (!listed.is_empty()).then_some(listed)
 }
 
 /// Paths as names in the value of an operation without a path (`ENT-16`) become operations with a path.
@@ -211,6 +226,7 @@ mod tests {
     use super::*;
     use crate::scim::registry::Registry;
 
+    const MEMBERS: &str = "urn:ietf:params:scim:schemas:core:2.0:Group:members";
     const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
 
     fn mended(operation: Value) -> Value {
@@ -261,6 +277,18 @@ mod tests {
         json!({ "op": "Remove", "path": "emails[type eq \"work\"].value", "value": "x@y" }),
         json!([{ "op": "remove", "path": "emails[type eq \"work\"].value" }])
     )]
+    #[case::removals_of_roles(
+        json!({ "op": "Remove", "path": "roles", "value": { "value": "Admin" } }),
+        json!([{ "op": "remove", "path": "roles[value eq \"Admin\"]" }])
+    )]
+    #[case::a_removal_of_no_role_c2(
+        json!({ "op": "Remove", "path": "roles", "value": [] }),
+        json!([{ "op": "remove", "path": "roles", "value": [] }])
+    )]
+    #[case::a_removal_of_a_single_value_ent27(
+        json!({ "op": "Remove", "path": "title", "value": "x" }),
+        json!([{ "op": "remove", "path": "title" }])
+    )]
     #[case::an_empty_text(
         json!({ "op": "Replace", "path": "title", "value": "" }),
         json!([{ "op": "replace", "path": "title", "value": null }])
@@ -286,6 +314,30 @@ mod tests {
         json!({ "op": "Remove", "path": "members", "value": [{ "display": "x" }] }),
         json!([{ "op": "remove", "path": "members", "value": [{ "display": "x" }] }])
     )]
+    #[case::an_empty_list_c2(
+        json!({ "op": "Remove", "path": "members", "value": [] }),
+        json!([{ "op": "remove", "path": "members", "value": [] }])
+    )]
+    #[case::one_that_is_not_listed(
+        json!({ "op": "Remove", "path": "members", "value": { "value": "7" } }),
+        json!([{ "op": "remove", "path": "members[value eq \"7\"]" }])
+    )]
+    #[case::a_text_c2(
+        json!({ "op": "Remove", "path": "members", "value": "7" }),
+        json!([{ "op": "remove", "path": "members", "value": "7" }])
+    )]
+    #[case::below_a_urn(
+        json!({ "op": "Remove", "path": MEMBERS, "value": [{ "value": "7" }] }),
+        json!([{ "op": "remove", "path": format!("{MEMBERS}[value eq \"7\"]") }])
+    )]
+    #[case::nothing_usable_below_a_urn_c2(
+        json!({ "op": "Remove", "path": MEMBERS, "value": [{ "display": "x" }] }),
+        json!([{ "op": "remove", "path": MEMBERS, "value": [{ "display": "x" }] }])
+    )]
+    #[case::what_nobody_knows(
+        json!({ "op": "Remove", "path": "owners", "value": [{ "value": "7" }] }),
+        json!([{ "op": "remove", "path": "owners", "value": [{ "value": "7" }] }])
+    )]
     #[case::an_empty_reference_ent35(
         json!({ "op": "Add", "path": "members", "value": [{ "$ref": null, "value": "a" }] }),
         json!([{ "op": "add", "path": "members", "value": [{ "value": "a" }] }])
@@ -294,6 +346,18 @@ mod tests {
         let body = json!({ "Operations": [operation] });
         let mended = mend(Registry::default().group(), Message::Patch, body);
         assert_eq!(mended["Operations"], expected);
+    }
+
+    #[rstest]
+    #[case::one_operation_in_no_array(
+        json!({ "Operations": { "op": "Replace", "path": "active", "value": false } })
+    )]
+    #[case::two_spellings(json!({
+        "operations": [{ "op": "Replace", "path": "active", "value": false }],
+        "Operations": [{ "op": "Replace", "path": "title", "value": "x" }],
+    }))]
+    fn operations_that_cannot_be_mended_are_not_lost(#[case] body: Value) {
+        assert_eq!(mend(Registry::default().user(), Message::Patch, body.clone()), body);
     }
 
     #[test]
