@@ -138,11 +138,15 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
 }
 
 fn reach_v6(address: Ipv6Addr) -> Reach {
-    /// Where AWS, for machines and for pods, and Google hand out credentials.
-    const METADATA: [Ipv6Addr; 3] = [
+    /// Where AWS, for machines and for pods, Google, Oracle, Scaleway, Linode and Alibaba hand out credentials.
+    const METADATA: [Ipv6Addr; 7] = [
         Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
         Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
         Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+        Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+        Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
+        Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
     ];
     // A network's own NAT64 (RFC 8215) may lay the address out as for a prefix of 96 bits, or of 48.
     if let [0x64, 0xff9b, 1, high, middle, low, ..] = address.segments() {
@@ -231,6 +235,10 @@ mod tests {
     #[case::translated("::ffff:0:169.254.169.254", Reach::Never)]
     #[case::metadata_of_pods("fd00:ec2::23", Reach::Never)]
     #[case::metadata_of_google("fd20:ce::254", Reach::Never)]
+    #[case::metadata_of_oracle("fd00:c1::a9fe:a9fe", Reach::Never)]
+    #[case::metadata_of_scaleway("fd00:42::42", Reach::Never)]
+    #[case::metadata_of_linode("fd00:a9fe:a9fe::1", Reach::Never)]
+    #[case::metadata_of_alibaba_v6("fd00:100::100:200", Reach::Never)]
     #[case::six_to_four("2002:a9fe:a9fe::1", Reach::Never)]
     #[case::teredo("2001:0:1:2:3:4:5601:5601", Reach::Never)]
     fn addresses_are_judged_by_what_they_lead_to(#[case] address: &str, #[case] expected: Reach) {
