@@ -45,6 +45,7 @@ pub(super) fn router(target: SimulatedScim) -> Router {
     Router::new()
         .nest(PATH, scim)
         .fallback(async || Refusal::NotFound)
+        .method_not_allowed_fallback(async || Refusal::Method)
         .layer(from_fn_with_state(target.clone(), pass))
         .with_state(target)
 }

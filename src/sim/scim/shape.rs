@@ -23,6 +23,7 @@ const LONGEST: usize = 64 * 1024 * 1024;
 pub(super) enum Refusal {
     Scim(Error),
     NotFound,
+    Method,
     VersionMismatch,
     Unauthorized,
     /// For an account whose SCIM is not switched on; in words of ours: the vendor's are not known.
@@ -44,6 +45,7 @@ impl IntoResponse for Refusal {
             }
             Self::Scim(error) => (StatusCode::BAD_REQUEST, Some(error.scim_type), error.detail),
             Self::NotFound => (StatusCode::NOT_FOUND, None, "There is no such thing here.".into()),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, None, "That cannot be done to it.".into()),
             Self::VersionMismatch => {
                 (StatusCode::PRECONDITION_FAILED, None, "The version is another one.".into())
             }

@@ -112,6 +112,18 @@ async fn answers_take_the_shape_that_the_switches_ask_for() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_done_is_refused_in_the_words_of_scim() {
+    let target = target(Switches::default());
+    for (method, path) in [("DELETE", "/Users"), ("PUT", "/Schemas"), ("POST", "/ServiceProviderConfig")] {
+        let (status, headers, body) = send(&target, method, path, None).await;
+        assert_eq!(status, 405);
+        assert!(headers.contains_key(header::ALLOW), "{headers:?}");
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["status"], &body["schemas"][0]), (&json!("405"), &json!(crate::scim::urn::ERROR)));
+    }
+}
+
+#[tokio::test]
 async fn an_account_may_not_be_ready_for_it() {
     let target =
         target(Switches { enabled: Enabled::NotYet, delay: Duration::from_millis(1), ..Switches::default() });
