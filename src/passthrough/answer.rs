@@ -170,6 +170,11 @@ async fn content_of(
         _ => {
             head::forget_bytes(headers);
             headers.remove(header::CONTENT_ENCODING);
+            // No coding makes nothing of nothing, but some servers do.
+            let Some(body) = beginning::something(body, &*app.clock).await? else {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+                return Ok(Content::whole(Bytes::new()));
+            };
             let plain = decoded(body, &codings, app.max_answer_bytes);
             held(app, headers, Rewritten::new(plain, rewriter)).await
         }
@@ -178,7 +183,7 @@ async fn content_of(
 
 /// The body without its codings, at most `limit` bytes of it.
 fn decoded(
-    body: Resumed<Download>,
+    body: Resumed<Resumed<Download>>,
     codings: &[Coding],
     limit: u64,
 ) -> impl Body<Data = Bytes, Error = io::Error> + Send + Unpin + 'static {

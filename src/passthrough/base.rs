@@ -71,6 +71,14 @@ impl Translation {
         }
     }
 
+    /// Whether `url` names the base's host, whatever its path.
+    pub(super) fn names_host(&self, url: &str) -> bool {
+        let rest = ["https://", "http://"].iter().find_map(|scheme| strip_prefix(url, scheme));
+        let Some(rest) = rest.and_then(|rest| strip_prefix(rest, &self.authority)) else { return false };
+        let rest = self.default_port.and_then(|port| rest.strip_prefix(port)).unwrap_or(rest);
+        rest.is_empty() || rest.starts_with(['/', '?', '#'])
+    }
+
     fn below_authority<'u>(&self, rest: &'u str) -> Option<&'u str> {
         let rest = strip_prefix(rest, &self.authority)?;
         let rest = self.default_port.and_then(|port| rest.strip_prefix(port)).unwrap_or(rest);

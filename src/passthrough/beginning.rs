@@ -76,6 +76,27 @@ pub(super) async fn look<B: Body<Data = Bytes> + Unpin>(
     Ok((Looks::LikeJson, Resumed { first, rest: Some(body) }))
 }
 
+/// Waits until something comes of `body`. `None` if nothing does.
+///
+/// # Errors
+/// When it ends in one.
+pub(super) async fn something<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
+    clock: &dyn Clock,
+) -> Result<Option<Resumed<B>>, B::Error> {
+    let deadline = clock.now() + HELD;
+    loop {
+        let first = match until(clock, deadline, body.frame()).await {
+            Some(Some(frame)) => frame?,
+            Some(None) => return Ok(None),
+            None => return Ok(Some(Resumed::untouched(body))),
+        };
+        if first.data_ref().is_some_and(|data| !data.is_empty()) {
+            return Ok(Some(Resumed { first: VecDeque::from([first]), rest: Some(body) }));
+        }
+    }
+}
+
 /// Waits for the beginning of `body`.
 ///
 /// # Errors
@@ -192,6 +213,19 @@ mod tests {
         assert_eq!(of(&[" ", "location: {", "}"]).await, Looks::Otherwise);
         assert_eq!(of(&[" ", " "]).await, Looks::Otherwise);
         assert_eq!(of(&[]).await, Looks::Otherwise);
+    }
+
+    #[tokio::test]
+    async fn a_body_of_which_nothing_comes_is_none() {
+        let of = async |count, length| {
+            let body =
+                something(StreamBody::new(stream::iter(pieces(count, length))), &clock()).await.unwrap();
+            match body {
+                Some(body) => Some(body.collect().await.unwrap().to_bytes().len()),
+                None => None,
+            }
+        };
+        assert_eq!((of(0, 0).await, of(2, 0).await, of(3, 10).await), (None, None, Some(30)));
     }
 
     #[tokio::test]

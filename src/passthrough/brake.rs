@@ -69,18 +69,29 @@ pub(super) async fn pass(app: &PassedThrough, revoked: Revoked) -> Result<LetThr
             Box::pin(async move {
                 let lifted_until = passed_revocations::lock(transaction, &name).await?;
                 passed_revocations::prune(transaction, &name, since).await?;
-                let mut new = Vec::new();
-                for id in revoked {
-                    if !passed_revocations::has_passed(transaction, &name, &id, since).await? {
-                        new.push(id);
-                    }
-                }
                 let passed = passed_revocations::count(transaction, &name, since).await?;
                 let counted = if lifted_until > now { Counted::No } else { Counted::Yes };
-                let are_too_many = !new.is_empty() && passed.count + new.len() as u64 > most;
-                if counted == Counted::Yes && (are_too_many || !is_known) {
+                let (mut new, mut repeated) = (Vec::new(), Vec::new());
+                let mut is_held = counted == Counted::Yes && !is_known;
+                for id in revoked {
+                    if passed_revocations::has_passed(transaction, &name, &id, since).await? {
+                        repeated.push(id);
+                        continue;
+                    }
+                    new.push(id);
+                    // A bulk request may name very many: the others who count wait for this one.
+                    if counted == Counted::Yes && passed.count + new.len() as u64 > most {
+                        is_held = true;
+                        break;
+                    }
+                }
+                if is_held {
                     notifications::raise(transaction, notice(&name, most, &brake, now)).await?;
                     return Ok(Err(passed.first_at));
+                }
+                for id in &repeated {
+                    // Who was first may find that the target has done nothing, for this one has done it.
+                    passed_revocations::repeat(transaction, &name, id, now).await?;
                 }
                 for id in &new {
                     passed_revocations::save(transaction, &name, id, now, counted).await?;

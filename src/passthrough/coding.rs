@@ -84,7 +84,7 @@ pub(super) fn decoded(
 
 /// All bytes without their codings; `None` if they cannot be decoded, or become more than `limit`.
 pub(super) async fn whole(bytes: &Bytes, codings: &[Coding], limit: usize) -> Option<Bytes> {
-    if codings.is_empty() {
+    if codings.is_empty() || bytes.is_empty() {
         return Some(bytes.clone());
     }
     let mut stream = Box::pin(decoded(stream::iter([Ok(bytes.clone())]), codings));

@@ -65,7 +65,7 @@ async fn pass(
         return Err(Failure::Method(method));
     }
     // 2. The request as the target gets it.
-    let mut headers = head::of_request(&parts.headers, &app.authorization, &app.allowed);
+    let mut headers = head::of_request(&parts.headers, &app.authorization, &app.to_target, &app.allowed);
     let asked = request::Asked { method: &method, below };
     let mut body = Outgoing::prepare(app, &asked, &mut headers, body).await?;
     let mut head = Request::new(());
@@ -107,7 +107,8 @@ enum Urgency {
 /// Whether it is certain that the target did not do what was asked.
 fn was_not_done(result: &Result<Response<AnswerBody>, Failure>) -> bool {
     match result {
-        Ok(answer) => answer.status().is_client_error(),
+        Ok(answer) => refuses(answer.status().as_u16()),
+        Err(Failure::WebPage { status, .. }) => refuses(*status),
         Err(failure) => matches!(
             failure,
             Failure::Busy
@@ -115,9 +116,13 @@ fn was_not_done(result: &Result<Response<AnswerBody>, Failure>) -> bool {
                 | Failure::Unreachable { .. }
                 | Failure::TooLarge(_)
                 | Failure::IncompleteBody
-                | Failure::WebPage { status: 400..500, .. }
         ),
     }
+}
+
+/// Whether a status says that nothing was done. Who was too slow for a proxy in front of the target (408) may have been heard.
+fn refuses(status: u16) -> bool {
+    matches!(status, 400..500) && status != 408
 }
 
 /// Whether the same request may be sent once more after it failed.

@@ -22,7 +22,7 @@ const OF_A_CONNECTION: [&str; 9] = [
 
 /// Those of requests that go no further: credentials for us, what we satisfy ourselves, and what proxies and clouds in front of
 /// us say of the client and of our network; and what would make another method of the one that the brake and the record go by.
-const KEPT_FROM_TARGETS: [&str; 37] = [
+const KEPT_FROM_TARGETS: [&str; 41] = [
     "authorization",
     "cookie",
     "cookie2",
@@ -35,6 +35,7 @@ const KEPT_FROM_TARGETS: [&str; 37] = [
     "client-cert",
     "client-cert-chain",
     "client-ip",
+    "disguised-host",
     "fastly-client-ip",
     "fly-client-ip",
     "forwarded",
@@ -44,6 +45,7 @@ const KEPT_FROM_TARGETS: [&str; 37] = [
     "remote-addr",
     "true-client-ip",
     "via",
+    "was-default-hostname",
     "x-client-ip",
     "x-cloud-trace-context",
     "x-cluster-client-ip",
@@ -62,10 +64,12 @@ const KEPT_FROM_TARGETS: [&str; 37] = [
     "x-remote-addr",
     "x-rewrite-url",
     "x-scheme",
+    "x-site-deployment-id",
+    "x-waws-unencoded-url",
 ];
 
 /// The beginnings of more of these.
-const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 17] = [
+const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 22] = [
     "cf-",
     "cloudfront-",
     "incap-",
@@ -76,11 +80,17 @@ const KEPT_FROM_TARGETS_BY_PREFIX: [&str; 17] = [
     "x-amzn-",
     "x-appengine-",
     "x-arr-",
+    "x-auth-request-",
     "x-azure-",
     "x-client-cert",
     "x-envoy-",
     "x-fd-",
     "x-forwarded-",
+    "x-goog-",
+    // What else Microsoft says so may be for the target.
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-serverless-",
     "x-ssl-client-",
     "x-sucuri-",
 ];
@@ -91,14 +101,21 @@ const KEPT_FROM_CLIENTS: [&str; 4] = ["alt-svc", "set-cookie", "set-cookie2", "s
 /// Those that say what the bytes of a body are, which is not true any more when a URL in it was replaced.
 const OF_THE_BYTES: [&str; 5] = ["content-length", "content-md5", "digest", "content-digest", "repr-digest"];
 
-/// The headers of a request as the target gets it. `allowed` pass although they are on a list.
+/// The headers of a request as the target gets it. `own` is from our base. `allowed` pass although they are on a list.
 pub(super) fn of_request(
     headers: &HeaderMap,
     authorization: &HeaderValue,
+    own: &Translation,
     allowed: &[HeaderName],
 ) -> HeaderMap {
     let mut passed = HeaderMap::with_capacity(headers.len() + 1);
     pass(headers, &mut passed, is_kept_from_targets, allowed);
+    for name in [header::ORIGIN, header::REFERER] {
+        let names_us = headers.get(&name).is_some_and(|value| names_host(value, headers, own));
+        if names_us && !allowed.contains(&name) {
+            passed.remove(name);
+        }
+    }
     // Who understands trailers gets them; other transfer codings are between neighbours.
     let takes_trailers = headers.get_all(header::TE).iter().any(|value| lists(value, "trailers"));
     if takes_trailers {
@@ -107,6 +124,15 @@ pub(super) fn of_request(
     }
     passed.insert(header::AUTHORIZATION, authorization.clone());
     passed
+}
+
+/// Whether a URL names our host, by the name that we know or by the one that the request asks for.
+fn names_host(url: &HeaderValue, headers: &HeaderMap, own: &Translation) -> bool {
+    let url = text(url);
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    let host = headers.get(header::HOST).map(text);
+    own.names_host(&url)
+        || authority.zip(host).is_some_and(|(authority, host)| authority.eq_ignore_ascii_case(&host))
 }
 
 /// The headers of an answer as the client gets it. `allowed` pass although they are on a list.
@@ -140,7 +166,9 @@ fn of_trailers(
     passed
 }
 
+/// Names are read as the many servers do to which `_` and `-` are the same (CGI, RFC 3875 §4.1.18).
 fn is_kept_from_targets(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
     let name = name.as_str();
     KEPT_FROM_TARGETS.contains(&name)
         || KEPT_FROM_TARGETS_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
@@ -254,7 +282,20 @@ mod tests {
     }
 
     fn passed(headers: &[(&str, &str)], allowed: &[HeaderName]) -> Vec<String> {
-        lines(&of_request(&map(headers), &HeaderValue::from_static("Bearer target"), allowed))
+        let own = Translation::new("https://b.example/t/scim/v2", "https://t.example/scim/v2");
+        lines(&of_request(&map(headers), &HeaderValue::from_static("Bearer target"), &own, allowed))
+    }
+
+    #[rstest]
+    #[case("origin", "https://b.example", false)]
+    #[case("referer", "https://B.example:443/t/scim/v2/Users?a", false)]
+    #[case("origin", "http://bridge.internal:8080", false)]
+    #[case("referer", "https://b.example.org/", true)]
+    #[case("origin", "null", true)]
+    fn what_names_our_host_goes_no_further(#[case] name: &str, #[case] value: &str, #[case] passes: bool) {
+        let sent = [("host", "bridge.internal:8080"), (name, value)];
+        assert_eq!(passed(&sent, &[]).contains(&format!("{name}: {value}")), passes);
+        assert!(passed(&sent, &[name.parse().unwrap()]).contains(&format!("{name}: {value}")));
     }
 
     #[test]
@@ -309,7 +350,19 @@ mod tests {
             "x-host",
             "x-sucuri-clientip",
             "x-akamai-edgescape",
-            "incap-client-ip"
+            "incap-client-ip",
+            "x-ms-token-aad-id-token",
+            "x-ms-client-principal-name",
+            "x-goog-iap-jwt-assertion",
+            "x-auth-request-access-token",
+            "x-serverless-authorization",
+            "was-default-hostname",
+            "disguised-host",
+            "x-waws-unencoded-url",
+            "x-site-deployment-id",
+            "x-arr-ssl",
+            "x_forwarded_for",
+            "x_http_method_override"
         )]
         name: &str,
     ) {

@@ -34,6 +34,9 @@ use super::{
 /// How long a request waits for memory when the bodies of others take all of it.
 const WAIT_FOR_MEMORY: Duration = Duration::from_secs(5);
 
+/// How many values a body may have that is repaired: each takes many times the memory of its bytes.
+const MOST_REPAIRED: usize = 128 * 1024;
+
 /// A request's body, ready to be sent.
 pub(super) struct Outgoing {
     content: Content,
@@ -101,20 +104,31 @@ impl Outgoing {
                 let mut whole = read_whole(app, upload, memory, &progress).await?;
                 let plain = coding::whole(&whole.bytes, &codings, app.max_body_bytes).await;
                 // What cannot be decoded is passed on as it came: it is the target's to understand.
-                let meaning = meant(match &plain {
+                let mut meaning = meant(match &plain {
                     _ if !is_guarded => Told::Nothing,
                     Some(plain) => Told::Bytes(plain),
                     None => Told::Unreadable,
                 });
-                let changed = plain.filter(|_| may_be_json).and_then(|plain| changed(app, asked, &plain));
+                let plain = plain.filter(|_| may_be_json);
+                let repaired = plain.as_ref().and_then(|plain| repaired(app, asked, plain));
+                // The target gets other words, and may take them for more.
+                if let Some(repaired) = repaired.as_ref().filter(|_| is_guarded) {
+                    meaning = meaning.or(meant(Told::Bytes(repaired)));
+                }
+                let changed = match &repaired {
+                    Some(repaired) => Some(translated(app, repaired).unwrap_or_else(|| repaired.clone())),
+                    None => plain.and_then(|plain| translated(app, &plain)),
+                };
                 if let Some(changed) = changed {
                     describe(headers, &mut whole, changed.len());
                     whole.bytes = changed;
                 }
                 whole.give_back();
+                announce_trailers(headers, &whole);
                 (Content::Whole(whole), meaning)
             }
             Ok(_) if may_be_json => {
+                head::forget_bytes(headers);
                 let rewriter = Rewriter::new(app.to_target.clone());
                 let content = Content::Streamed(Rewritten::new(upload, rewriter).boxed_unsync());
                 (content, meant(Told::Nothing))
@@ -122,6 +136,13 @@ impl Outgoing {
             Ok(_) => (Content::Streamed(upload.boxed_unsync()), meant(Told::Nothing)),
             Err(_) => (Content::Streamed(upload.boxed_unsync()), meant(Told::Unreadable)),
         };
+        // Of a read that tells no length HTTP/1.1 would take it that it has no body.
+        let is_read = *asked.method == Method::GET || *asked.method == Method::HEAD;
+        let tells_length = matches!(&content, Content::Whole(whole) if whole.trailers.is_none())
+            || headers.contains_key(header::CONTENT_LENGTH);
+        if is_read && !tells_length {
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         Ok(Self { content, progress, meaning })
     }
 
@@ -216,11 +237,8 @@ pub(super) fn of_fault(fault: Option<Fault>, app: &PassedThrough) -> Failure {
     }
 }
 
-/// What becomes of a JSON body: repaired where that is configured, with our URLs turned back into the target's. `None` if nothing
-/// changes.
-fn changed(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Bytes> {
-    let repaired = repaired(app, asked, plain);
-    let text = repaired.as_ref().unwrap_or(plain);
+/// A JSON body with our URLs turned back into the target's. `None` if there are none.
+fn translated(app: &PassedThrough, text: &Bytes) -> Option<Bytes> {
     let mut rewriter = Rewriter::new(app.to_target.clone());
     let mut output = Vec::new();
     let mut written = 0;
@@ -231,7 +249,7 @@ fn changed(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Byte
     }
     rewriter.push(&text[written..], &mut output);
     rewriter.finish(&mut output);
-    (rewriter.replaced() > 0 || repaired.is_some()).then(|| output.into())
+    (rewriter.replaced() > 0).then(|| output.into())
 }
 
 /// The body with the repairs of the app's dialects, if they change it.
@@ -255,6 +273,16 @@ fn repaired(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Byt
     if segments.last().is_some_and(|segment| is(segment, ".search")) {
         return None;
     }
+    if tokens::values(plain) > MOST_REPAIRED {
+        let (method, path) = (asked.method, asked.below.path());
+        tracing::warn!(
+            app = app.name(),
+            http.method = %method,
+            http.path = path,
+            "a body is passed on without repairs: it has too many values"
+        );
+        return None;
+    }
     let body: Value = serde_json::from_slice(plain).ok()?;
     let mended = app.repairs.iter().fold(body.clone(), |body, repair| match repair {
         Repair::Entra => entra::mend(resource_type, message, body),
@@ -273,6 +301,16 @@ fn repaired(app: &PassedThrough, asked: &Asked<'_>, plain: &Bytes) -> Option<Byt
         return None;
     }
     Some(mended.to_string().into())
+}
+
+/// HTTP/1.1 sends those trailers alone that its head tells of, and none behind a body whose length it tells.
+fn announce_trailers(headers: &mut HeaderMap, whole: &Whole) {
+    let Some(trailers) = &whole.trailers else { return };
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::TRAILER);
+    for name in trailers.keys() {
+        headers.append(header::TRAILER, HeaderValue::from(name.clone()));
+    }
 }
 
 /// Says of a body what is true of its new bytes.

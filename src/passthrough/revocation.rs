@@ -21,7 +21,7 @@ const MOST_OPERATIONS: usize = 1_000;
 pub(super) enum Revoked {
     /// These users, each once: their ids, as the path or the bulk operation names them.
     These(Vec<String>),
-    /// It cannot be told: a bulk request that cannot be read may take access from anybody.
+    /// It cannot be told: a bulk request that cannot be read may take access from anybody, a DELETE of all users from everybody.
     Unknown,
 }
 
@@ -29,6 +29,19 @@ impl Revoked {
     /// Whether certainly nobody loses anything.
     pub(super) fn is_nobody(&self) -> bool {
         matches!(self, Self::These(ids) if ids.is_empty())
+    }
+
+    /// Whoever loses access by the one or the other.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::These(ids), Self::These(others)) => Self::these(ids.into_iter().chain(others)),
+            _ => Self::Unknown,
+        }
+    }
+
+    fn these(ids: impl IntoIterator<Item = String>) -> Self {
+        let mut seen = HashSet::new();
+        Self::These(ids.into_iter().filter(|id| seen.insert(id.clone())).collect())
     }
 }
 
@@ -39,6 +52,13 @@ pub(super) struct Meaning {
     pub(super) revoked: Revoked,
     /// The operations of a bulk request, as far as they can be read.
     pub(super) operations: Vec<BulkOperation>,
+}
+
+impl Meaning {
+    /// This, where the same request may also be taken for one that means `other`.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { revoked: self.revoked.or(other.revoked), ..self }
+    }
 }
 
 /// An operation of a bulk request, as it is written.
@@ -74,11 +94,10 @@ pub(super) fn find(method: &Method, below: &Below, told: Told<'_>) -> Meaning {
         }
         (Some(Endpoint::Bulk), Body::Json(body)) if is(method.as_str(), "POST") => {
             operations = written_in(&body);
-            let mut seen = HashSet::new();
-            let ids = of_bulk(&body).into_iter().filter(|id| seen.insert(id.clone()));
-            Revoked::These(ids.collect())
+            of_bulk(&body)
         }
         (Some(Endpoint::Bulk), Body::Unreadable) if is(method.as_str(), "POST") => Revoked::Unknown,
+        (Some(Endpoint::Users), _) if is(method.as_str(), "DELETE") => Revoked::Unknown,
         _ => Revoked::These(Vec::new()),
     };
     Meaning { revoked, operations }
@@ -98,26 +117,40 @@ pub(super) fn needs_body(method: &Method, below: &Below) -> bool {
     match of_path(&below.meant_segments()) {
         Some(Endpoint::User(_)) => is(method.as_str(), "PUT") || is(method.as_str(), "PATCH"),
         Some(Endpoint::Bulk) => is(method.as_str(), "POST"),
-        None => false,
+        Some(Endpoint::Users) | None => false,
     }
 }
 
 /// Where access can be taken away.
 enum Endpoint<'s> {
     User(&'s str),
+    /// All of them.
+    Users,
     Bulk,
 }
+
+/// The user whom a token is of (RFC 7644 §3.11): who that is, the target knows.
+const ME: &str = "Me";
 
 /// By the last segments: with a base URL that has none, the version (`/v2`) comes before them. What is empty without its
 /// parameters is no segment for who takes them away, and may be an id for who does not.
 fn of_path(segments: &[Segment]) -> Option<Endpoint<'_>> {
     let named: Vec<&Segment> = segments.iter().filter(|segment| !segment.meant.is_empty()).collect();
-    endpoint(&named).or_else(|| endpoint(&segments.iter().collect::<Vec<_>>()))
+    let is_all = || match named.as_slice() {
+        [.., resources, _] if is(&resources.meant, "Groups") => false,
+        named => named.last().is_some_and(|last| is(&last.meant, "Users")),
+    };
+    endpoint(&named)
+        .or_else(|| endpoint(&segments.iter().collect::<Vec<_>>()))
+        .or_else(|| is_all().then_some(Endpoint::Users))
 }
 
 fn endpoint<'s>(segments: &[&'s Segment]) -> Option<Endpoint<'s>> {
     match segments {
         [.., resources, id] if is(&resources.meant, "Users") => Some(Endpoint::User(&id.whole)),
+        // Its id may be any word.
+        [.., resources, _] if is(&resources.meant, "Groups") => None,
+        [.., me] if is(&me.meant, ME) => Some(Endpoint::User(ME)),
         [.., bulk] if is(&bulk.meant, "Bulk") => Some(Endpoint::Bulk),
         _ => None,
     }
@@ -154,31 +187,40 @@ fn body_revokes(method: &str, body: &Written) -> bool {
     }
 }
 
-/// The operations of a PATCH or a bulk request, also a single one that is in no array.
+/// The operations of a PATCH or a bulk request, also a single one that is in no array, and a list without the message around it,
+/// as RFC 7644 §3.7.3 prints one and RFC 6902 has it.
 fn operations(body: &Written) -> impl Iterator<Item = &Written> {
-    body.all("Operations").flat_map(|operations| operations.elements().chain([operations]))
+    let wrapped = body.all("Operations").flat_map(|operations| operations.elements().chain([operations]));
+    wrapped.chain(body.elements()).chain([body])
 }
 
-fn of_bulk(body: &Written) -> Vec<String> {
-    operations(body).flat_map(of_operation).collect()
+fn of_bulk(body: &Written) -> Revoked {
+    let mut ids = Vec::new();
+    for revoked in operations(body).map(of_operation) {
+        match revoked {
+            Revoked::These(these) => ids.extend(these),
+            Revoked::Unknown => return Revoked::Unknown,
+        }
+    }
+    Revoked::these(ids)
 }
 
 /// The users of one bulk operation: of each of its paths, if one is there twice.
-fn of_operation(operation: &Written) -> Vec<String> {
-    let methods = operation.all("method").filter_map(Written::text);
-    let is_revocation = methods
-        .map(str::trim)
-        .any(|method| is(method, "DELETE") || operation.all("data").any(|data| body_revokes(method, data)));
-    let paths = operation.all("path").filter_map(Written::text).filter(|_| is_revocation);
-    paths
-        .filter_map(|path| {
-            let path = path.trim().split(['?', '#']).next().unwrap_or_default();
-            match of_path(&meant_segments(path)) {
-                Some(Endpoint::User(id)) => Some(id.to_owned()),
-                Some(Endpoint::Bulk) | None => None,
-            }
-        })
-        .collect()
+fn of_operation(operation: &Written) -> Revoked {
+    let methods = operation.all("method").filter_map(Written::text).map(str::trim);
+    let is_deletion = methods.clone().any(|method| is(method, "DELETE"));
+    let is_revocation = is_deletion
+        || methods.clone().any(|method| operation.all("data").any(|data| body_revokes(method, data)));
+    let mut ids = Vec::new();
+    for path in operation.all("path").filter_map(Written::text).filter(|_| is_revocation) {
+        let path = path.trim().split(['?', '#']).next().unwrap_or_default();
+        match of_path(&meant_segments(path)) {
+            Some(Endpoint::User(id)) => ids.push(id.to_owned()),
+            Some(Endpoint::Users) if is_deletion => return Revoked::Unknown,
+            Some(Endpoint::Users | Endpoint::Bulk) | None => {}
+        }
+    }
+    Revoked::These(ids)
 }
 
 fn operation_revokes(operation: &Written) -> bool {
@@ -203,10 +245,10 @@ fn deactivates(attributes: &Written) -> bool {
             .any(|(name, value)| (is_active(name) && is_false(value)) || (is_urn(name) && deactivates(value)))
 }
 
-/// `active`, also with the schema's URN before it.
+/// `active`, also with the schema's URN before it, whatever stands between them, and as a path of RFC 6902.
 fn is_active(name: &str) -> bool {
     let name = name.trim();
-    is(name.rsplit(':').next().unwrap_or(name), "active")
+    is(name.rsplit([':', '.', '/']).next().unwrap_or(name), "active")
 }
 
 /// Whether a name is, or begins with, the URN of a schema.
@@ -214,14 +256,14 @@ fn is_urn(name: &str) -> bool {
     name.trim().get(..4).is_some_and(|beginning| is(beginning, "urn:"))
 }
 
-/// `false`, in whatever wrapping.
+/// `false`, in whatever wrapping, or nothing at all.
 fn is_false(value: &Written) -> bool {
     match value {
         Written::Null => true,
         Written::Bool(value) => !value,
         Written::Number(number) => *number == 0.0,
-        Written::Text(text) => is(text.trim(), "false") || text.trim() == "0",
-        Written::Array(elements) => elements.iter().any(is_false),
+        Written::Text(text) => is(text.trim(), "false") || matches!(text.trim(), "0" | ""),
+        Written::Array(elements) => elements.is_empty() || elements.iter().any(is_false),
         Written::Object(_) => value.all("value").any(is_false),
     }
 }
@@ -267,6 +309,10 @@ mod tests {
     #[case(json!({ "op": "replace", "path": "active", "value": null }))]
     #[case(json!({ "op": "replace", "value": { "urn:ietf:params:scim:schemas:core:2.0:User": { "active": false } } }))]
     #[case(json!({ "op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User", "value": { "active": false } }))]
+    #[case(json!({ "op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User.active", "value": false }))]
+    #[case(json!({ "op": "replace", "path": "/active", "value": false }))]
+    #[case(json!({ "op": "replace", "path": "active", "value": "" }))]
+    #[case(json!({ "op": "replace", "path": "active", "value": [] }))]
     fn a_patch_that_sets_active_false_revokes(#[case] operation: Value) {
         assert_eq!(found(Method::PATCH, "/Users/7", patch(operation)), ["7"]);
     }
@@ -286,6 +332,8 @@ mod tests {
     #[case::attributes_alone(json!({ "active": false }))]
     #[case::attributes_beside(json!({ "Operations": [], "urn:ietf:params:scim:schemas:core:2.0:User": { "active": "False" } }))]
     #[case::one_operation_in_no_array(json!({ "Operations": { "op": "replace", "path": "active", "value": false } }))]
+    #[case::a_list_without_a_message(json!([{ "op": "replace", "path": "active", "value": false }]))]
+    #[case::one_operation_alone(json!({ "op": "replace", "path": "active", "value": false }))]
     fn a_patch_in_the_form_of_another_standard_revokes_as_well(#[case] body: Value) {
         assert_eq!(found(Method::PATCH, "/Users/7", Some(body.clone())), ["7"]);
         let bulk = json!({ "Operations": { "method": "PATCH", "path": "/Users/7", "data": body } });
@@ -298,6 +346,30 @@ mod tests {
         assert_eq!(found(Method::DELETE, "//users//7/?x", None), ["7"]);
         assert!(found(Method::DELETE, "/Groups/7", None).is_empty());
         assert!(found(Method::GET, "/Users/7", None).is_empty());
+    }
+
+    #[rstest]
+    #[case("/Users")]
+    #[case("/v2/users/")]
+    #[case("/Users?filter=active%20eq%20true")]
+    #[case("/%55sers")]
+    fn a_delete_of_all_users_takes_access_from_nobody_knows_whom(#[case] path: &str) {
+        let (path_alone, query) = path.split_once('?').unwrap_or((path, ""));
+        let below = Below::find(&format!("{path_alone}?{query}"), "").unwrap().unwrap();
+        assert_eq!(find(&Method::DELETE, &below, Told::Nothing).revoked, Revoked::Unknown);
+        let bulk = json!({ "Operations": [{ "method": "DELETE", "path": path }] }).to_string();
+        assert_eq!(found_in(Method::POST, "/Bulk", bulk.as_bytes()), Revoked::Unknown);
+        assert!(found(Method::POST, path_alone, Some(json!({ "active": false }))).is_empty());
+    }
+
+    #[test]
+    fn the_user_whom_a_token_is_of_is_a_user() {
+        assert_eq!(found(Method::DELETE, "/Me", None), ["Me"]);
+        assert_eq!(found(Method::PATCH, "/v2/me", Some(json!({ "active": false }))), ["Me"]);
+        assert!(needs_body(&Method::PATCH, &Below::find("/Me", "").unwrap().unwrap()));
+        for group in ["/Groups/Me", "/Groups/Users"] {
+            assert!(found(Method::DELETE, group, None).is_empty());
+        }
     }
 
     #[test]

@@ -69,7 +69,11 @@ struct Operation {
     values: Vec<Range<usize>>,
 }
 
-/// Where the strings stand that a PATCH sets by a path that ends in `$ref` (`"path":"manager.$ref"`): URLs that no key tells.
+/// How deep a text may be nested: nobody who reads it with `serde_json` reads more, and other servers hardly do.
+const DEEPEST: usize = 128;
+
+/// Where the strings stand that a PATCH sets by a path that ends in `$ref` (`"path":"manager.$ref"`): URLs that no key tells. None in what is nested too
+/// deep.
 pub(super) fn references(text: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut open: Vec<Operation> = Vec::new();
@@ -89,6 +93,8 @@ pub(super) fn references(text: &[u8]) -> Vec<Range<usize>> {
             Token::Mark(mark) => {
                 (last, name) = (None, None);
                 match mark {
+                    // What is known of each takes more memory than its bracket.
+                    b'{' | b'[' if open.len() == DEEPEST => return Vec::new(),
                     b'{' | b'[' => open.push(Operation::default()),
                     b'}' | b']' => {
                         let ended = open.pop().filter(|operation| operation.leads_to_reference);
@@ -124,6 +130,12 @@ fn meant(string: &[u8]) -> Option<String> {
     serde_json::from_slice(string).ok()
 }
 
+/// How many values a JSON text has at the most.
+pub(super) fn values(text: &[u8]) -> usize {
+    let is_before_a_value = |token: &Token| matches!(token, Token::Mark(b'{' | b'[' | b','));
+    1 + Tokens { text, at: 0 }.filter(is_before_a_value).count()
+}
+
 /// Whether a text means the same when it was read and written again: numbers are kept in 64 bits, and of several members of the
 /// same name one remains.
 pub(super) fn survives_reading(text: &[u8]) -> bool {
@@ -157,6 +169,21 @@ mod tests {
     fn values_that_a_path_makes_urls_are_found(#[case] text: &str, #[case] expected: &[&str]) {
         let found: Vec<_> = references(text.as_bytes()).into_iter().map(|range| &text[range]).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn values_are_counted_and_not_the_marks_in_texts() {
+        assert_eq!(values(br#"{"a":[1,"x,[{",{}],"b":null}"#), 7);
+        assert_eq!(values(b"7"), 1);
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_not_looked_into() {
+        let nested = |depth: usize| {
+            format!("{}{{\"path\":\"$ref\",\"value\":\"a\"}}{}", "[".repeat(depth), "]".repeat(depth))
+        };
+        assert_eq!(references(nested(DEEPEST - 1).as_bytes()).len(), 1);
+        assert!(references(nested(DEEPEST).as_bytes()).is_empty());
     }
 
     #[rstest]

@@ -1,9 +1,12 @@
 //! JSON as it was written: an object keeps all of its members, also those whose name stands there twice. Which of them a target
 //! goes by is not known.
 
-use std::{collections::HashSet, fmt};
+use std::{cell::Cell, collections::HashSet, fmt};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// How many values a text may have. Each takes many times the memory of the two bytes that it may be written in.
+const MOST_VALUES: usize = 256 * 1024;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,9 +20,15 @@ pub(super) enum Written {
 }
 
 impl Written {
-    /// Reads the text of a body; `None` if it cannot be read. A byte order mark before it is skipped.
+    /// Reads the text of a body; `None` if it cannot be read, or has more than [`MOST_VALUES`]. A byte order mark before it is
+    /// skipped.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
-        serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)).ok()
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let mut deserializer = serde_json::Deserializer::from_slice(text);
+        let left = Cell::new(MOST_VALUES);
+        let read = Reader { left: &left }.deserialize(&mut deserializer).ok()?;
+        deserializer.end().ok()?;
+        Some(read)
     }
 
     /// All members of that name, which compares without case; none if this is no object.
@@ -52,15 +61,23 @@ impl Written {
     }
 }
 
-impl<'de> Deserialize<'de> for Written {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+/// Reads one value, of those that are left.
+#[derive(Clone, Copy)]
+struct Reader<'c> {
+    left: &'c Cell<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Written;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Written, D::Error> {
+        let left = self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom("too many values"))?;
+        self.left.set(left);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Written;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,7 +112,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Written, A::Error> {
         let mut elements = Vec::new();
-        while let Some(element) = sequence.next_element()? {
+        while let Some(element) = sequence.next_element_seed(self)? {
             elements.push(element);
         }
         Ok(Written::Array(elements))
@@ -103,9 +120,22 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
         let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+        while let Some(name) = map.next_key()? {
+            members.push((name, map.next_value_seed(self)?));
         }
         Ok(Written::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_too_many_values_is_not_read() {
+        let values = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
+        assert!(Written::read(values(MOST_VALUES).as_bytes()).is_some());
+        assert!(Written::read(values(MOST_VALUES + 1).as_bytes()).is_none());
+        assert!(Written::read(b"{} {}").is_none());
     }
 }

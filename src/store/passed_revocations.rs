@@ -120,6 +120,28 @@ pub async fn save(
     Ok(())
 }
 
+/// Lets a user through once more who was let through already: later than before, whatever the clocks say.
+///
+/// # Errors
+/// When the database fails.
+pub async fn repeat(
+    transaction: &mut Transaction,
+    app: &str,
+    user_id: &str,
+    at: Time,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE passed_revocations SET at = CASE WHEN at < $3 THEN $3 ELSE at + 1 END \
+         WHERE app = $1 AND user_id = $2",
+    )
+    .bind(app)
+    .bind(user_id)
+    .bind(at.as_micros())
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
 /// Forgets that a user was let through at that time, and at no other.
 ///
 /// # Errors

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use rstest::rstest;
 use scim_bridge::clock::{ManualClock, Time};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::{
-    IDP_TOKEN, Passed, TARGET_TOKEN, app, status,
+    IDP_TOKEN, Passed, TARGET_TOKEN, app, head, status,
     urls::coded,
     wire::{Message, Reply, Target},
 };
@@ -98,6 +99,16 @@ async fn people_are_notified_once_in_a_window_that_the_brake_holds() {
     "/v2/Bulk",
     r#"{"Operations":[{"method":"DELETE","path":"/Users/9","x":"\ud800"}]}"#
 )]
+#[case::all_users("DELETE", "/Users", "")]
+#[case::some_of_all("DELETE", "/v2/Users?filter=active%20eq%20true", "")]
+#[case::all_users_in_bulk("POST", "/Bulk", r#"{"Operations":[{"method":"DELETE","path":"/Users"}]}"#)]
+#[case::whose_token_it_is("DELETE", "/Me", "")]
+#[case::a_list_without_a_message("PATCH", "/Users/9", r#"[{"op":"replace","path":"/active","value":false}]"#)]
+#[case::such_a_list_in_bulk(
+    "POST",
+    "/Bulk",
+    r#"{"Operations":[{"method":"PATCH","path":"/Users/9","data":[{"op":"replace","path":"active","value":false}]}]}"#
+)]
 #[case::in_bulk("POST", "/Bulk", r#"{"Operations":[{"method":"DELETE","path":"/Users/9"}]}"#)]
 #[tokio::test]
 async fn whatever_takes_access_is_held(#[case] method: &str, #[case] below: &str, #[case] body: &str) {
@@ -111,6 +122,46 @@ async fn whatever_takes_access_is_held(#[case] method: &str, #[case] below: &str
         passed.send(method, below, rest.as_bytes()).await.error(503);
     }
     assert!(passed.target.seen().is_empty());
+}
+
+/// What is passed on is looked at as the target gets it.
+#[tokio::test]
+async fn what_repairs_make_a_revocation_of_is_held() {
+    let (passed, _) = passed("brake = { max_revocations = 1 }\nrepairs = ['entra']").await;
+    assert_eq!(deactivate(&passed, "1").await.status(), 204);
+    passed.target.seen();
+    for value in [r#""""#, "[]", r#""False""#] {
+        let replaced = format!(r#"{{"Operations":[{{"op":"Replace","path":"active","value":{value}}}]}}"#);
+        passed.send_json("PATCH", "/Users/9", &replaced).await.error(503);
+        passed.send_json("PUT", "/Users/9", &format!(r#"{{"active":{value}}}"#)).await.error(503);
+    }
+    assert!(passed.target.seen().is_empty());
+}
+
+/// The second of two may have done what the first one finds done.
+#[tokio::test]
+async fn a_user_whose_deletion_was_sent_twice_counts_although_the_target_knows_the_user_no_more() {
+    let (passed, _) = passed("brake = { max_revocations = 1 }").await;
+    let second_is_done = Arc::new(Notify::new());
+    let gone = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec();
+    passed.target.reply(Reply::BytesOn(second_is_done.clone(), gone));
+    let mut first = passed.connect().await;
+    first.send(head("DELETE", "/Users/7") + "\r\n").await;
+    eventually("the first is out", async || !passed.target.seen().is_empty()).await;
+    assert_eq!(passed.send("DELETE", "/Users/7", b"\r\n").await.status(), 204);
+    second_is_done.notify_one();
+    assert_eq!(first.answer().await.status(), 404);
+    assert_eq!(status(&passed).await["brake"]["revocations_in_window"], 1);
+    passed.send("DELETE", "/Users/8", b"\r\n").await.error(503);
+}
+
+/// A proxy in front of the target tires of waiting; the target may have heard all of it.
+#[tokio::test]
+async fn who_may_have_lost_access_when_time_was_over_counts() {
+    let (passed, _) = passed("brake = { max_revocations = 1 }").await;
+    passed.target.reply(Reply::new("408 Request Timeout", b""));
+    assert_eq!(deactivate(&passed, "1").await.status(), 408);
+    deactivate(&passed, "2").await.error(503);
 }
 
 #[tokio::test]

@@ -292,3 +292,60 @@ async fn who_waits_for_memory_that_nobody_gives_back_is_told_to_come_again() {
     })
     .await;
 }
+
+/// HTTP/1.1 has none where the head says nothing of it.
+#[tokio::test]
+async fn the_body_of_a_read_that_tells_no_length_reaches_the_target() {
+    let passed = Passed::start().await;
+    for (method, media_type) in [("GET", "text/csv"), ("GET", "application/json"), ("HEAD", "text/csv")] {
+        let rest = format!(
+            "content-type: {media_type}\r\ntransfer-encoding: chunked\r\n\r\n4\r\n{{  }}\r\n0\r\n\r\n"
+        );
+        assert_eq!(passed.send(method, "/Users", rest.as_bytes()).await.status(), 204);
+        assert_eq!(passed.target.seen()[0].body, b"{  }", "{method} {media_type}");
+    }
+    passed.get("/Users").await;
+    assert_eq!(passed.target.seen()[0].header("transfer-encoding"), None);
+}
+
+/// Nobody announces them over HTTP/2.
+#[tokio::test]
+async fn trailers_behind_a_body_that_is_read_first_reach_a_target_that_speaks_http_1_1() {
+    let passed = Passed::start().await;
+    let client = HyperClient::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let trailers = http::HeaderMap::from_iter([(
+        http::HeaderName::from_static("x-checksum"),
+        http::HeaderValue::from_static("1"),
+    )]);
+    let frames = [http_body::Frame::data(Bytes::from_static(b"{}")), http_body::Frame::trailers(trailers)];
+    let body = StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>)));
+    let request = Request::patch(format!("{}/Users/7", passed.base_url()))
+        .header("authorization", format!("Bearer {IDP_TOKEN}"))
+        .header("content-type", "application/json")
+        .header("content-length", "2")
+        .body(body);
+    assert_eq!(client.request(request.unwrap()).await.unwrap().status(), 204);
+    let seen = &passed.target.seen()[0];
+    assert_eq!(seen.body, b"{}");
+    assert_eq!(seen.trailers, [("x-checksum".to_owned(), b"1".to_vec())]);
+}
+
+#[tokio::test]
+async fn a_digest_of_a_json_stream_whose_urls_may_change_goes_no_further() {
+    let passed = Passed::start().await;
+    let rest = "content-type: application/json\r\ncontent-digest: sha-256=:x:\r\ntransfer-encoding: chunked\r\n\r\n\
+                2\r\n{}\r\n0\r\n\r\n";
+    assert_eq!(passed.send("POST", "/Users", rest.as_bytes()).await.status(), 204);
+    assert_eq!(passed.target.seen()[0].header("content-digest"), None);
+}
+
+#[tokio::test]
+async fn an_empty_answer_that_is_called_compressed_is_an_empty_answer() {
+    let passed = Passed::start().await;
+    let empty = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n\
+                 transfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    passed.target.reply(Reply::Bytes(empty.into()));
+    let answer = passed.send_json("PATCH", "/Users/7", "{}").await;
+    assert_eq!((answer.status(), answer.body.as_slice()), (200, b"".as_slice()));
+    assert_eq!(answer.header("content-encoding"), None);
+}

@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
+    sync::Notify,
     task::JoinSet,
 };
 
@@ -157,6 +158,8 @@ pub enum Reply {
     Bytes(Vec<u8>),
     /// Writes these bytes, then closes the connection.
     BytesAndEnd(Vec<u8>),
+    /// Writes these bytes as soon as it is told to.
+    BytesOn(Arc<Notify>, Vec<u8>),
     /// Closes the connection before the request is read.
     HangUp,
     /// Nothing, until the other side gives up.
@@ -277,6 +280,12 @@ async fn serve(stream: TcpStream, script: Arc<Mutex<Script>>) {
             Reply::BytesAndEnd(bytes) => {
                 let _ = writing.write_all(&bytes).await;
                 return;
+            }
+            Reply::BytesOn(told, bytes) => {
+                told.notified().await;
+                if writing.write_all(&bytes).await.is_err() {
+                    return;
+                }
             }
             Reply::HangUp => return,
             Reply::Silence => {
