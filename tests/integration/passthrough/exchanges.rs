@@ -242,9 +242,9 @@ impl Exchange {
     ) -> Option<(Message, Message)> {
         passed.target.seen();
         passed.target.reply(reply);
-        let answer = client.request(self.request.http_2(&passed.base_url())).await.ok()?;
+        let answer = client.request(self.request.http_2(&passed.base_url())).await.inspect_err(|error| println!("{error:?}")).ok()?;
         let (parts, body) = answer.into_parts();
-        let body = body.collect().await.ok()?;
+        let body = body.collect().await.inspect_err(|error| println!("{error:?}")).ok()?;
         let lines = |headers: &HeaderMap| {
             let lines = headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
             lines.collect::<Vec<_>>()
@@ -339,7 +339,8 @@ impl Request {
         if takes_trailers {
             headers.push(("te".to_owned(), b"trailers".to_vec()));
         }
-        let may_have_body = !["GET", "HEAD"].contains(&method);
+        // Hardly any read has one.
+        let may_have_body = !["GET", "HEAD"].contains(&method) || random.one_in(4);
         let body = (may_have_body && !random.one_in(4)).then(|| Body::generate(random));
         Self { method: method.to_owned(), below, headers, body, named_by_connection, takes_trailers }
     }
