@@ -242,7 +242,11 @@ impl Exchange {
     ) -> Option<(Message, Message)> {
         passed.target.seen();
         passed.target.reply(reply);
-        let answer = client.request(self.request.http_2(&passed.base_url())).await.inspect_err(|error| println!("{error:?}")).ok()?;
+        let answer = client
+            .request(self.request.http_2(&passed.base_url()))
+            .await
+            .inspect_err(|error| println!("{error:?}"))
+            .ok()?;
         let (parts, body) = answer.into_parts();
         let body = body.collect().await.inspect_err(|error| println!("{error:?}")).ok()?;
         let lines = |headers: &HeaderMap| {
