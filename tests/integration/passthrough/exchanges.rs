@@ -383,8 +383,9 @@ impl Request {
             if body.framing == Framing::Length {
                 headers.insert("content-length", bytes.len().into());
             }
-            frames
-                .extend(bytes.chunks(body.chunk).map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk)))));
+            // Who sends thousands of tiny frames at once is taken for an attacker, and the connection is ended.
+            let chunk = body.chunk.max(bytes.len().div_ceil(MOST_FRAMES));
+            frames.extend(bytes.chunks(chunk).map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk)))));
             if body.framing == Framing::ChunksAndTrailers {
                 let trailers = HeaderMap::from_iter([(TRAILER, HeaderValue::from_static("1"))]);
                 headers.insert("trailer", HeaderValue::from_static("x-trailer"));
@@ -402,6 +403,9 @@ impl Request {
         request
     }
 }
+
+/// In how many frames a body comes over HTTP/2 at the most.
+const MOST_FRAMES: usize = 500;
 
 const TRAILER: HeaderName = HeaderName::from_static("x-trailer");
 
