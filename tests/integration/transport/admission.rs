@@ -76,25 +76,33 @@ async fn guesses_of_clients_that_cannot_be_told_apart_count_together() {
 #[tokio::test]
 async fn what_an_app_s_token_opens_beside_the_app_is_open_where_the_app_is() {
     const READER: &str = "planted-reader-0123456789abcdef0123";
-    let elsewhere = format!(
-        "[metrics]\nallow_from = ['198.51.100.0/24', '192.0.2.0/24']\n\
-         tokens = [{{ name = 'prometheus', token = '{READER}' }}]\n\
-         [apps.other]\nconnector = 'memory'\ntokens = [{{ name = 'idp', token = 'planted-other-0123456789abcdef0123' }}]"
-    );
-    let setup = Setup::memory().server_keys(BEHIND_A_PROXY).app_keys("allow_from = ['192.0.2.0/24']");
-    let bridge = setup.config(&elsewhere).start().await;
-    let ask = async |path: &str, token: &str, address: &'static str| {
+    let readers = format!("tokens = [{{ name = 'prometheus', token = '{READER}' }}]");
+    let start = async |readers: &str| {
+        let elsewhere = format!(
+            "[metrics]\nallow_from = ['198.51.100.0/24', '192.0.2.0/24']\n{readers}\n\
+             [apps.other]\nconnector = 'memory'\ntokens = [{{ name = 'idp', token = 'planted-other-0123456789abcdef0123' }}]"
+        );
+        let setup = Setup::memory().server_keys(BEHIND_A_PROXY).app_keys("allow_from = ['192.0.2.0/24']");
+        setup.config(&elsewhere).start().await
+    };
+    let ask = async |bridge: &Bridge, path: &str, token: &str, address: &'static str| {
         let request = bridge.anonymous(Method::GET, path).bearer_auth(token);
         request.header("x-forwarded-for", address).send().await.unwrap().status().as_u16()
     };
     let (inside, monitoring, outside) = ("192.0.2.7", "198.51.100.7", "203.0.113.7");
+    let bridge = start("").await;
+    for (token, address, expected) in
+        [(TOKEN, inside, 200), (TOKEN, monitoring, 403), ("planted-other-0123456789abcdef0123", outside, 403)]
+    {
+        assert_eq!(ask(&bridge, "/metrics", token, address).await, expected, "{token} {address}");
+    }
+    let bridge = start(&readers).await;
     for (path, token, address, expected) in [
         ("/status", TOKEN, inside, 200),
         ("/status", TOKEN, monitoring, 403),
         ("/status", TOKEN, outside, 403),
         ("/status", "planted-other-0123456789abcdef0123", outside, 200),
-        ("/metrics", TOKEN, inside, 200),
-        ("/metrics", TOKEN, monitoring, 403),
+        ("/metrics", TOKEN, inside, 401),
         ("/metrics", READER, inside, 200),
         ("/metrics", READER, monitoring, 200),
         ("/metrics", READER, outside, 403),
@@ -102,7 +110,7 @@ async fn what_an_app_s_token_opens_beside_the_app_is_open_where_the_app_is() {
         // Who has no token learns no more than before.
         ("/status", "planted-guess", outside, 401),
     ] {
-        assert_eq!(ask(path, token, address).await, expected, "{path} {token} {address}");
+        assert_eq!(ask(&bridge, path, token, address).await, expected, "{path} {token} {address}");
     }
 }
 
